@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libttrunks: an embeddable, ordered, crash-safe key-value store.
+ *
+ * A store is a directory. Keys and values are byte strings; keys are ordered
+ * by memcmp. Writes go to a write-ahead log and a memtable and reach sorted
+ * tables in the background; several writes form an atomic batch; reads see a
+ * consistent snapshot.
+ *
+ *	struct tt *db;
+ *	int r = tt_open("/srv/store", NULL, &db);
+ *	if (r == 0)
+ *		r = tt_put(db, NULL, tt_str("k"), tt_str("v"), NULL);
+ *	if (r < 0)
+ *		fprintf(stderr, "%s\n", tt_error_text(r));
+ *	tt_close(db);
+ *
+ * Results. Every function that can fail returns an int: < 0 failed (-errno or
+ * a code of tt_errors.h), 0 done, > 0 an answer (TT_NOTFOUND, TT_END).
+ * tt_error_text() describes the calling thread's last failure with the file
+ * and place it concerns. Output arguments are set only on success.
+ *
+ * Threads. A struct tt may be used by any number of threads at once. Iterators
+ * and batches belong to one thread at a time. The library starts threads of
+ * its own and never prints; it installs no signal handlers.
+ *
+ * Durability. A write that returned survives the death of the process. It
+ * survives power loss once a later write with `sync`, tt_sync(), or the
+ * background sync (option sync_interval) has covered it. After a crash the
+ * store holds exactly a prefix of the completed writes.
+ *
+ * Memory. Slices passed in are borrowed for the call. The comment of each
+ * returned pointer says how long it lives.
+ */
+#ifndef TTRUNKS_H
+#define TTRUNKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tt_errors.h"
+#include "tt_slice.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TT_API __attribute__((visibility("default")))
+#else
+#define TT_API
+#endif
+
+/* Limits. A longer key or value is refused with TT_ETOOBIG. */
+#define TT_KEY_MAX 65535u	    /* bytes */
+#define TT_VALUE_MAX (1u << 30)	    /* bytes */
+#define TT_BATCH_MAX (1u << 30)	    /* bytes, encoded */
+
+struct tt;	    /* an open store */
+struct tt_options;  /* how to open it */
+struct tt_batch;    /* operations to apply as one */
+struct tt_snapshot; /* a moment of the store, held readable */
+struct tt_iter;	    /* a cursor over keys in order */
+
+/* The slice over a NUL-terminated string, without the NUL. */
+static inline struct tt_slice tt_str(const char *s)
+{
+	struct tt_slice r = {s, strlen(s)};
+	return r;
+}
+
+/* ---- errors ----------------------------------------------------------- */
+
+/*
+ * What the calling thread's last failure was, for people: what happened, to
+ * which file, at which offset. If that failure was not `code`, the table text
+ * of `code`. Valid until the thread's next failing call.
+ */
+TT_API const char *tt_error_text(int code);
+
+/* The stable symbolic name of a code, e.g. "TT_ECORRUPT" or "ENOSPC". */
+TT_API const char *tt_error_name(int code);
+
+/* The positive errno that stands for a code; 0 for codes >= 0. */
+TT_API int tt_error_errno(int code);
+
+/* ---- options ---------------------------------------------------------- */
+
+/* One row of the option table, for help texts and configuration files. */
+struct tt_option_info {
+	const char *name;
+	const char *type;	   /* "size", "int", "bool", "duration", "enum" */
+	const char *default_value; /* as text */
+	const char *range;	   /* legal values, as text */
+	const char *help;	   /* one sentence */
+};
+
+/* A set of options with every default. Returns NULL when out of memory. */
+TT_API struct tt_options *tt_options_new(void);
+TT_API void tt_options_free(struct tt_options *opts);
+
+/*
+ * Sets one option from text, e.g. ("memory", "256M") or ("compression",
+ * "lz4"). TT_EOPTION for an unknown name or a value out of range; the error
+ * text names the legal range.
+ */
+TT_API int tt_options_set(struct tt_options *opts, const char *name,
+			  const char *value);
+
+/* Row `i` of the option table; NULL past its end. Static storage. */
+TT_API const struct tt_option_info *tt_option_info(size_t i);
+
+/* ---- opening ---------------------------------------------------------- */
+
+/*
+ * Opens the store in directory `dir`, creating it unless the option
+ * create_if_missing is off; recovers whatever a crash left. `opts` may be
+ * NULL for defaults and is not kept. TT_ELOCKED when another process (or this
+ * one) has it open: the text names its pid. TT_EFOREIGN for a directory that
+ * holds something else: nothing in it is touched. The caller closes *out.
+ */
+TT_API int tt_open(const char *dir, const struct tt_options *opts,
+		   struct tt **out);
+
+/*
+ * Makes everything durable, stops background work and frees the handle, also
+ * when it returns an error (which then says what could not be made durable).
+ * Iterators, snapshots and pinned values must be gone. NULL is allowed.
+ */
+TT_API int tt_close(struct tt *db);
+
+/* ---- writing ---------------------------------------------------------- */
+
+struct tt_write_options {
+	bool sync;    /* return only when durable against power loss */
+	bool no_wait; /* -EAGAIN instead of waiting for back-pressure */
+};
+
+/*
+ * Puts or deletes one key. `wo` may be NULL (neither flag). When `out_ts` is
+ * not NULL it receives the write's timestamp: microseconds since the epoch,
+ * strictly rising over the store's history. Deleting an absent key is not an
+ * error. After a failed log write or fsync every later write fails with
+ * TT_EPOISONED until the store is reopened; reads go on.
+ */
+TT_API int tt_put(struct tt *db, const struct tt_write_options *wo,
+		  struct tt_slice key, struct tt_slice value, int64_t *out_ts);
+TT_API int tt_delete(struct tt *db, const struct tt_write_options *wo,
+		     struct tt_slice key, int64_t *out_ts);
+
+/*
+ * Applies a batch atomically: after a crash all of it is there or none. All
+ * its operations share one timestamp; of several on one key the last counts.
+ * The batch is unchanged and may be reused. An empty batch does nothing.
+ */
+TT_API int tt_write(struct tt *db, const struct tt_write_options *wo,
+		    const struct tt_batch *batch, int64_t *out_ts);
+
+/*
+ * Returns when every write that had returned before this call is durable.
+ * Concurrent callers share one device flush.
+ */
+TT_API int tt_sync(struct tt *db);
+
+/* An empty batch; NULL when out of memory. Not thread-safe. */
+TT_API struct tt_batch *tt_batch_new(void);
+TT_API void tt_batch_free(struct tt_batch *b);
+/* Empties it, keeping its memory for reuse. */
+TT_API void tt_batch_clear(struct tt_batch *b);
+/* Keys and values are copied. -ENOMEM or TT_ETOOBIG; then b is unchanged. */
+TT_API int tt_batch_put(struct tt_batch *b, struct tt_slice key,
+			struct tt_slice value);
+TT_API int tt_batch_delete(struct tt_batch *b, struct tt_slice key);
+/* A put whose value is the concatenation of `n` slices. */
+TT_API int tt_batch_putv(struct tt_batch *b, struct tt_slice key,
+			 const struct tt_slice *parts, size_t n);
+TT_API size_t tt_batch_count(const struct tt_batch *b); /* operations */
+TT_API size_t tt_batch_bytes(const struct tt_batch *b); /* encoded size */
+
+/* One operation as a batch shows it; slices live as long as the batch. */
+struct tt_batch_op {
+	struct tt_slice key;
+	struct tt_slice value; /* empty for a delete */
+	bool is_delete;
+};
+/*
+ * Calls `fn` for each operation in order; a non-zero return ends the walk and
+ * is returned.
+ */
+TT_API int tt_batch_each(const struct tt_batch *b,
+			 int (*fn)(void *arg, const struct tt_batch_op *op),
+			 void *arg);
+
+/* ---- reading ---------------------------------------------------------- */
+
+struct tt_read_options {
+	const struct tt_snapshot *snapshot; /* NULL: the newest state */
+	bool no_fill; /* do not bring what is read into the block cache */
+};
+
+/*
+ * Reads one value into `buf` (capacity `cap`). *out_len is the value's whole
+ * length: when it is over `cap`, only the first `cap` bytes were copied. The
+ * outputs may be NULL. TT_NOTFOUND when absent. Never waits for a writer.
+ */
+TT_API int tt_get(struct tt *db, const struct tt_read_options *ro,
+		  struct tt_slice key, void *buf, size_t cap, size_t *out_len,
+		  int64_t *out_ts);
+
+/*
+ * A value in the engine's own memory, not copied. `value` is valid until
+ * tt_unpin(); a pin holds a block or a memtable in memory, so keep it briefly.
+ * Pins may be released by any thread.
+ */
+struct tt_pinned {
+	struct tt_slice value;
+	int64_t ts; /* the timestamp it was written with */
+	/* private */
+	void (*release)(void *a, void *b);
+	void *a, *b;
+};
+TT_API int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
+			 struct tt_slice key, struct tt_pinned *out);
+/* Releases and clears; a cleared or zeroed pin is ignored. */
+TT_API void tt_unpin(struct tt_pinned *pin);
+
+/* ---- snapshots -------------------------------------------------------- */
+
+/* Holds the newest state readable until released. Cheap: no data moves. */
+TT_API int tt_snapshot_new(struct tt *db, struct tt_snapshot **out);
+TT_API void tt_snapshot_free(struct tt *db, struct tt_snapshot *snap);
+TT_API int64_t tt_snapshot_ts(const struct tt_snapshot *snap);
+
+/* ---- iterating -------------------------------------------------------- */
+
+struct tt_iter_options {
+	const struct tt_snapshot *snapshot; /* NULL: the state at creation */
+	struct tt_slice lower;		    /* inclusive; empty: unbounded */
+	struct tt_slice upper;		    /* exclusive; empty: unbounded */
+	bool keys_only; /* values need not be brought into memory */
+	bool no_fill;	/* do not bring what is read into the block cache */
+};
+
+/*
+ * A cursor over the live keys within the bounds, over one consistent state.
+ * The bounds are copied; the snapshot is not kept, but its state is. Not
+ * positioned at first. `opts` may be NULL. Free every iterator: it holds
+ * files and memory.
+ */
+TT_API int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
+		       struct tt_iter **out);
+TT_API void tt_iter_free(struct tt_iter *it);
+
+/* Positioning: 0 on a key, TT_END past either end, < 0 an error. */
+TT_API int tt_iter_first(struct tt_iter *it);
+TT_API int tt_iter_last(struct tt_iter *it);
+/* The first key >= `key`. */
+TT_API int tt_iter_seek(struct tt_iter *it, struct tt_slice key);
+/* The last key <= `key`. */
+TT_API int tt_iter_seek_for_prev(struct tt_iter *it, struct tt_slice key);
+/* From a valid position only. */
+TT_API int tt_iter_next(struct tt_iter *it);
+TT_API int tt_iter_prev(struct tt_iter *it);
+
+/* The current entry. Valid position only; until the iterator next moves. */
+TT_API bool tt_iter_valid(const struct tt_iter *it);
+TT_API struct tt_slice tt_iter_key(const struct tt_iter *it);
+TT_API struct tt_slice tt_iter_value(const struct tt_iter *it);
+TT_API int64_t tt_iter_ts(const struct tt_iter *it);
+
+/* Moves the iterator to the newest state, unpositioned, keeping its bounds. */
+TT_API int tt_iter_refresh(struct tt_iter *it);
+
+/* ---- maintenance ------------------------------------------------------ */
+
+/* Writes the memtables to tables and waits for it. */
+TT_API int tt_flush(struct tt *db);
+
+/*
+ * Compacts the tables that overlap [lower, upper) down to the last level and
+ * waits for it; an empty slice is unbounded.
+ */
+TT_API int tt_compact(struct tt *db, struct tt_slice lower,
+		      struct tt_slice upper);
+
+/*
+ * Reads and verifies every byte of every table (checksums, order, counts).
+ * `fn` (may be NULL) is told each damaged place with file and offset; returns
+ * TT_ECORRUPT if there was one. Runs beside reads and writes.
+ */
+TT_API int tt_verify(struct tt *db, void (*fn)(void *arg, const char *text),
+		     void *arg);
+
+struct tt_space {
+	uint64_t store_bytes; /* what the store's files take on disk */
+	uint64_t disk_bytes;  /* the file system's size … */
+	uint64_t free_bytes;  /* … and what is free for an ordinary user */
+};
+TT_API int tt_space(struct tt *db, struct tt_space *out);
+
+/* ---- statistics ------------------------------------------------------- */
+
+/*
+ * Calls `fn` for every counter and gauge: `name` is dotted and stable (e.g.
+ * "engine.writes", "engine.level0.files"), `help` one sentence. Safe at any
+ * time; the numbers of one walk are not one instant.
+ */
+TT_API void tt_stats_each(struct tt *db,
+			  void (*fn)(void *arg, const char *name, uint64_t value,
+				     const char *help),
+			  void *arg);
+
+/* One of them by name; TT_NOTFOUND if there is none of that name. */
+TT_API int tt_stat(struct tt *db, const char *name, uint64_t *out);
+
+/* The newest timestamp given to a write (0: none yet). */
+TT_API int64_t tt_last_ts(struct tt *db);
+
+/* "ttrunks 0.1.0"; static storage. */
+TT_API const char *tt_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
