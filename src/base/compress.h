@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Block compression: four codecs behind one call. Codec numbers are stored
+ * on disk and never change. Thread-safe: what a codec needs to work with is
+ * kept per thread and reused, no call allocates in the steady state.
+ */
+#ifndef BASE_COMPRESS_H
+#define BASE_COMPRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* X(UPPER, name, number on disk) */
+#define CODECS(X)           \
+	X(NONE, none, 0)    \
+	X(LZ4, lz4, 1)      \
+	X(SNAPPY, snappy, 2) \
+	X(ZSTD, zstd, 3)
+
+enum codec {
+#define X(upper, name, id) CODEC_##upper = id,
+	CODECS(X)
+#undef X
+};
+#define N_CODECS 4
+
+/* Largest block taken or given, in bytes. */
+#define COMPRESS_MAX ((size_t)1 << 30)
+
+/* Largest output of compress_into() for `n` bytes of input. */
+size_t compress_bound(enum codec codec, size_t n);
+
+/*
+ * Compresses `src` into `dst` with room for `cap` bytes. `level` 0 is the
+ * codec's default; lz4 (negative: faster) and zstd know others. Returns 0
+ * with *out_len set, or 1 when the result does not fit `cap`: give a `cap`
+ * under compress_bound() to learn cheaply that a block does not pay.
+ * Negative on failure.
+ */
+int compress_into(enum codec codec, int level, struct tt_slice src, void *dst,
+		  size_t cap, size_t *out_len);
+
+/*
+ * Inflates `src` into exactly `raw_len` bytes at `dst`. TT_ECORRUPT when
+ * `src` is damaged or inflates to any other length; never writes beyond
+ * `dst + raw_len`. `src` may be hostile.
+ */
+int decompress_into(enum codec codec, struct tt_slice src, void *dst,
+		    size_t raw_len);
+
+/* Name of a codec: "lz4"; NULL for a number that is none. */
+const char *codec_name(unsigned id);
+
+/* Number of a name, or -EINVAL. */
+int codec_by_name(const char *name);
+
+#endif
