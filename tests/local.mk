@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-EXTRA_DIST += %D%/environment.sh
+EXTRA_DIST += %D%/environment.sh %D%/tap.sh
 
 include tests/support/local.mk
 include tests/unit/local.mk
