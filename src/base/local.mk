@@ -1,7 +1,6 @@
+# SPDX-License-Identifier: MIT
 # The base layer: bytes, hashing, memory, threads, files, settings.
-noinst_LTLIBRARIES += libbase.la
-
-libbase_la_SOURCES = \
+libbase_la_SOURCES += \
 	%D%/arena.c \
 	%D%/arena.h \
 	%D%/assert.c \
@@ -47,3 +46,5 @@ libbase_la_SOURCES = \
 	%D%/token.h \
 	%D%/varint.c \
 	%D%/varint.h
+
+EXTRA_DIST += %D%/README.md
