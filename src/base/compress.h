@@ -2,7 +2,8 @@
 /*
  * Block compression: four codecs behind one call. Codec numbers are stored
  * on disk and never change. Thread-safe: what a codec needs to work with is
- * kept per thread and reused, no call allocates in the steady state.
+ * kept per thread and reused; we allocate nothing in the steady state (the
+ * snappy library does, within itself).
  */
 #ifndef BASE_COMPRESS_H
 #define BASE_COMPRESS_H
@@ -34,7 +35,8 @@ size_t compress_bound(enum codec codec, size_t n);
 
 /*
  * Compresses `src` into `dst` with room for `cap` bytes. `level` 0 is the
- * codec's default; lz4 (negative: faster) and zstd know others. Returns 0
+ * codec's default; lz4 knows negative ones (faster, less dense), zstd all of
+ * its own. Returns 0
  * with *out_len set, or 1 when the result does not fit `cap`: give a `cap`
  * under compress_bound() to learn cheaply that a block does not pay.
  * Negative on failure.

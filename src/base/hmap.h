@@ -64,8 +64,9 @@ struct hmap_node *hmap_next(const struct hmap_node *node);
 struct hmap_node *hmap_walk(const struct hmap *m, struct hmap_node *prev,
 			    size_t *cursor);
 
-/* Unlinks and returns any node, NULL when empty: for tearing a map down. */
-struct hmap_node *hmap_pop_any(struct hmap *m);
+/* Unlinks and returns any node, NULL when empty: for tearing a map down.
+ * *cursor is 0 at first; nothing may be inserted in between. */
+struct hmap_node *hmap_pop_any(struct hmap *m, size_t *cursor);
 
 /* Spreads a number over 64 bits; equal numbers give equal hashes. */
 static ALWAYS_INLINE uint64_t hash_u64(uint64_t x)

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Growing buffers: the slow paths of buf.h. */
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+
+#define BUF_MIN_CAP 64
+
+void buf_fini(struct buf *b)
+{
+	free(b->data);
+	*b = BUF_INIT;
+}
+
+int buf_grow(struct buf *b, size_t extra)
+{
+	size_t need = b->len + extra;
+	size_t cap = b->cap < BUF_MIN_CAP ? BUF_MIN_CAP : b->cap * 2;
+	uint8_t *p;
+
+	if (need < extra || need > PTRDIFF_MAX)
+		return err_nomem("buffer");
+	if (cap < need)
+		cap = need;
+	p = realloc(b->data, cap);
+	if (!p)
+		return err_nomem("buffer");
+	b->data = p;
+	b->cap = cap;
+	return 0;
+}
+
+void buf_truncate(struct buf *b, size_t len)
+{
+	assert(len <= b->len);
+	b->len = len;
+}
+
+void buf_shrink(struct buf *b, size_t keep)
+{
+	uint8_t *p;
+
+	if (keep < b->len)
+		keep = b->len;
+	if (b->cap <= keep)
+		return;
+	if (keep == 0) {
+		buf_fini(b);
+		return;
+	}
+	p = realloc(b->data, keep);
+	if (!p)
+		return;	/* the larger block still serves */
+	b->data = p;
+	b->cap = keep;
+}
+
+int buf_append_fill(struct buf *b, uint8_t c, size_t n)
+{
+	int r = buf_reserve(b, n);
+
+	if (r < 0)
+		return r;
+	if (n)
+		memset(buf_tail(b), c, n);
+	b->len += n;
+	return 0;
+}
+
+int buf_set(struct buf *b, struct tt_slice s)
+{
+	struct buf copy = BUF_INIT;
+	int r;
+
+	if (s.len <= b->cap) {
+		if (s.len)
+			memmove(b->data, s.data, s.len);
+		b->len = s.len;
+		return 0;
+	}
+	r = buf_append_slice(&copy, s);
+	if (r < 0)
+		return r;
+	buf_fini(b);
+	*b = copy;
+	return 0;
+}
+
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+{
+	va_list again;
+	int n, r;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	assert(n >= 0);
+	/* vsnprintf wants room for a zero that is not ours to keep. */
+	r = buf_reserve(b, (size_t)n + 1);
+	if (r == 0) {
+		vsnprintf((char *)buf_tail(b), (size_t)n + 1, fmt, again);
+		b->len += (size_t)n;
+	}
+	va_end(again);
+	return r;
+}
+
+int buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = buf_vprintf(b, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+const char *buf_cstr(struct buf *b)
+{
+	if (buf_reserve(b, 1) < 0)
+		return NULL;
+	b->data[b->len] = 0;
+	return (const char *)b->data;
+}
+
+uint8_t *buf_steal(struct buf *b, size_t *out_len)
+{
+	uint8_t *p = b->data;
+
+	if (out_len)
+		*out_len = b->len;
+	*b = BUF_INIT;
+	return p;
+}
