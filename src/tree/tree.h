@@ -56,6 +56,13 @@ struct tree_listener {
 	void (*entry_changed)(void *arg, uint64_t parent, struct tt_slice name);
 	/* Attributes or contents of `ino` changed (and `ino` is looked up). */
 	void (*inode_changed)(void *arg, uint64_t ino);
+	/*
+	 * Called once when all changes of one tree_key_apply() have been told,
+	 * before it returns, with no lock held; may wait a bounded time until
+	 * they have taken effect, so that whoever is answered next finds the
+	 * other face agreeing. May be NULL.
+	 */
+	void (*changes_told)(void *arg);
 	void *arg;
 };
 
