@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A memtable: the newest writes, ordered, in memory, until they are flushed
+ * to tables. Counted references over a memindex.
+ *
+ * One writer at a time (the leader of the write queue) adds; any number of
+ * threads read at the same moment without locks. What a reader must see it
+ * sees because it takes its timestamp from clock_visible().
+ */
+#ifndef LSM_MEMTABLE_H
+#define LSM_MEMTABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lsm/rec_iter.h"
+#include "lsm/record.h"
+
+struct memtable;
+
+/* An empty one with one reference, the caller's. */
+int memtable_new(struct memtable **out);
+struct memtable *memtable_ref(struct memtable *m);
+/* Frees with the last reference. NULL does nothing. */
+void memtable_unref(struct memtable *m);
+
+/*
+ * Adds a version of a key (copied); replaces one with the same key and
+ * timestamp. Writer only. -ENOMEM leaves the memtable as it was.
+ */
+int memtable_add(struct memtable *m, struct tt_slice key, int64_t ts,
+		 uint8_t kind, struct tt_slice value);
+
+/*
+ * The newest version of `key` at or before `as_of`, a tombstone too: look at
+ * out->kind. TT_NOTFOUND when there is none. The slices of *out live as long
+ * as a reference is held.
+ */
+int memtable_get(struct memtable *m, struct tt_slice key, int64_t as_of,
+		 struct record *out);
+
+/* Memory it takes, in bytes, index included, and its records. Any thread. */
+size_t memtable_bytes(const struct memtable *m);
+uint64_t memtable_count(const struct memtable *m);
+
+/*
+ * A cursor that holds a reference until it is freed. Records that are added
+ * after a move may be missed by it; those visible at its creation are not.
+ * The slices of its records live as long as a reference to the memtable, also
+ * beyond the next move.
+ */
+int memtable_iter_new(struct memtable *m, struct rec_iter **out);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A record: one version of one key. What the memtable holds, tables store
+ * and iterators yield.
+ *
+ * Internal order: key ascending by memcmp, then timestamp descending, so the
+ * newest version of a key comes first. A (key, ts) pair names one record; a
+ * memtable keeps the last one added under it.
+ *
+ * The kind is the flag byte on disk. A number once given is never reused; a
+ * reader that meets a kind it does not know refuses the file.
+ */
+#ifndef LSM_RECORD_H
+#define LSM_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/le.h"
+#include "base/slice.h"
+
+enum record_kind {
+	RECORD_VALUE = 0,
+	RECORD_TOMBSTONE = 1, /* the key is deleted; the value is empty */
+};
+
+/* Kinds below this are known to this program. */
+#define N_RECORD_KINDS 2
+
+/* Bounds for seeks: before every version of a key, and after every one. */
+#define TS_NEWEST INT64_MAX
+#define TS_OLDEST INT64_MIN
+
+struct record {
+	struct tt_slice key; /* both slices as long as their source says */
+	struct tt_slice value;
+	int64_t ts;
+	uint8_t kind;
+};
+
+/*
+ * memcmp order of two keys, with the first eight bytes compared as one
+ * number: most keys differ there or are short.
+ */
+static ALWAYS_INLINE int key_cmp(struct tt_slice a, struct tt_slice b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	size_t at = 0;
+	int c;
+
+	for (; at + 8 <= n; at += 8) {
+		uint64_t x = be64_load(slice_bytes(a) + at);
+		uint64_t y = be64_load(slice_bytes(b) + at);
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	c = at < n ? memcmp(slice_bytes(a) + at, slice_bytes(b) + at, n - at)
+		   : 0;
+	return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Equality only: cheaper, since the lengths decide first. */
+static ALWAYS_INLINE bool key_eq(struct tt_slice a, struct tt_slice b)
+{
+	const uint8_t *x = a.data, *y = b.data;
+
+	if (a.len != b.len)
+		return false;
+	if (a.len < 8)
+		return a.len == 0 || memcmp(x, y, a.len) == 0;
+	/* Neighbours in a sorted sequence differ in their last bytes. */
+	if (le64_load(x + a.len - 8) != le64_load(y + a.len - 8))
+		return false;
+	return a.len == 8 || memcmp(x, y, a.len - 8) == 0;
+}
+
+/* Internal order of two (key, ts) pairs: < 0, 0, > 0. */
+static ALWAYS_INLINE int record_cmp_at(struct tt_slice a_key, int64_t a_ts,
+				       struct tt_slice b_key, int64_t b_ts)
+{
+	int c = key_cmp(a_key, b_key);
+
+	return c ? c : (a_ts < b_ts) - (a_ts > b_ts);
+}
+
+static ALWAYS_INLINE int record_cmp(const struct record *a,
+				    const struct record *b)
+{
+	return record_cmp_at(a->key, a->ts, b->key, b->ts);
+}
+
+/*
+ * 0 when a record read from outside is one we understand: known kind, key
+ * and value within the limits of ttrunks.h. Otherwise TT_ECORRUPT with a
+ * text that does not name the file: the caller knows it.
+ */
+int record_check(const struct record *r);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a user sees of an internal cursor: of every key the newest version at
+ * or before a timestamp, deleted keys left out, within bounds, in both
+ * directions.
+ *
+ * Moves return 0, TT_END or < 0; slices live until the next move. One thread
+ * at a time.
+ */
+#ifndef LSM_USER_ITER_H
+#define LSM_USER_ITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "lsm/rec_iter.h"
+
+enum user_iter_state {
+	USER_ITER_NONE,	   /* no position */
+	USER_ITER_FORWARD, /* `in` stands on the current record */
+	USER_ITER_REVERSE, /* `in` stands before all versions of the current
+			    * key, or ran off the beginning */
+};
+
+struct user_iter {
+	struct rec_iter *in; /* owned */
+	int64_t as_of;
+	enum user_iter_state state;
+	bool in_at_end;	   /* REVERSE: `in` ran off the beginning */
+	struct record cur; /* valid unless state is NONE */
+	/* copies, kept for reuse */
+	struct buf key;	  /* current key (both directions) */
+	struct buf value; /* current value in REVERSE */
+	struct buf lower; /* inclusive; empty: none */
+	struct buf upper; /* exclusive; empty: none */
+};
+
+/* An empty one, in the caller's memory; it has no source yet. */
+void user_iter_init(struct user_iter *u);
+/* Frees the source and the memory. */
+void user_iter_fini(struct user_iter *u);
+
+/* Copies the bounds; empty slices for none. The position is lost. */
+int user_iter_set_bounds(struct user_iter *u, struct tt_slice lower,
+			 struct tt_slice upper);
+
+/*
+ * Takes a source (freeing the one before; NULL for none), to be seen as of a
+ * timestamp. The position is lost; bounds and memory stay.
+ */
+void user_iter_set_source(struct user_iter *u, struct rec_iter *in,
+			  int64_t as_of);
+
+int user_iter_first(struct user_iter *u);
+int user_iter_last(struct user_iter *u);
+int user_iter_seek(struct user_iter *u, struct tt_slice key);
+int user_iter_seek_for_prev(struct user_iter *u, struct tt_slice key);
+/* From a valid position only. */
+int user_iter_next(struct user_iter *u);
+int user_iter_prev(struct user_iter *u);
+
+static inline bool user_iter_is_valid(const struct user_iter *u)
+{
+	return u->state != USER_ITER_NONE;
+}
+
+/* The current record; valid position only. */
+static inline const struct record *user_iter_rec(const struct user_iter *u)
+{
+	return &u->cur;
+}
+
+#endif
