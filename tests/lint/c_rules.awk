@@ -61,7 +61,7 @@ function may_include(layer, file, header)
 	if (header ~ /\// && index(header, layer "/") == 1)
 		return 1
 	if (layer == "fs") {
-		if (header == "tree/tree.h")
+		if (header == "tree/tree.h" || header == "ttrunks.h")
 			return 1
 		return header == "server/server.h" && file ~ /_main\.c$/
 	}
