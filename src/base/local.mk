@@ -35,6 +35,7 @@ libbase_la_SOURCES += \
 	%D%/opt.c \
 	%D%/opt.h \
 	%D%/opt_args.c \
+	%D%/opt_row.h \
 	%D%/opt_source.c \
 	%D%/opt_text.c \
 	%D%/opt_value.c \

@@ -17,7 +17,7 @@
 	X(RANK_OUTER, ONE, "programs: start and stop")                     \
 	X(RANK_FS, ONE, "fs: mount state")                                 \
 	X(RANK_SERVER, ONE, "server: start, stop, hand-over queues")       \
-	X(RANK_TREE_RENAME, ONE, "tree: one rename of a directory at a time") \
+	X(RANK_TREE_NS, MANY, "tree: the namespace; all slots when exclusive") \
 	X(RANK_TREE_INODE, MANY, "tree: one inode; several by rising ino") \
 	X(RANK_TREE_TABLE, MANY, "tree: inode table shard")                \
 	X(RANK_TREE_DENTRY, MANY, "tree: name cache shard")                \
