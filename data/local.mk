@@ -16,3 +16,19 @@ endif
 
 CLEANFILES += %D%/ttrunksfs@.service
 EXTRA_DIST += %D%/ttrunksfs@.service.in
+
+# bash-completion looks for a file by the name of the program.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/completions/ttrunks
+completed_programs = ttrunksfs ttrunksd ttrunks-fsck ttrunks-datagen
+
+install-data-hook:
+	cd '$(DESTDIR)$(bashcompletiondir)' && \
+	for program in $(completed_programs); do \
+		rm -f "$$program" && $(LN_S) ttrunks "$$program" || exit 1; \
+	done
+
+uninstall-hook:
+	for program in $(completed_programs); do \
+		rm -f "$(DESTDIR)$(bashcompletiondir)/$$program"; \
+	done
