@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An open table: its filter and index in memory, its blocks read on demand.
+ *
+ * Opening reads and verifies the header. Whatever comes from the file is
+ * checked before use; damage is TT_ECORRUPT with a text that names the file
+ * and the offset, a format of another time TT_EVERSION with both versions.
+ *
+ * A reader is immutable: any number of threads may use it. It must outlive
+ * its iterators, but not the hits it gave (their block has its own life).
+ */
+#ifndef LSM_SST_READER_H
+#define LSM_SST_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compress.h"
+#include "base/slice.h"
+#include "lsm/block_cache.h"
+#include "lsm/block_reader.h"
+#include "lsm/filter.h"
+#include "lsm/rec_iter.h"
+#include "lsm/record.h"
+
+struct env;
+struct sst_index;
+struct sst_reader;
+
+/* Opens the table at `path`. `file_no` names its blocks in the cache. */
+int sst_open(struct env *env, const char *path, uint64_t file_no,
+	     struct sst_reader **out);
+/* NULL does nothing. A failure to close a file read from is of no
+ * consequence. */
+void sst_close(struct sst_reader *r);
+
+/* What the header says. Slices live as long as the reader. */
+struct sst_info {
+	const char *path;
+	uint64_t file_no;
+	uint64_t file_bytes;
+	uint64_t header_bytes; /* before the data */
+	uint64_t filter_bytes; /* of the filter box */
+	uint64_t n_records;
+	uint64_t n_tombstones;
+	uint64_t raw_bytes;
+	uint32_t n_blocks;
+	uint32_t version;
+	enum codec codec;
+	int64_t min_ts, max_ts;
+	struct tt_slice min_key, max_key;
+};
+void sst_info(const struct sst_reader *r, struct sst_info *out);
+
+/* The filter and the index, for tools; they live as long as the reader. */
+const struct filter *sst_filter(const struct sst_reader *r);
+const struct sst_index *sst_index_of(const struct sst_reader *r);
+
+/* Memory that the reader takes: filter, index, itself. */
+size_t sst_memory(const struct sst_reader *r);
+
+/* ---- point reads ------------------------------------------------------ */
+
+/* The newest version found; the slices live until sst_hit_release(). */
+struct sst_hit {
+	struct record rec;
+	struct block *block; /* a reference; NULL: none held */
+};
+
+/*
+ * The newest record of `key` with a timestamp <= as_of, tombstones included:
+ * 0 with *out set, TT_NOTFOUND, or negative. `hash` is key_hash(key).
+ * `cache` may be NULL: the block is then read and owned by the hit. With
+ * `no_fill` a block read from disk does not enter the cache.
+ */
+int sst_get(struct sst_reader *r, struct block_cache *cache,
+	    struct tt_slice key, uint64_t hash, int64_t as_of, bool no_fill,
+	    struct sst_hit *out);
+
+/* Releases the block and clears the hit; a cleared hit is ignored. */
+static inline void sst_hit_release(struct sst_hit *h)
+{
+	block_unref(h->block);
+	h->block = NULL;
+}
+
+/* False when the key is surely absent: what sst_get() asks first. */
+bool sst_may_have(const struct sst_reader *r, uint64_t hash);
+
+/* ---- blocks ----------------------------------------------------------- */
+
+/* Block `i`, from the cache or the file; the caller gets a reference. */
+int sst_block(struct sst_reader *r, struct block_cache *cache, uint32_t i,
+	      bool no_fill, struct block **out);
+
+/* ---- iterators (sst_iter.c) ------------------------------------------- */
+
+enum sst_iter_flag {
+	/* Blocks read do not enter the cache. */
+	SST_ITER_NO_FILL = 1,
+	/* The whole table will be read, front to back (compaction): large
+	 * reads from the start, past the cache. Implies NO_FILL. */
+	SST_ITER_SEQUENTIAL = 2,
+};
+
+/* A cursor over all records (rec_iter.h). Keeps the reader and the cache
+ * (which may be NULL). 0 or -ENOMEM. */
+int sst_iter_new(struct sst_reader *r, struct block_cache *cache,
+		 unsigned flags, struct rec_iter **out);
+
+/* ---- verification ----------------------------------------------------- */
+
+/* Told each damaged place. */
+typedef void (*sst_report_fn)(void *arg, const char *text);
+
+/*
+ * Reads every block past the cache and checks checksums, order, separators,
+ * counts, ranges, and that the filter passes every key. Goes on after a
+ * damaged block. 0, TT_ECORRUPT when something was reported, or another
+ * failure (I/O, memory) that ended the work. `fn` may be NULL.
+ */
+int sst_verify(struct sst_reader *r, sst_report_fn fn, void *arg);
+
+#endif
