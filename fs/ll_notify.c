@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue is two buffers of fixed size: callers fill one, the thread works
+ * off the other, and they swap. A record is an inode number and a name.
+ *
+ * When the buffer is full, names give way: one notice makes the kernel look
+ * up every name again (its epoch, Linux 6.16), and only the numbers of the
+ * directories concerned are kept, in a set. When that is full too, or the
+ * kernel is older, the caller waits for the next swap. That wait ends: the
+ * thread waits for requests of the mount alone, and no request waits for the
+ * port. Nothing is ever lost.
+ */
+#include "fs/ll_notify.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/hmap.h"
+#include "base/mutex.h"
+#include "fs/ll.h"
+
+#define QUEUE_BYTES (256u << 10)
+#define DIR_SLOTS 16384u /* a power of two */
+#define DIRS_MAX (DIR_SLOTS / 4 * 3)
+#define KNOWN_WORDS 1024u /* a power of two; 64 bits each */
+#define SETTLE_NS 100000000u
+
+/* The code of the notice, not yet in every <linux/fuse.h>. */
+#define NOTIFY_INC_EPOCH 8
+
+struct record {
+	uint64_t ino;
+	uint32_t name_len; /* NO_NAME: the inode itself */
+};
+#define NO_NAME UINT32_MAX
+
+struct pending {
+	uint8_t bytes[QUEUE_BYTES]; /* struct record, name, … */
+	size_t len;
+	size_t last; /* offset of the record added last */
+	bool names_lost;
+	uint64_t dirs[DIR_SLOTS]; /* hash set of inode numbers; 0 is free */
+	size_t n_dirs;
+};
+
+struct ll_notify {
+	/* set at birth, then constant */
+	struct counters *counters;
+
+	/* set before the thread starts, then constant */
+	struct fuse_session *se;
+	bool has_epoch;
+
+	/*
+	 * Bit of a directory's number: the kernel may know names in it. Set by
+	 * request threads before they read the tree, tested by writers after
+	 * their commit, both sequentially consistent: a reader that saw the
+	 * tree before the commit has set the bit before the test.
+	 */
+	_Atomic uint64_t known[KNOWN_WORDS];
+
+	struct mutex mu; /* RANK_FS; never held across a notice */
+	struct cond work, room, done;
+	/* guarded by mu */
+	struct pending *fill;
+	bool runs, stops;
+	uint64_t n_queued, n_done;
+
+	/* owned by the thread */
+	struct pending *drain;
+	pthread_t thread;
+};
+
+int ll_notify_new(struct counters *counters, struct ll_notify **out)
+{
+	struct ll_notify *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return err_nomem("kernel notifier");
+	n->fill = calloc(1, sizeof(*n->fill));
+	n->drain = calloc(1, sizeof(*n->drain));
+	if (!n->fill || !n->drain) {
+		free(n->fill);
+		free(n->drain);
+		free(n);
+		return err_nomem("kernel notifier");
+	}
+	n->counters = counters;
+	mutex_init(&n->mu, RANK_FS);
+	cond_init(&n->work);
+	cond_init(&n->room);
+	cond_init(&n->done);
+	*out = n;
+	return 0;
+}
+
+void ll_notify_free(struct ll_notify *n)
+{
+	if (!n)
+		return;
+	assert(!n->runs);
+	cond_fini(&n->done);
+	cond_fini(&n->room);
+	cond_fini(&n->work);
+	mutex_fini(&n->mu);
+	free(n->fill);
+	free(n->drain);
+	free(n);
+}
+
+/* ---- what the kernel may know ------------------------------------------ */
+
+static _Atomic uint64_t *known_word(struct ll_notify *n, uint64_t ino,
+				    uint64_t *mask)
+{
+	uint64_t h = hash_u64(ino);
+
+	*mask = UINT64_C(1) << (h & 63);
+	return &n->known[(h >> 6) & (KNOWN_WORDS - 1)];
+}
+
+void ll_notify_will_know(struct ll_notify *n, uint64_t parent)
+{
+	uint64_t mask;
+	_Atomic uint64_t *w = known_word(n, parent, &mask);
+
+	if (!(atomic_load(w) & mask))
+		atomic_fetch_or(w, mask);
+}
+
+static bool may_know(struct ll_notify *n, uint64_t parent)
+{
+	uint64_t mask;
+	_Atomic uint64_t *w = known_word(n, parent, &mask);
+
+	return atomic_load(w) & mask;
+}
+
+/* ---- filling ------------------------------------------------------------ */
+
+/* False when the set is full and does not hold `ino`. */
+static bool dirs_add(struct pending *p, uint64_t ino)
+{
+	size_t i = hash_u64(ino) & (DIR_SLOTS - 1);
+
+	while (p->dirs[i] && p->dirs[i] != ino)
+		i = (i + 1) & (DIR_SLOTS - 1);
+	if (p->dirs[i] == ino)
+		return true;
+	if (p->n_dirs == DIRS_MAX)
+		return false;
+	p->dirs[i] = ino;
+	p->n_dirs++;
+	return true;
+}
+
+static bool is_last(const struct pending *p, const struct record *rec,
+		    const void *name, size_t name_len)
+{
+	struct record last;
+
+	if (!p->len)
+		return false;
+	memcpy(&last, p->bytes + p->last, sizeof(last));
+	return last.ino == rec->ino && last.name_len == rec->name_len &&
+	       (!name_len ||
+		!memcmp(p->bytes + p->last + sizeof(last), name, name_len));
+}
+
+/* False when it does not fit in any form. */
+static bool add(struct pending *p, const struct record *rec, const void *name,
+		bool has_epoch)
+{
+	size_t name_len = rec->name_len == NO_NAME ? 0 : rec->name_len;
+	bool fits = QUEUE_BYTES - p->len >= sizeof(*rec) + name_len;
+
+	if (is_last(p, rec, name, name_len))
+		return true;
+	if (!fits && rec->name_len != NO_NAME) {
+		if (!has_epoch)
+			return false;
+		p->names_lost = true;
+	}
+	if (!fits)
+		return dirs_add(p, rec->ino);
+	p->last = p->len;
+	memcpy(p->bytes + p->len, rec, sizeof(*rec));
+	p->len += sizeof(*rec);
+	if (name_len)
+		memcpy(p->bytes + p->len, name, name_len);
+	p->len += name_len;
+	return true;
+}
+
+static void enqueue(struct ll_notify *n, const struct record *rec,
+		    const void *name)
+{
+	mutex_lock(&n->mu);
+	while (n->runs && !n->stops && !add(n->fill, rec, name, n->has_epoch))
+		cond_wait(&n->room, &n->mu);
+	if (n->runs && !n->stops) {
+		n->n_queued++;
+		cond_signal(&n->work);
+	}
+	mutex_unlock(&n->mu);
+}
+
+static void entry_changed(void *arg, uint64_t parent, struct tt_slice name)
+{
+	struct ll_notify *n = arg;
+	struct record rec = { .ino = parent, .name_len = (uint32_t)name.len };
+
+	if (may_know(n, parent))
+		enqueue(n, &rec, name.data);
+	else
+		counter_inc(n->counters, LL_NOTICE_UNKNOWN);
+}
+
+static void inode_changed(void *arg, uint64_t ino)
+{
+	struct record rec = { .ino = ino, .name_len = NO_NAME };
+
+	enqueue(arg, &rec, NULL);
+}
+
+static void changes_told(void *arg)
+{
+	struct ll_notify *n = arg;
+	uint64_t deadline = 0, until;
+	bool in_time = true;
+
+	mutex_lock(&n->mu);
+	until = n->n_queued;
+	while (n->runs && !n->stops && n->n_done < until && in_time) {
+		if (!deadline)
+			deadline = mono_ns() + SETTLE_NS;
+		in_time = cond_wait_until(&n->done, &n->mu, deadline);
+	}
+	mutex_unlock(&n->mu);
+	if (!in_time)
+		counter_inc(n->counters, LL_NOTICE_LATE);
+}
+
+struct tree_listener ll_notify_listener(struct ll_notify *n)
+{
+	return (struct tree_listener){
+		.entry_changed = entry_changed,
+		.inode_changed = inode_changed,
+		.changes_told = changes_told,
+		.arg = n,
+	};
+}
+
+/* ---- telling ------------------------------------------------------------ */
+
+/*
+ * The results of notices are ignored throughout: -ENOENT says that the kernel
+ * does not know what it was to forget, anything else that it is going away.
+ */
+static void tell_entry(struct ll_notify *n, uint64_t parent, const char *name,
+		       size_t name_len)
+{
+	counter_inc(n->counters, LL_NOTICE_ENTRIES);
+	(void)fuse_lowlevel_notify_inval_entry(n->se, parent, name, name_len);
+}
+
+static void tell_inode(struct ll_notify *n, uint64_t ino)
+{
+	counter_inc(n->counters, LL_NOTICE_INODES);
+	(void)fuse_lowlevel_notify_inval_inode(n->se, ino, 0, 0);
+}
+
+/*
+ * A name that cannot exist: nothing is invalidated, but the notice returns
+ * only when requests under way in the directory have ended.
+ */
+static void wait_for_requests(struct ll_notify *n, uint64_t dir)
+{
+	(void)fuse_lowlevel_notify_inval_entry(n->se, dir, "/", 1);
+}
+
+/* libfuse 3.14 has no call for it. -1 when the kernel does not know it. */
+static int tell_epoch(struct ll_notify *n)
+{
+	struct fuse_out_header h = { .len = sizeof(h),
+				     .error = NOTIFY_INC_EPOCH };
+
+	return write(fuse_session_fd(n->se), &h, sizeof(h)) < 0 ? -1 : 0;
+}
+
+static void tell_records(struct ll_notify *n, const struct pending *p)
+{
+	uint64_t dir = 0; /* whose listing and times are still to be dropped */
+	size_t at = 0;
+
+	while (at < p->len) {
+		struct record rec;
+
+		memcpy(&rec, p->bytes + at, sizeof(rec));
+		at += sizeof(rec);
+		if (dir && (rec.ino != dir || rec.name_len == NO_NAME)) {
+			tell_inode(n, dir);
+			dir = 0;
+		}
+		if (rec.name_len == NO_NAME) {
+			tell_inode(n, rec.ino);
+			continue;
+		}
+		tell_entry(n, rec.ino, (const char *)p->bytes + at,
+			   rec.name_len);
+		at += rec.name_len;
+		dir = rec.ino;
+	}
+	if (dir)
+		tell_inode(n, dir);
+}
+
+static void tell_all(struct ll_notify *n, struct pending *p)
+{
+	if (p->names_lost) {
+		counter_inc(n->counters, LL_NOTICE_EPOCHS);
+		(void)tell_epoch(n);
+	}
+	tell_records(n, p);
+	for (size_t i = 0; p->n_dirs && i < DIR_SLOTS; i++) {
+		if (!p->dirs[i])
+			continue;
+		wait_for_requests(n, p->dirs[i]);
+		tell_inode(n, p->dirs[i]);
+		p->dirs[i] = 0;
+	}
+	p->n_dirs = 0;
+	p->len = 0;
+	p->names_lost = false;
+}
+
+static void *run(void *arg)
+{
+	struct ll_notify *n = arg;
+
+	mutex_lock(&n->mu);
+	while (!n->stops) {
+		struct pending *p = n->fill;
+		uint64_t upto = n->n_queued;
+
+		if (upto == n->n_done) {
+			cond_wait(&n->work, &n->mu);
+			continue;
+		}
+		n->fill = n->drain;
+		n->drain = p;
+		cond_broadcast(&n->room);
+		mutex_unlock(&n->mu);
+		tell_all(n, p);
+		mutex_lock(&n->mu);
+		n->n_done = upto;
+		cond_broadcast(&n->done);
+	}
+	mutex_unlock(&n->mu);
+	return NULL;
+}
+
+int ll_notify_start(struct ll_notify *n, struct fuse_session *se)
+{
+	int r;
+
+	n->se = se;
+	n->has_epoch = tell_epoch(n) == 0;
+	n->runs = true;
+	r = pthread_create(&n->thread, NULL, run, n);
+	if (r) {
+		n->runs = false;
+		return err_errno(r, "cannot start the notifier thread");
+	}
+	(void)pthread_setname_np(n->thread, "fs-notify");
+	return 0;
+}
+
+void ll_notify_stop(struct ll_notify *n)
+{
+	mutex_lock(&n->mu);
+	if (!n->runs) {
+		mutex_unlock(&n->mu);
+		return;
+	}
+	n->stops = true;
+	cond_broadcast(&n->work);
+	cond_broadcast(&n->room);
+	cond_broadcast(&n->done);
+	mutex_unlock(&n->mu);
+	(void)pthread_join(n->thread, NULL);
+	n->runs = false;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tells the kernel what it must forget after a change that came through the
+ * port: the entry (a positive or a negative one), the directory's attributes
+ * and its cached listing, the attributes and pages of an inode.
+ *
+ * Invalidating a name takes the directory's lock in the kernel, which every
+ * LOOKUP, CREATE and READDIR under way holds until we answer it: a request
+ * handler that notified could wait for itself. So one thread does nothing
+ * else, holds no lock meanwhile, and is fed by a queue of fixed size.
+ *
+ * The same lock is what makes the caches right: when the notice returns, every
+ * request that might have read the old state has ended, and what it left in a
+ * cache has been dropped.
+ *
+ * Threads: any, unless a function says otherwise.
+ */
+#ifndef FS_LL_NOTIFY_H
+#define FS_LL_NOTIFY_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/counter.h"
+#include "tree/tree.h"
+
+struct fuse_session;
+struct ll_notify;
+
+/* `counters` (of enum ll_counter) is kept. 0 or -ENOMEM. Until
+ * ll_notify_start() every change is dropped: no kernel knows anything. */
+int ll_notify_new(struct counters *counters, struct ll_notify **out);
+
+/* Starts the thread for a session that has been mounted and is kept. */
+int ll_notify_start(struct ll_notify *n, struct fuse_session *se);
+
+/* Ends the thread; what is queued is dropped. Before the session goes. */
+void ll_notify_stop(struct ll_notify *n);
+
+void ll_notify_free(struct ll_notify *n);
+
+/* What the tree is to be given. Its changes_told() waits for the thread, for
+ * a tenth of a second at most. */
+struct tree_listener ll_notify_listener(struct ll_notify *n);
+
+/*
+ * The kernel is about to be told about names in directory `parent`. Call it
+ * before asking the tree: changes from then on are queued. Directories never
+ * named here cost the port nothing.
+ */
+void ll_notify_will_know(struct ll_notify *n, uint64_t parent);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What libfuse does not carry, taken from the wire: FUSE_HANDLE_KILLPRIV_V2.
+ *
+ * With it the kernel remembers that a file has no privileges to drop, instead
+ * of asking for the attribute security.capability before every single write.
+ * libfuse has no capability for it, and drops the flag by which a WRITE, a
+ * SETATTR or a CREATE says that setuid and setgid are to be cleared. So the
+ * session reads and writes /dev/fuse through two functions of ours: one sets
+ * the flag in the answer to INIT, the other notes the kernel's flag for the
+ * handler that the same thread runs next.
+ */
+#ifndef FS_LL_RAW_H
+#define FS_LL_RAW_H
+
+#include <stdbool.h>
+
+struct fuse_session;
+
+/* For a session that is mounted and has read nothing yet. 0 or negative. */
+int ll_raw_attach(struct fuse_session *se);
+
+/* Whether the request that this thread is handling is to clear setuid and
+ * setgid. For handlers. */
+bool ll_raw_kills_priv(void);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Extended attributes. The kernel checks who may use which name space. Of
+ * "system." nothing is carried: storing POSIX ACLs that nobody enforces would
+ * promise a protection that is not there.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "fs/ll.h"
+#include "fs/ll_reply.h"
+
+_Static_assert((int)TREE_XATTR_CREATE == XATTR_CREATE, "flags");
+_Static_assert((int)TREE_XATTR_REPLACE == XATTR_REPLACE, "flags");
+
+#define SMALL 1024 /* values up to this size need no allocation */
+
+static bool is_carried(const char *name)
+{
+	return strncmp(name, "system.", 7) != 0;
+}
+
+void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags)
+{
+	struct ll *ll = ll_of(req, LL_SETXATTR);
+
+	ll_reply(req, is_carried(name)
+			      ? tree_setxattr(ll->tree, ino, slice_str(name),
+					      SLICE(value, size), flags)
+			      : -EOPNOTSUPP);
+}
+
+void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct ll *ll = ll_of(req, LL_REMOVEXATTR);
+
+	ll_reply(req, is_carried(name)
+			      ? tree_removexattr(ll->tree, ino, slice_str(name))
+			      : -EOPNOTSUPP);
+}
+
+/* Size 0 asks how long the answer would be. */
+static void reply_value(fuse_req_t req, int r, const void *buf, size_t size,
+			size_t len)
+{
+	if (r < 0)
+		ll_reply(req, r);
+	else if (size == 0)
+		(void)fuse_reply_xattr(req, len);
+	else
+		(void)fuse_reply_buf(req, buf, len);
+}
+
+static void get_value(fuse_req_t req, struct ll *ll, fuse_ino_t ino,
+		      const char *name, char *buf, size_t size)
+{
+	size_t len = 0;
+	int r = name ? tree_getxattr(ll->tree, ino, slice_str(name), buf, size,
+				     &len)
+		     : tree_listxattr(ll->tree, ino, buf, size, &len);
+
+	reply_value(req, r, buf, size, len);
+}
+
+/* `name` NULL: the list of names. */
+static void get(fuse_req_t req, struct ll *ll, fuse_ino_t ino, const char *name,
+		size_t size)
+{
+	char small[SMALL], *large;
+
+	if (size <= sizeof(small)) {
+		get_value(req, ll, ino, name, small, size);
+		return;
+	}
+	large = malloc(size);
+	if (!large) {
+		ll_reply(req, -ENOMEM);
+		return;
+	}
+	get_value(req, ll, ino, name, large, size);
+	free(large);
+}
+
+void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct ll *ll = ll_of(req, LL_GETXATTR);
+
+	if (is_carried(name))
+		get(req, ll, ino, name, size);
+	else
+		ll_reply(req, -EOPNOTSUPP);
+}
+
+void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct ll *ll = ll_of(req, LL_LISTXATTR);
+
+	get(req, ll, ino, NULL, size);
+}
