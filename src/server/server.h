@@ -24,7 +24,11 @@ struct server_options {
 				       uint64_t value, const char *help),
 			    void *fn_arg);
 	void *extra_arg;
-	const char *face; /* what INFO calls the program: "ttrunksfs", … */
+	const char *face;   /* what INFO calls the program: "ttrunksfs", … */
+	const char *store;  /* the store's directory, for INFO; may be NULL */
+	size_t answer_max;  /* bytes of one answer's values; 0: 16 MiB */
+	unsigned items_max; /* items of one answer; 0: 10,000 */
+	uint64_t cursor_ms; /* forget a scan left alone this long; 0: 60 s */
 };
 
 /*
