@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: MIT
+libtestsupport_la_SOURCES += \
+	%D%/check_main.h \
+	%D%/fault_disk.c \
+	%D%/fault_disk.h \
+	%D%/fault_env.c \
+	%D%/fault_env.h \
+	%D%/prng.c \
+	%D%/prng.h \
+	%D%/tmpdir.c \
+	%D%/tmpdir.h
