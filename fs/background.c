@@ -95,8 +95,9 @@ static void sd_notify(const char *text)
 static void leave_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int r = chdir("/");
 
-	(void)chdir("/"); /* keeps no other mount busy */
+	(void)r; /* only so as to keep no other mount busy */
 	if (null < 0)
 		return;
 	for (int fd = 0; fd <= 2; fd++)

@@ -55,6 +55,7 @@ static struct pool_task *pool_next_locked(struct thread_pool *p)
 }
 
 static void pool_run_locked(struct thread_pool *p, struct pool_task *t)
+	REQUIRES(p->mu)
 {
 	/* The task may be gone once fn() has begun. */
 	pool_fn fn = t->fn;
