@@ -55,6 +55,8 @@ struct memindex_cursor {
 	const struct memindex *index;
 	uint32_t n;
 	uint32_t at;
+	uint32_t lower; /* entry at which the leaf's range begins; 0: open */
+	uint32_t upper; /* entry at which the next leaf's range begins, or 0 */
 	uint32_t slots[MEMINDEX_FANOUT];
 };
 

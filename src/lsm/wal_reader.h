@@ -23,9 +23,9 @@
 
 /* Where and how a replay ended; what wal_open() continues from. */
 struct wal_tail {
-	uint64_t end_lsn;	 /* the end of the valid prefix */
+	uint64_t end_lsn;	  /* the end of the valid prefix */
 	uint32_t next_segment_no; /* above every number ever used */
-	int64_t last_ts;	 /* of the last record; 0 when none */
+	int64_t last_ts;	  /* of the last record; 0 when none */
 	uint64_t n_records;
 	uint64_t n_bytes; /* of payload */
 	bool is_torn;	  /* there was something behind the end */

@@ -85,14 +85,14 @@ int wal_poisoned(const struct wal *w);
 
 struct wal_stats {
 	uint64_t n_records;
-	uint64_t n_bytes;	   /* of payload */
-	uint64_t n_syncs;	   /* device flushes */
-	uint64_t n_sync_waits;	   /* calls that a flush answered */
-	uint64_t n_created;	   /* segments written anew */
+	uint64_t n_bytes;      /* of payload */
+	uint64_t n_syncs;      /* device flushes */
+	uint64_t n_sync_waits; /* calls that a flush answered */
+	uint64_t n_created;    /* segments written anew */
 	uint64_t n_recycled;
-	uint64_t n_segment_waits;  /* appends that waited for a segment */
-	uint64_t n_segments;	   /* in the directory now, free ones too */
-	uint64_t disk_bytes;	   /* what those take */
+	uint64_t n_segment_waits; /* appends that waited for a segment */
+	uint64_t n_segments;	  /* in the directory now, free ones too */
+	uint64_t disk_bytes;	  /* what those take */
 };
 void wal_get_stats(struct wal *w, struct wal_stats *out);
 

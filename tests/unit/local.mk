@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: MIT
+
+# base
+test_programs += \
+	%D%/test_arena \
+	%D%/test_buf \
+	%D%/test_checksum \
+	%D%/test_compress \
+	%D%/test_containers \
+	%D%/test_counter \
+	%D%/test_env \
+	%D%/test_err \
+	%D%/test_fault_env \
+	%D%/test_hist \
+	%D%/test_log \
+	%D%/test_mutex \
+	%D%/test_opt \
+	%D%/test_thread_pool \
+	%D%/test_token \
+	%D%/test_wire
+
+# lsm: the write side and the cursors
+test_programs += \
+	%D%/test_batch \
+	%D%/test_memindex \
+	%D%/test_memtable \
+	%D%/test_record

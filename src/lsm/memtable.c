@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memtables: see memtable.h. The work is in memindex.
+ */
+#include "lsm/memtable.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "lsm/memindex.h"
+
+struct memtable {
+	/* set in memtable_new(), then constant */
+	struct memindex *index;
+	/* any thread; acq_rel on the way down, so that the one who frees sees
+	 * what the others did */
+	_Atomic uint32_t n_refs;
+};
+
+int memtable_new(struct memtable **out)
+{
+	struct memtable *m = malloc(sizeof(*m));
+	int r;
+
+	if (!m)
+		return err_nomem("memtable");
+	r = memindex_new(&m->index);
+	if (r < 0) {
+		free(m);
+		return r;
+	}
+	atomic_init(&m->n_refs, 1);
+	*out = m;
+	return 0;
+}
+
+struct memtable *memtable_ref(struct memtable *m)
+{
+	uint32_t was =
+		atomic_fetch_add_explicit(&m->n_refs, 1, memory_order_relaxed);
+
+	assert(was > 0);
+	return m;
+}
+
+void memtable_unref(struct memtable *m)
+{
+	uint32_t was;
+
+	if (!m)
+		return;
+	was = atomic_fetch_sub_explicit(&m->n_refs, 1, memory_order_acq_rel);
+	assert(was > 0);
+	if (was == 1) {
+		memindex_free(m->index);
+		free(m);
+	}
+}
+
+int memtable_add(struct memtable *m, struct tt_slice key, int64_t ts,
+		 uint8_t kind, struct tt_slice value)
+{
+	const struct record rec = { key, value, ts, kind };
+
+	return memindex_insert(m->index, &rec);
+}
+
+int memtable_get(struct memtable *m, struct tt_slice key, int64_t as_of,
+		 struct record *out)
+{
+	struct record rec;
+	int r = memindex_find(m->index, key, as_of, &rec);
+
+	if (r == TT_END || !key_eq(rec.key, key))
+		return TT_NOTFOUND;
+	*out = rec;
+	return 0;
+}
+
+size_t memtable_bytes(const struct memtable *m)
+{
+	return memindex_bytes(m->index);
+}
+
+uint64_t memtable_count(const struct memtable *m)
+{
+	return memindex_count(m->index);
+}
+
+/* ---- cursor ----------------------------------------------------------- */
+
+struct memtable_iter {
+	struct rec_iter it;
+	struct memtable *table; /* holds a ref */
+	struct memindex_cursor cursor;
+};
+
+/* Shows the cursor's record after a move that returned `r`. */
+static ALWAYS_INLINE int show(struct memtable_iter *mi, int r)
+{
+	if (r == 0)
+		memindex_cursor_rec(&mi->cursor, &mi->it.rec);
+	return r;
+}
+
+static struct memtable_iter *of(struct rec_iter *it)
+{
+	return container_of(it, struct memtable_iter, it);
+}
+
+static int mi_first(struct rec_iter *it)
+{
+	return show(of(it), memindex_cursor_first(&of(it)->cursor));
+}
+
+static int mi_last(struct rec_iter *it)
+{
+	return show(of(it), memindex_cursor_last(&of(it)->cursor));
+}
+
+static int mi_seek(struct rec_iter *it, struct tt_slice key, int64_t ts)
+{
+	return show(of(it), memindex_cursor_seek(&of(it)->cursor, key, ts));
+}
+
+static int mi_seek_for_prev(struct rec_iter *it, struct tt_slice key,
+			    int64_t ts)
+{
+	return show(of(it),
+		    memindex_cursor_seek_for_prev(&of(it)->cursor, key, ts));
+}
+
+static int mi_next(struct rec_iter *it)
+{
+	return show(of(it), memindex_cursor_next(&of(it)->cursor));
+}
+
+static int mi_prev(struct rec_iter *it)
+{
+	return show(of(it), memindex_cursor_prev(&of(it)->cursor));
+}
+
+static void mi_free(struct rec_iter *it)
+{
+	struct memtable_iter *mi = of(it);
+
+	memtable_unref(mi->table);
+	free(mi);
+}
+
+static const struct rec_iter_ops memtable_iter_ops = {
+	.first = mi_first,
+	.last = mi_last,
+	.seek = mi_seek,
+	.seek_for_prev = mi_seek_for_prev,
+	.next = mi_next,
+	.prev = mi_prev,
+	.free = mi_free,
+};
+
+int memtable_iter_new(struct memtable *m, struct rec_iter **out)
+{
+	struct memtable_iter *mi = malloc(sizeof(*mi));
+
+	if (!mi)
+		return err_nomem("iterator");
+	mi->it.ops = &memtable_iter_ops;
+	mi->table = memtable_ref(m);
+	memindex_cursor_init(&mi->cursor, m->index);
+	*out = &mi->it;
+	return 0;
+}
