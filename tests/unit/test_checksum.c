@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include <check.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "tests/support/check_main.h"
+#include "tests/support/prng.h"
+
+/* From the XXH3 specification: these are on disk and may never change. */
+START_TEST(known_sums)
+{
+	ck_assert_uint_eq(checksum("", 0), 0x2d06800538d394c2ULL);
+	ck_assert_uint_eq(checksum("abc", 3), 0x78af5f94892f3950ULL);
+}
+END_TEST
+
+START_TEST(seed_changes_the_sum)
+{
+	ck_assert_uint_ne(checksum_seeded("abc", 3, 1), checksum("abc", 3));
+	ck_assert_uint_eq(checksum_seeded("abc", 3, 0), checksum("abc", 3));
+}
+END_TEST
+
+START_TEST(stream_equals_one_shot)
+{
+	struct checksum_stream *s = checksum_stream_new(9);
+	uint8_t bytes[5000];
+	struct rng r;
+
+	test_rng(&r);
+	rng_fill(&r, bytes, sizeof(bytes));
+	for (int round = 0; round < 50; round++) {
+		size_t at = 0;
+
+		checksum_stream_reset(s, 9);
+		while (at < sizeof(bytes)) {
+			size_t n = (size_t)rng_below(&r, 700);
+
+			n = MIN_OF(n, sizeof(bytes) - at);
+			checksum_stream_add(s, bytes + at, n);
+			at += n;
+		}
+		ck_assert_uint_eq(checksum_stream_sum(s),
+				  checksum_seeded(bytes, sizeof(bytes), 9));
+	}
+	checksum_stream_free(s);
+}
+END_TEST
+
+START_TEST(every_bit_matters)
+{
+	uint8_t bytes[100] = {0};
+	uint64_t sum = checksum(bytes, sizeof(bytes));
+
+	for (unsigned i = 0; i < sizeof(bytes) * 8; i++) {
+		bytes[i / 8] ^= (uint8_t)(1u << (i % 8));
+		ck_assert_uint_ne(checksum(bytes, sizeof(bytes)), sum);
+		bytes[i / 8] ^= (uint8_t)(1u << (i % 8));
+	}
+}
+END_TEST
+
+static Suite *checksum_suite(void)
+{
+	Suite *s = suite_create("checksum");
+	TCase *t = tcase_create("checksum");
+
+	tcase_add_test(t, known_sums);
+	tcase_add_test(t, seed_changes_the_sum);
+	tcase_add_test(t, stream_equals_one_shot);
+	tcase_add_test(t, every_bit_matters);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TEST_MAIN(checksum_suite)
