@@ -36,6 +36,15 @@ int err_errno(int err, const char *fmt, ...) PRINTF_FMT(2, 3) COLD;
 /* Shorthand for an allocation that failed: -ENOMEM with a text. */
 int err_nomem(const char *what) COLD;
 
+/* Tells the static analyser, which sees one file at a time, that these return
+ * the failure they are given and never 0. */
+#ifdef __clang_analyzer__
+#define err_set(code, ...) (err_set(code, __VA_ARGS__), (code))
+#define err_setv(code, fmt, ap) (err_setv(code, fmt, ap), (code))
+#define err_errno(err, ...) (err_errno(err, __VA_ARGS__), -(err))
+#define err_nomem(what) (err_nomem(what), -12)
+#endif
+
 /*
  * The text recorded last on this thread; "" when none. Valid until the next
  * err_ call of this thread.

@@ -156,9 +156,11 @@ struct hmap_node *hmap_walk(const struct hmap *m, struct hmap_node *prev,
 	if (prev && prev->chain)
 		return prev->chain;
 	while ((at = hmap_nth_chain(m, *cursor))) {
+		struct hmap_node *first = *at;
+
 		++*cursor;
-		if (*at)
-			return *at;
+		if (first)
+			return first;
 	}
 	return NULL;
 }

@@ -94,8 +94,10 @@ static ALWAYS_INLINE void *slot_take(struct slot_cache *c, struct slot_token *t)
 	uintptr_t was;
 
 	t->slot = thread_slot();
-	if (unlikely(t->slot < 0))
+	if (unlikely(t->slot < 0)) {
+		t->mark = 1;	/* no slot ever holds it: marks begin at 3 */
 		return NULL;
+	}
 	e = &c->slots[t->slot];
 	e->last_mark += 2;
 	t->mark = e->last_mark | 1;

@@ -65,7 +65,7 @@ size_t slice_take_varint(struct tt_slice *s, uint64_t *out);
 /* Signed values with small magnitudes, folded so that they stay short. */
 static inline uint64_t zigzag_fold(int64_t v)
 {
-	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	return ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t zigzag_unfold(uint64_t v)

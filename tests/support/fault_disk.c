@@ -122,7 +122,9 @@ static int names_set(struct disk_names *s, const char *name,
 	copy = strdup(name);
 	if (!copy)
 		return -ENOMEM;
-	s->v[s->n++] = (struct disk_entry){copy, node};
+	s->v[s->n].name = copy;
+	s->v[s->n].node = node;
+	s->n++;
 	return 0;
 }
 
@@ -273,7 +275,10 @@ static int txn_add(struct disk_txn *t, struct disk_node *dir, const char *name,
 
 	if (!copy)
 		return -ENOMEM;
-	t->c[t->n++] = (struct disk_change){dir, copy, node};
+	t->c[t->n].dir = dir;
+	t->c[t->n].name = copy;
+	t->c[t->n].node = node;
+	t->n++;
 	return names_set(&dir->live, name, node);
 }
 
