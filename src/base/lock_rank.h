@@ -12,6 +12,7 @@
 #ifndef BASE_LOCK_RANK_H
 #define BASE_LOCK_RANK_H
 
+/* clang-format off */
 /* X(name, ONE or MANY, what it guards) */
 #define LOCK_RANKS(X)                                                      \
 	X(RANK_OUTER, ONE, "programs: start and stop")                     \
@@ -35,13 +36,14 @@
 	X(RANK_FAULT_ENV, ONE, "tests: the fault-injecting environment")   \
 	X(RANK_THREAD_SLOT, ONE, "base: thread slot numbers")              \
 	X(RANK_LOG, ONE, "base: event log; nothing is taken under it")
+/* clang-format on */
 
 enum lock_rank {
 	RANK_NONE,
 #define X(name, nest, what) name,
 	LOCK_RANKS(X)
 #undef X
-	N_LOCK_RANKS
+		N_LOCK_RANKS
 };
 
 #endif

@@ -36,12 +36,12 @@
 
 #define TREE_ROOT 1u
 #define TREE_NAME_MAX 255u
-#define TREE_KEY_MAX 4096u	  /* a port key, bytes */
-#define TREE_XATTR_MAX 65536u	  /* an attribute's value, bytes */
+#define TREE_KEY_MAX 4096u    /* a port key, bytes */
+#define TREE_XATTR_MAX 65536u /* an attribute's value, bytes */
 
 struct tree;
-struct tree_dir;    /* an open directory listing */
-struct tree_scan;   /* a cursor over keys */
+struct tree_dir;  /* an open directory listing */
+struct tree_scan; /* a cursor over keys */
 
 /* ---- life ------------------------------------------------------------- */
 
@@ -324,7 +324,8 @@ int tree_scan_new(struct tree *t, const struct tree_scan_options *o,
 void tree_scan_free(struct tree_scan *s);
 /* A prefix as bounds: sets lower to it and *upper (storage of TREE_KEY_MAX
  * bytes in `buf`) to its successor, empty when there is none. */
-void tree_scan_prefix(struct tt_slice prefix, void *buf, struct tt_slice *upper);
+void tree_scan_prefix(struct tt_slice prefix, void *buf,
+		      struct tt_slice *upper);
 
 struct tree_scan_item {
 	struct tt_slice key; /* until the next call */

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fallocate(2), SEEK_DATA and SEEK_HOLE, and copying inside the store.
+ *
+ * Allocating reserves nothing: a log-structured store has no place that a
+ * later write would reuse. It only sets the size.
+ */
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "tree/block.h"
+#include "tree/file.h"
+#include "tree/inode_reader.h"
+#include "tree/schema_key.h"
+#include "tree/sweep_now.h"
+#include "tree/sweeper.h"
+#include "tree/txn_rows.h"
+
+/* Bytes copied in one batch, and by one call. */
+#define COPY_STEP (1u << 20)
+#define COPY_MAX (16u << 20)
+
+/* ---- fallocate -------------------------------------------------------- */
+
+static int fallocate_locked(struct txn *tx, struct inode *in, int mode,
+			    uint64_t off, uint64_t end, bool *lazy)
+{
+	struct inode_state *st;
+	int r = state_check_file(&in->st);
+
+	if (r < 0)
+		return r;
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		r = file_zero(tx, in, off, end, lazy);
+	st = r == 0 ? txn_edit(tx, in) : NULL;
+	if (!st)
+		return r < 0 ? r : -ENOMEM;
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		st->size = MAX_OF(st->size, end);
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		st->mtime_ns = tx->now_ns;
+	st->ctime_ns = tx->now_ns;
+	state_kill_priv(st);
+	return txn_commit(tx);
+}
+
+static int fallocate_once(struct tree *t, uint64_t ino, int mode, uint64_t off,
+			  uint64_t end)
+{
+	bool lazy = false;
+	struct inode *in;
+	struct txn tx;
+	int r = txn_begin(&tx, t, TXN_SHARED);
+
+	if (r < 0)
+		return r;
+	r = txn_get(&tx, ino, &in);
+	if (r == 0) {
+		txn_lock(&tx, &in, 1);
+		r = fallocate_locked(&tx, in, mode, off, end, &lazy);
+	}
+	txn_end(&tx);
+	if (r == 0 && lazy)
+		sweeper_add_orphan(t->sweeper, ino);
+	return r;
+}
+
+int tree_fallocate(struct tree *t, uint64_t ino, int mode, uint64_t off,
+		   uint64_t len)
+{
+	int r;
+
+	if (len == 0)
+		return err_set(-EINVAL, "nothing to allocate");
+	if (off > INT64_MAX || len > INT64_MAX - off)
+		return err_set(-EFBIG, "a file ends at 8 EiB");
+	switch (mode) {
+	case 0:
+	case FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+		break;
+	default:
+		return err_set(-EOPNOTSUPP, "fallocate mode %d", mode);
+	}
+	r = fallocate_once(t, ino, mode, off, off + len);
+	while (r == -EAGAIN) {
+		r = sweep_trims_now(t, ino);
+		if (r == 0)
+			r = fallocate_once(t, ino, mode, off, off + len);
+	}
+	return r;
+}
+
+/* ---- holes ------------------------------------------------------------ */
+
+/* The first stored block from `k` on; 0, TT_END or < 0. */
+static int next_data(struct tt_iter *it, const struct inode_state *st,
+		     uint64_t *k)
+{
+	struct schema_key key;
+	int r;
+
+	for (r = tt_iter_seek(it, key_block(&key, st->ino, *k)); r == 0;
+	     r = tt_iter_next(it)) {
+		struct tt_slice bytes;
+		uint32_t gen;
+
+		*k = key_rest_block(key_rest(tt_iter_key(it)));
+		r = block_decode(tt_iter_value(it), st, &gen, &bytes);
+		if (r < 0 || !state_is_garbage(st, *k, gen))
+			return r;
+	}
+	return r;
+}
+
+/* The first block from `k` on that is not stored. */
+static int next_hole(struct tt_iter *it, const struct inode_state *st,
+		     uint64_t *k)
+{
+	uint64_t end = state_n_slots(st);
+	struct schema_key key;
+	int r;
+
+	if (state_is_dense(st)) {
+		*k = end;
+		return 0;
+	}
+	for (r = tt_iter_seek(it, key_block(&key, st->ino, *k)); r == 0;
+	     r = tt_iter_next(it), ++*k) {
+		struct tt_slice bytes;
+		uint32_t gen;
+
+		if (*k >= end ||
+		    key_rest_block(key_rest(tt_iter_key(it))) != *k)
+			return 0;
+		r = block_decode(tt_iter_value(it), st, &gen, &bytes);
+		if (r < 0)
+			return r;
+		if (state_is_garbage(st, *k, gen))
+			return 0;
+	}
+	return r == TT_END ? 0 : r;
+}
+
+static int seek_blocks(struct tree *t, const struct inode_state *st,
+		       uint64_t off, int whence, uint64_t *out)
+{
+	struct schema_key lo, hi;
+	struct tt_iter_options io = {
+		.lower = key_prefix(&lo, KEY_BLOCK, st->ino),
+		.upper = key_prefix_end(&hi, KEY_BLOCK, st->ino),
+		.keys_only = st->n_trims == 0,
+		.no_fill = true,
+	};
+	uint64_t first = off >> st->block_shift, k = first;
+	struct tt_iter *it;
+	int r = tt_iter_new(t->db, &io, &it);
+
+	if (r < 0)
+		return r;
+	r = whence == SEEK_DATA ? next_data(it, st, &k) : next_hole(it, st, &k);
+	tt_iter_free(it);
+	if (r < 0)
+		return r;
+	if (k != first)
+		off = k << st->block_shift;
+	if (r == TT_END || (whence == SEEK_DATA && off >= st->size))
+		return -ENXIO;
+	*out = MIN_OF(off, st->size);
+	return 0;
+}
+
+static int seek_locked(struct tree *t, const struct inode_state *st,
+		       uint64_t off, int whence, uint64_t *out)
+{
+	uint64_t data_end = st->tail_len; /* of an inline file */
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return err_set(-EINVAL, "only for data and holes");
+	if (off >= st->size)
+		return -ENXIO;
+	if (!st->is_inline)
+		return seek_blocks(t, st, off, whence, out);
+	if (whence == SEEK_DATA && off >= data_end)
+		return -ENXIO;
+	*out = whence == SEEK_DATA ? off : MAX_OF(off, data_end);
+	return 0;
+}
+
+int tree_lseek(struct tree *t, uint64_t ino, uint64_t off, int whence,
+	       uint64_t *out)
+{
+	struct inode_reader rd;
+	int r = inode_reader_begin(&rd, t, ino);
+
+	if (r < 0)
+		return r;
+	r = state_check_file(&rd.in->st);
+	if (r == 0)
+		r = seek_locked(t, &rd.in->st, off, whence, out);
+	inode_reader_end(&rd);
+	return r;
+}
+
+/* ---- copying ---------------------------------------------------------- */
+
+struct copy_step {
+	uint8_t *data;
+	size_t len;
+};
+
+static int copy_out(void *arg, const struct iovec *iov, int n_iov, size_t total)
+{
+	struct copy_step *c = arg;
+	uint8_t *at = c->data;
+
+	for (int i = 0; i < n_iov; i++) {
+		memcpy(at, iov[i].iov_base, iov[i].iov_len);
+		at += iov[i].iov_len;
+	}
+	c->len = total;
+	return 0;
+}
+
+static int check_ranges(struct tree *t, uint64_t src, uint64_t src_off,
+			uint64_t dst, uint64_t dst_off, uint64_t *len)
+{
+	struct tree_attr a;
+	int r = tree_getattr(t, src, &a);
+
+	if (r < 0)
+		return r;
+	*len = src_off < a.size ? MIN_OF(*len, a.size - src_off) : 0;
+	if (src == dst && *len && src_off < dst_off + *len &&
+	    dst_off < src_off + *len)
+		return err_set(-EINVAL, "ranges of one file overlap");
+	return 0;
+}
+
+int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
+		    uint64_t dst, uint64_t dst_off, uint64_t len,
+		    uint64_t *out_len)
+{
+	struct copy_step c = { NULL, 0 };
+	uint64_t done = 0;
+	int r = check_ranges(t, src, src_off, dst, dst_off, &len);
+
+	if (r < 0)
+		return r;
+	len = MIN_OF(len, (uint64_t)COPY_MAX);
+	c.data = malloc(MIN_OF(len, (uint64_t)COPY_STEP) + 1);
+	if (!c.data)
+		return err_nomem("a copy");
+	while (r == 0 && done < len) {
+		r = tree_read(t, src, src_off + done,
+			      (size_t)MIN_OF(len - done, (uint64_t)COPY_STEP),
+			      copy_out, &c);
+		if (r == 0 && c.len == 0)
+			break; /* it became shorter meanwhile */
+		if (r == 0)
+			r = tree_write(t, dst, dst_off + done, c.data, c.len, 0,
+				       NULL);
+		if (r == 0)
+			done += c.len;
+	}
+	free(c.data);
+	if (r < 0 && done == 0)
+		return r;
+	*out_len = done;
+	return 0;
+}

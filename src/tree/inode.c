@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#include "tree/inode.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "base/err.h"
+#include "tree/schema_key.h"
+#include "tree/sweeper.h"
+#include "tree/tree_priv.h"
+
+static struct inode_shard *shard_of(struct inode_table *t, uint64_t hash)
+{
+	return &t->shards[(hash >> 48) % N_INODE_SHARDS];
+}
+
+int inode_table_init(struct inode_table *t)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < N_INODE_SHARDS; i++) {
+		mutex_init(&t->shards[i].mu, RANK_TREE_TABLE);
+		if (r == 0)
+			r = hmap_init(&t->shards[i].map, 16);
+	}
+	for (unsigned i = 0; i < N_LOAD_GENS; i++)
+		atomic_init(&t->load_gens[i], 0);
+	return r;
+}
+
+void inode_table_fini(struct inode_table *t)
+{
+	for (unsigned i = 0; i < N_INODE_SHARDS; i++) {
+		hmap_fini(&t->shards[i].map);
+		mutex_fini(&t->shards[i].mu);
+	}
+}
+
+void inode_table_drop_all(struct inode_table *t)
+{
+	for (unsigned i = 0; i < N_INODE_SHARDS; i++) {
+		struct inode_shard *s = &t->shards[i];
+		struct hmap_node *n;
+		size_t cursor = 0;
+
+		mutex_lock(&s->mu);
+		while ((n = hmap_pop_any(&s->map, &cursor)) != NULL)
+			inode_discard(container_of(n, struct inode, node));
+		mutex_unlock(&s->mu);
+	}
+}
+
+size_t inode_table_count(struct inode_table *t)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < N_INODE_SHARDS; i++) {
+		mutex_lock(&t->shards[i].mu);
+		n += hmap_len(&t->shards[i].map);
+		mutex_unlock(&t->shards[i].mu);
+	}
+	return n;
+}
+
+uint64_t entry_hash(uint64_t parent, struct tt_slice name)
+{
+	return checksum_seeded(name.data, name.len, hash_u64(parent));
+}
+
+uint32_t inode_load_gen(struct inode_table *t, uint64_t place)
+{
+	/* Acquire pairs with the release in drop_locked(): who sees the count
+	 * also sees the row that the dropped inode had. */
+	return atomic_load_explicit(&t->load_gens[place % N_LOAD_GENS],
+				    memory_order_acquire);
+}
+
+struct inode *inode_new(uint64_t ino)
+{
+	struct inode *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->ino = ino;
+	in->refs = 1;
+	rwlock_init(&in->lock, RANK_TREE_INODE);
+	list_init(&in->queue_link);
+	return in;
+}
+
+void inode_discard(struct inode *in)
+{
+	if (!in)
+		return;
+	rwlock_fini(&in->lock);
+	free(in->name);
+	free(in);
+}
+
+int inode_set_name(struct inode *in, struct tt_slice name)
+{
+	char *copy = malloc(name.len + 1);
+
+	if (!copy)
+		return err_nomem("an inode's name");
+	if (name.len)
+		memcpy(copy, name.data, name.len);
+	copy[name.len] = 0;
+	free(in->name);
+	in->name = copy;
+	in->name_len = (uint32_t)name.len;
+	return 0;
+}
+
+static struct inode *find_locked(struct inode_shard *s, uint64_t ino,
+				 uint64_t hash)
+{
+	struct hmap_node *n;
+
+	mutex_assert_held(&s->mu);
+	for (n = hmap_first(&s->map, hash); n; n = hmap_next(n)) {
+		struct inode *in = container_of(n, struct inode, node);
+
+		if (in->ino == ino)
+			return in;
+	}
+	return NULL;
+}
+
+struct inode *inode_find(struct inode_table *t, uint64_t ino, uint64_t lookups)
+{
+	uint64_t hash = hash_u64(ino);
+	struct inode_shard *s = shard_of(t, hash);
+	struct inode *in;
+
+	mutex_lock(&s->mu);
+	in = find_locked(s, ino, hash);
+	if (in) {
+		in->refs++;
+		in->lookups += lookups;
+	}
+	mutex_unlock(&s->mu);
+	return in;
+}
+
+void inode_publish(struct inode_table *t, struct inode *in, uint64_t lookups)
+{
+	uint64_t hash = hash_u64(in->ino);
+	struct inode_shard *s = shard_of(t, hash);
+
+	mutex_lock(&s->mu);
+	in->lookups += lookups;
+	hmap_insert(&s->map, &in->node, hash);
+	mutex_unlock(&s->mu);
+}
+
+int inode_insert_loaded(struct inode_table *t, struct inode **in,
+			uint64_t place, uint32_t gen, uint64_t lookups)
+{
+	uint64_t hash = hash_u64((*in)->ino);
+	struct inode_shard *s = shard_of(t, hash);
+	struct inode *mine = *in, *there;
+	int r = 0;
+
+	mutex_lock(&s->mu);
+	there = find_locked(s, mine->ino, hash);
+	if (there) {
+		there->refs++;
+		there->lookups += lookups;
+		*in = there;
+	} else if (inode_load_gen(t, place) != gen) {
+		*in = NULL;
+		r = INODE_RETRY;
+	} else {
+		mine->lookups += lookups;
+		hmap_insert(&s->map, &mine->node, hash);
+		mine = NULL;
+	}
+	mutex_unlock(&s->mu);
+	inode_discard(mine);
+	return r;
+}
+
+/* One attempt to load from the I row. */
+static int load_row(struct tree *t, uint64_t ino, uint64_t lookups,
+		    struct inode **out)
+{
+	uint64_t place = inode_row_hash(ino);
+	uint32_t gen = inode_load_gen(&t->inodes, place);
+	struct tt_pinned pin = { 0 };
+	struct tt_slice tail;
+	struct inode *in = NULL;
+	struct schema_key k;
+	int r;
+
+	r = tt_get_pinned(t->db, NULL, key_inode(&k, ino), &pin);
+	if (r == TT_NOTFOUND)
+		return err_set(-ESTALE, "no inode of this number");
+	if (r < 0)
+		return r;
+	in = inode_new(ino);
+	r = in ? 0 : err_nomem("an inode");
+	if (r == 0)
+		r = inode_rec_decode(pin.value, pin.ts, HOME_INODE, 0, &in->st,
+				     &tail);
+	if (r == 0 && in->st.ino != ino)
+		r = err_set(TT_ECORRUPT, "inode row under another number");
+	if (r == 0 && state_is_dir(&in->st))
+		r = inode_set_name(in, tail);
+	tt_unpin(&pin);
+	if (r < 0) {
+		inode_discard(in);
+		return r;
+	}
+	r = inode_insert_loaded(&t->inodes, &in, place, gen, lookups);
+	*out = in;
+	return r;
+}
+
+int inode_get(struct tree *t, uint64_t ino, uint64_t lookups,
+	      struct inode **out)
+{
+	struct inode *in = inode_find(&t->inodes, ino, lookups);
+	int r = INODE_RETRY;
+
+	if (in) {
+		*out = in;
+		return 0;
+	}
+	while (r == INODE_RETRY)
+		r = load_row(t, ino, lookups, out);
+	return r;
+}
+
+void inode_ref(struct tree *t, struct inode *in)
+{
+	struct inode_shard *s = shard_of(&t->inodes, hash_u64(in->ino));
+
+	mutex_lock(&s->mu);
+	in->refs++;
+	mutex_unlock(&s->mu);
+}
+
+/* Takes an unused inode out of the table and tells loaders. */
+static void drop_locked(struct inode_table *t, struct inode_shard *s,
+			struct inode *in)
+{
+	uint64_t place = in->st.home == HOME_ENTRY
+				 ? entry_hash(in->st.parent, inode_name(in))
+				 : inode_row_hash(in->ino);
+
+	mutex_assert_held(&s->mu);
+	hmap_remove(&s->map, &in->node);
+	/* Release pairs with the acquire in inode_load_gen(). */
+	atomic_fetch_add_explicit(&t->load_gens[place % N_LOAD_GENS], 1,
+				  memory_order_release);
+}
+
+void inode_unref(struct tree *t, struct inode *in, uint64_t lookups)
+{
+	struct inode_shard *s;
+	bool is_orphan = false;
+	bool is_last;
+
+	if (!in)
+		return;
+	s = shard_of(&t->inodes, hash_u64(in->ino));
+	mutex_lock(&s->mu);
+	assert(in->refs > 0);
+	in->lookups -= lookups < in->lookups ? lookups : in->lookups;
+	is_last = --in->refs == 0 && in->lookups == 0;
+	if (is_last) {
+		is_orphan = in->st.home == HOME_ORPHAN;
+		drop_locked(&t->inodes, s, in);
+	}
+	mutex_unlock(&s->mu);
+	if (!is_last)
+		return;
+	if (is_orphan)
+		sweeper_add_orphan(t->sweeper, in->ino);
+	inode_discard(in);
+}
+
+uint64_t inode_lookups(struct tree *t, struct inode *in)
+{
+	struct inode_shard *s = shard_of(&t->inodes, hash_u64(in->ino));
+	uint64_t n;
+
+	mutex_lock(&s->mu);
+	n = in->lookups;
+	mutex_unlock(&s->mu);
+	return n;
+}
+
+bool inode_is_looked_up(struct tree *t, uint64_t ino)
+{
+	uint64_t hash = hash_u64(ino);
+	struct inode_shard *s = shard_of(&t->inodes, hash);
+	struct inode *in;
+	bool yes;
+
+	if (ino == TREE_ROOT)
+		return true;
+	mutex_lock(&s->mu);
+	in = find_locked(s, ino, hash);
+	yes = in && in->lookups > 0;
+	mutex_unlock(&s->mu);
+	return yes;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "tree/names.h"
+
+#include "base/err.h"
+#include "tree/block.h"
+#include "tree/schema_key.h"
+
+int names_check_dir(struct txn *tx, struct inode *dir)
+{
+	const struct inode_state *st = txn_state(tx, dir);
+
+	if (!state_is_dir(st))
+		return err_set(-ENOTDIR, "is not a directory");
+	if (st->nlink == 0)
+		return err_set(-ENOENT, "the directory was removed");
+	return 0;
+}
+
+/* The entry as it is now, with the directory locked by this look alone. */
+static int look(struct txn *tx, struct inode *dir, struct tt_slice name,
+		struct inode **out) NO_THREAD_SAFETY
+{
+	int r;
+
+	if (!tx->is_exclusive)
+		rwlock_rdlock(&dir->lock);
+	r = names_check_dir(tx, dir);
+	if (r == 0)
+		r = txn_find(tx, dir, name, out);
+	if (!tx->is_exclusive)
+		rwlock_rdunlock(&dir->lock);
+	if (r == TT_NOTFOUND) {
+		*out = NULL;
+		r = 0;
+	}
+	return r;
+}
+
+int names_lock_entry(struct txn *tx, struct inode *dir, struct tt_slice name,
+		     struct inode *also, struct inode **out)
+{
+	for (;;) {
+		struct inode *seen, *now = NULL;
+		int r = look(tx, dir, name, &seen);
+
+		if (r < 0)
+			return r;
+		txn_lock(tx, (struct inode *[]){ dir, seen, also }, 3);
+		r = names_check_dir(tx, dir);
+		if (r == 0)
+			r = txn_find(tx, dir, name, &now);
+		if (r < 0)
+			return r;
+		if (now == seen) {
+			*out = now;
+			return 0;
+		}
+		txn_unlock(tx);
+	}
+}
+
+int names_make(struct txn *tx, struct inode *dir, struct tt_slice name,
+	       const struct new_inode *ni, struct inode **out)
+{
+	const struct inode_state *ds = txn_state(tx, dir);
+	bool is_setgid = ds->mode & S_ISGID;
+	bool is_dir = S_ISDIR(ni->mode);
+	uint32_t gid = is_setgid ? ds->gid : ni->cred->gid;
+	struct inode_state *st, *dst;
+	struct inode *in;
+	int r;
+
+	r = txn_new_inode(tx, ni->lookups, &in, &st);
+	if (r < 0)
+		return r;
+	st->mode = ni->mode & (S_IFMT | 07777);
+	if (is_dir && is_setgid)
+		st->mode |= S_ISGID;
+	st->uid = ni->cred->uid;
+	st->gid = gid;
+	st->rdev = S_ISCHR(st->mode) || S_ISBLK(st->mode) ? ni->rdev : 0;
+	st->nlink = is_dir ? 2 : 1;
+	st->is_inline = S_ISREG(st->mode);
+	if (S_ISLNK(st->mode)) {
+		st->size = ni->target.len;
+		r = txn_set_tail(tx, in, ni->target);
+	}
+	if (r == 0)
+		r = txn_set_home(tx, in, is_dir ? HOME_INODE : HOME_ENTRY,
+				 dir->ino, name);
+	if (r == 0)
+		r = txn_set_entry(tx, dir, name, in);
+	if (r == 0)
+		r = txn_touch(tx, dir);
+	if (r == 0 && is_dir) {
+		dst = txn_edit(tx, dir);
+		if (!dst)
+			return -ENOMEM;
+		dst->nlink++;
+	}
+	*out = in;
+	return r;
+}
+
+/* ---- losing names ----------------------------------------------------- */
+
+/* Deletes the rows of an inode made by this very change. */
+static int unmake_blocks(struct txn *tx, const struct inode_state *st)
+{
+	uint64_t n = st->n_blocks ? state_n_slots(st) : 0;
+	struct schema_key k;
+	int r = 0;
+
+	for (uint64_t i = 0; r == 0 && i < n; i++)
+		r = tt_batch_delete(tx->batch, key_block(&k, st->ino, i));
+	return r;
+}
+
+/* Adds the removal of all blocks and attributes; 0 when that is too much for
+ * one batch, 1 when it was done. */
+static int delete_rows(struct txn *tx, struct inode *in,
+		       const struct inode_state *st)
+{
+	uint64_t from = 0;
+	size_t n;
+	int r = 1;
+
+	if (txn_is_new(tx, in)) {
+		r = unmake_blocks(tx, st);
+		if (r < 0)
+			return r;
+		r = 1;
+	} else if (st->n_blocks > BLOCK_SWEEP_MAX) {
+		return 0;
+	} else if (st->n_blocks) {
+		r = block_sweep(tx->t->db, tx->batch, st->ino, &from,
+				UINT64_MAX, NULL, BLOCK_SWEEP_MAX, &n);
+	}
+	if (r == 1 && st->n_xattrs)
+		r = xattr_sweep(tx->t->db, tx->batch, st->ino, BLOCK_SWEEP_MAX,
+				&n);
+	return r;
+}
+
+static int drop_last(struct txn *tx, struct inode *in)
+{
+	const struct inode_state *st = txn_state(tx, in);
+	bool is_in_use = inode_lookups(tx->t, in) > 0;
+	int r = 0;
+
+	if (!is_in_use)
+		r = delete_rows(tx, in, st);
+	if (r < 0)
+		return r;
+	return txn_set_home(tx, in, r == 1 ? HOME_NONE : HOME_ORPHAN, 0,
+			    SLICE_EMPTY);
+}
+
+int names_drop_link(struct txn *tx, struct inode *in)
+{
+	struct inode_state *st = txn_edit(tx, in);
+
+	if (!st)
+		return -ENOMEM;
+	st->ctime_ns = tx->now_ns;
+	if (--st->nlink > 0)
+		return 0;
+	return drop_last(tx, in);
+}
+
+int names_check_empty(struct txn *tx, struct inode *dir)
+{
+	int r = names_check_dir(tx, dir);
+
+	if (r < 0)
+		return r;
+	r = txn_dir_is_empty(tx, dir);
+	if (r < 0)
+		return r;
+	return r ? 0 : err_set(-ENOTEMPTY, "directory is not empty");
+}
+
+int names_drop_dir(struct txn *tx, struct inode *parent, struct tt_slice name,
+		   struct inode *dir)
+{
+	struct inode_state *ps, *ds;
+	int r;
+
+	r = txn_set_entry(tx, parent, name, NULL);
+	if (r == 0)
+		r = txn_touch(tx, parent);
+	ps = r == 0 ? txn_edit(tx, parent) : NULL;
+	ds = ps ? txn_edit(tx, dir) : NULL;
+	if (!ds)
+		return r < 0 ? r : -ENOMEM;
+	txn_edit(tx, parent)->nlink--;
+	ds->nlink = 0;
+	ds->ctime_ns = tx->now_ns;
+	return drop_last(tx, dir);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "tree/sweep_now.h"
+
+#include "base/err.h"
+#include "tree/block.h"
+#include "tree/dir.h"
+#include "tree/schema_key.h"
+
+/* ---- garbage blocks of living inodes ---------------------------------- */
+
+/* Drops the trims that a whole pass has served. */
+static void drop_trims(struct inode_state *st, uint32_t pass_gen)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < st->n_trims; i++)
+		if (st->trims[i].gen > pass_gen)
+			st->trims[n++] = st->trims[i];
+	st->n_trims = (uint8_t)n;
+}
+
+/* One batch of a pass. 1 when the pass is over. The inode is locked. */
+static int trim_step_locked(struct txn *tx, struct inode *in, uint64_t *from,
+			    uint32_t *pass_gen)
+{
+	struct inode_state *st;
+	size_t n;
+	int r, done;
+
+	if (in->st.n_trims == 0 || in->st.home == HOME_NONE)
+		return 1;
+	st = txn_edit(tx, in);
+	if (!st)
+		return -ENOMEM;
+	if (*pass_gen == 0)
+		*pass_gen = st->gen;
+	done = block_sweep(tx->t->db, tx->batch, st->ino, from, UINT64_MAX, st,
+			   BLOCK_SWEEP_MAX, &n);
+	if (done < 0)
+		return done;
+	st->n_blocks -= n;
+	if (done)
+		drop_trims(st, *pass_gen);
+	r = txn_commit(tx);
+	tree_count(tx->t, TREE_N_SWEPT_BLOCKS, n);
+	return r < 0 ? r : done;
+}
+
+int sweep_trims_now(struct tree *t, uint64_t ino)
+{
+	uint64_t from = 0;
+	uint32_t pass_gen = 0;
+	int r = 0;
+
+	while (r == 0) {
+		struct inode *in;
+		struct txn tx;
+
+		r = txn_begin(&tx, t, TXN_SHARED);
+		if (r < 0)
+			return r;
+		r = txn_get(&tx, ino, &in);
+		if (r == 0) {
+			txn_lock(&tx, &in, 1);
+			r = trim_step_locked(&tx, in, &from, &pass_gen);
+		}
+		txn_end(&tx);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Makes the inode that a trim row leads to resident; *in has a reference. */
+static int load_trimmed(struct tree *t, uint64_t ino, struct tt_slice row,
+			struct inode **in) NO_THREAD_SAFETY
+{
+	struct schema_trim trim;
+	struct inode *dir = NULL;
+	unsigned token;
+	int r;
+
+	if (row.len < sizeof(trim))
+		return err_set(TT_ECORRUPT, "trim row too short");
+	memcpy(&trim, row.data, sizeof(trim));
+	token = ns_lock_shared(&t->ns);
+	if (le64_get(trim.parent) == 0) {
+		r = inode_get(t, ino, 0, in);
+		goto out;
+	}
+	r = inode_get(t, le64_get(trim.parent), 0, &dir);
+	if (r < 0)
+		goto out;
+	rwlock_rdlock(&dir->lock);
+	r = dir->st.nlink == 0 ? TT_NOTFOUND
+			       : dir_find(t, dir->ino,
+					  slice_skip(row, sizeof(trim)), 0, in);
+	rwlock_rdunlock(&dir->lock);
+out:
+	ns_unlock_shared(&t->ns, token);
+	inode_unref(t, dir, 0);
+	return r;
+}
+
+/* ---- orphans ---------------------------------------------------------- */
+
+/* The next batch of an orphan's deletions. 1 when the O row is among them. */
+static int orphan_step(struct tree *t, struct tt_batch *b,
+		       const struct inode_state *st, uint64_t *from)
+{
+	struct schema_key k;
+	size_t n = 0;
+	int r = 1;
+
+	if (st->n_blocks)
+		r = block_sweep(t->db, b, st->ino, from, UINT64_MAX, NULL,
+				BLOCK_SWEEP_MAX, &n);
+	tree_count(t, TREE_N_SWEPT_BLOCKS, n);
+	if (r == 1 && st->n_xattrs)
+		r = xattr_sweep(t->db, b, st->ino, BLOCK_SWEEP_MAX, &n);
+	if (r != 1)
+		return r;
+	r = tt_batch_delete(b, key_orphan(&k, st->ino));
+	return r < 0 ? r : 1;
+}
+
+static int sweep_orphan_rows(struct tree *t, const struct inode_state *st)
+{
+	struct tt_batch *b = tree_batch_take(t);
+	uint64_t from = 0;
+	int done = 0, r = 0;
+
+	if (!b)
+		return err_nomem("a batch");
+	while (r == 0 && !done) {
+		tt_batch_clear(b);
+		done = orphan_step(t, b, st, &from);
+		r = done < 0 ? done : tt_write(t->db, NULL, b, NULL);
+	}
+	tree_batch_give(t, b);
+	if (r == 0)
+		tree_count(t, TREE_N_ORPHANS, 1);
+	return r;
+}
+
+static int sweep_trimmed(struct tree *t, uint64_t ino, struct tt_slice row)
+{
+	struct inode *in = NULL;
+	int r = load_trimmed(t, ino, row, &in);
+
+	if (r == 0 && in->ino == ino)
+		r = sweep_trims_now(t, ino);
+	inode_unref(t, r >= 0 ? in : NULL, 0);
+	/* moved or gone meanwhile: its row was rewritten, and queued */
+	return r == TT_NOTFOUND || r == -ESTALE ? 0 : r;
+}
+
+int sweep_orphan_now(struct tree *t, uint64_t ino)
+{
+	struct inode *in = inode_find(&t->inodes, ino, 0);
+	struct tt_pinned pin = { 0 };
+	struct inode_state st;
+	struct schema_key k;
+	int r;
+
+	if (in) {
+		/* in use: an orphan waits, garbage blocks need not */
+		r = sweep_trims_now(t, ino);
+		inode_unref(t, in, 0);
+		return r;
+	}
+	r = tt_get_pinned(t->db, NULL, key_orphan(&k, ino), &pin);
+	if (r)
+		return r < 0 ? r : 0;
+	if (pin.value.len && slice_bytes(pin.value)[0] == SCHEMA_HEAD_TRIM) {
+		r = sweep_trimmed(t, ino, pin.value);
+		goto out;
+	}
+	r = inode_rec_decode(pin.value, pin.ts, HOME_ORPHAN, 0, &st, NULL);
+	if (r == 0)
+		r = sweep_orphan_rows(t, &st);
+out:
+	tt_unpin(&pin);
+	return r;
+}
+
+/* ---- times ------------------------------------------------------------ */
+
+int sweep_times_now(struct tree *t, struct inode *dir)
+{
+	struct txn tx;
+	int r = txn_begin(&tx, t, TXN_SHARED);
+
+	if (r < 0)
+		return r;
+	txn_lock(&tx, &dir, 1);
+	if (dir->times_dirty && dir->st.home != HOME_NONE) {
+		r = txn_edit(&tx, dir) ? txn_commit(&tx) : -ENOMEM;
+		tree_count(t, TREE_N_TIMES, 1);
+	}
+	txn_end(&tx);
+	return r;
+}

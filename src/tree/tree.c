@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tree's life: making it in an empty store, opening, syncing, closing.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "tree/schema_key.h"
+#include "tree/sweep_now.h"
+#include "tree/sweeper.h"
+#include "tree/tree_priv.h"
+
+#define NAME_CACHE_BYTES (8u << 20)
+
+int64_t tree_now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail */
+	return ns_from_timespec(&ts);
+}
+
+struct tt_batch *tree_batch_take(struct tree *t)
+{
+	for (unsigned i = 0; i < N_SPARE_BATCHES; i++) {
+		struct tt_batch *b;
+
+		if (!atomic_load_explicit(&t->spare[i], memory_order_relaxed))
+			continue;
+		b = atomic_exchange_explicit(&t->spare[i], NULL,
+					     memory_order_acq_rel);
+		if (b)
+			return b;
+	}
+	return tt_batch_new();
+}
+
+void tree_batch_give(struct tree *t, struct tt_batch *b)
+{
+	/* one that has grown large is not worth keeping */
+	bool is_small = tt_batch_bytes(b) <= (64u << 10);
+
+	tt_batch_clear(b);
+	for (unsigned i = 0; is_small && i < N_SPARE_BATCHES; i++) {
+		struct tt_batch *expect = NULL;
+
+		if (atomic_compare_exchange_strong_explicit(
+			    &t->spare[i], &expect, b, memory_order_acq_rel,
+			    memory_order_relaxed))
+			return;
+	}
+	tt_batch_free(b);
+}
+
+/* ---- making and opening ----------------------------------------------- */
+
+/* TT_NOTFOUND when the fact is not there. */
+static int read_fact(struct tt *db, const char *name, uint64_t *out)
+{
+	struct schema_fact f;
+	struct schema_key k;
+	size_t len;
+	int r;
+
+	r = tt_get(db, NULL, key_fact(&k, name), &f, sizeof(f), &len, NULL);
+	if (r)
+		return r;
+	if (len != sizeof(f) || f.head != SCHEMA_HEAD_FACT)
+		return err_set(TT_ECORRUPT, "fact \"%s\" of unknown layout",
+			       name);
+	*out = le64_get(f.value);
+	return 0;
+}
+
+static int put_fact(struct tt_batch *b, const char *name, uint64_t value)
+{
+	struct schema_fact f = {
+		.head = SCHEMA_HEAD_FACT,
+		.value = le64_make(value),
+	};
+	struct schema_key k;
+
+	return tt_batch_put(b, key_fact(&k, name), SLICE(&f, sizeof(f)));
+}
+
+static int put_root(struct tt_batch *b)
+{
+	int64_t now = tree_now_ns();
+	struct inode_state st = {
+		.ino = TREE_ROOT,
+		.mode = S_IFDIR | 0755,
+		.uid = (uint32_t)geteuid(),
+		.gid = (uint32_t)getegid(),
+		.nlink = 2,
+		.parent = TREE_ROOT,
+		.atime_ns = now,
+		.mtime_ns = now,
+		.ctime_ns = now,
+		.btime_ns = now,
+		.block_shift = SCHEMA_BLOCK_SHIFT,
+		.home = HOME_INODE,
+	};
+	uint8_t row[INODE_REC_MAX];
+	struct schema_key k;
+
+	return tt_batch_put(b, key_inode(&k, TREE_ROOT),
+			    SLICE(row, inode_rec_encode(&st, row)));
+}
+
+static int check_is_empty(struct tt *db)
+{
+	struct tt_iter_options io = { .keys_only = true };
+	struct tt_iter *it;
+	int r = tt_iter_new(db, &io, &it);
+
+	if (r < 0)
+		return r;
+	r = tt_iter_first(it);
+	tt_iter_free(it);
+	if (r == 0)
+		return err_set(TT_EFOREIGN,
+			       "the store holds keys that are no tree");
+	return r < 0 ? r : 0;
+}
+
+static int make_tree(struct tt *db)
+{
+	struct tt_write_options wo = { .sync = true };
+	struct tt_batch *b;
+	int r = check_is_empty(db);
+
+	if (r < 0)
+		return r;
+	b = tt_batch_new();
+	if (!b)
+		return err_nomem("a batch");
+	r = put_fact(b, FACT_FORMAT, SCHEMA_VERSION);
+	if (r == 0)
+		r = put_fact(b, FACT_INO, TREE_ROOT + 1);
+	if (r == 0)
+		r = put_root(b);
+	if (r == 0)
+		r = tt_write(db, &wo, b, NULL);
+	tt_batch_free(b);
+	return r;
+}
+
+/* Makes the tree's rows if there are none; *next_ino is where to go on. */
+static int open_rows(struct tt *db, uint64_t *next_ino)
+{
+	uint64_t version;
+	int r = read_fact(db, FACT_FORMAT, &version);
+
+	if (r == TT_NOTFOUND) {
+		r = make_tree(db);
+		version = SCHEMA_VERSION;
+	}
+	if (r < 0)
+		return r;
+	if (version != SCHEMA_VERSION)
+		return err_set(TT_EVERSION,
+			       "tree format %" PRIu64 "; this program knows %u",
+			       version, SCHEMA_VERSION);
+	r = read_fact(db, FACT_INO, next_ino);
+	if (r == TT_NOTFOUND || (r == 0 && *next_ino <= TREE_ROOT))
+		return err_set(TT_ECORRUPT, "the tree's inode mark is gone");
+	return r;
+}
+
+int tree_open(struct tt *db, struct tree **out)
+{
+	struct tree *t;
+	uint64_t next_ino;
+	int r = open_rows(db, &next_ino);
+
+	if (r < 0)
+		return r;
+	t = aligned_alloc(CACHE_LINE, ROUND_UP(sizeof(*t), CACHE_LINE));
+	if (!t)
+		return err_nomem("the tree");
+	memset(t, 0, sizeof(*t));
+	t->db = db;
+	t->first_new_ino = next_ino;
+	ns_init(&t->ns);
+	ino_alloc_init(&t->inos, db, next_ino);
+	r = inode_table_init(&t->inodes);
+	if (r == 0)
+		r = dentry_cache_new(NAME_CACHE_BYTES, &t->names);
+	if (r == 0)
+		r = counters_new(N_TREE_COUNTERS, &t->counters);
+	if (r == 0)
+		r = sweeper_new(t, &t->sweeper);
+	if (r < 0) {
+		(void)tree_close(t); /* r is the failure that counts */
+		return r;
+	}
+	*out = t;
+	return 0;
+}
+
+int tree_close(struct tree *t)
+{
+	int r = 0;
+
+	if (!t)
+		return 0;
+	if (t->sweeper)
+		r = tree_sync(t);
+	sweeper_free(t->sweeper);
+	inode_table_drop_all(&t->inodes);
+	inode_table_fini(&t->inodes);
+	dentry_cache_free(t->names);
+	counters_free(t->counters);
+	for (unsigned i = 0; i < N_SPARE_BATCHES; i++)
+		tt_batch_free(atomic_load_explicit(&t->spare[i],
+						   memory_order_relaxed));
+	ino_alloc_fini(&t->inos);
+	ns_fini(&t->ns);
+	free(t);
+	return r;
+}
+
+void tree_set_listener(struct tree *t, const struct tree_listener *l)
+{
+	t->listener = *l;
+}
+
+struct tt *tree_db(struct tree *t)
+{
+	return t->db;
+}
+
+int tree_sync(struct tree *t)
+{
+	int r = sweeper_write_times(t->sweeper);
+
+	return r < 0 ? r : tt_sync(t->db);
+}
+
+int tree_fsync(struct tree *t, uint64_t ino)
+{
+	struct inode *in = inode_find(&t->inodes, ino, 0);
+	int r = 0;
+
+	if (in) {
+		r = sweep_times_now(t, in);
+		inode_unref(t, in, 0);
+	}
+	return r < 0 ? r : tt_sync(t->db);
+}

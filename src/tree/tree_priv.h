@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree's own struct, for the files of this folder. tree.h is the
+ * interface; README.md has the lock order.
+ */
+#ifndef TREE_TREE_PRIV_H
+#define TREE_TREE_PRIV_H
+
+#include <stdatomic.h>
+
+#include "base/counter.h"
+#include "tree/counters.def"
+#include "tree/dentry_cache.h"
+#include "tree/ino_alloc.h"
+#include "tree/inode.h"
+#include "tree/ns_lock.h"
+#include "tree/tree.h"
+
+enum tree_counter { COUNTER_ENUM(TREE_COUNTERS) N_TREE_COUNTERS };
+
+#define N_SPARE_BATCHES 8u
+
+struct sweeper;
+
+struct tree {
+	/* constant after tree_open() */
+	struct tt *db;
+	struct tree_listener listener; /* set before the first operation */
+	struct dentry_cache *names;
+	struct sweeper *sweeper;
+	struct counters *counters;
+	uint64_t first_new_ino; /* inodes from here on were made since */
+
+	struct ns_lock ns;
+	struct inode_table inodes;
+	struct ino_alloc inos;
+	/* Empty batches for reuse: exchanged with acq_rel by taker and giver. */
+	struct tt_batch *_Atomic spare[N_SPARE_BATCHES];
+};
+
+static inline void tree_count(struct tree *t, enum tree_counter c, uint64_t n)
+{
+	counter_add(t->counters, c, n);
+}
+
+/* Wall-clock nanoseconds, for the times of inodes. */
+int64_t tree_now_ns(void);
+
+/* An empty batch, NULL without memory; and back. */
+struct tt_batch *tree_batch_take(struct tree *t);
+void tree_batch_give(struct tree *t, struct tt_batch *b);
+
+/* -EINVAL, -ENAMETOOLONG or 0 for a name to be created or removed. */
+int tree_name_check(struct tt_slice name);
+
+static inline bool name_is_dot(struct tt_slice n)
+{
+	return n.len == 1 && slice_bytes(n)[0] == '.';
+}
+
+static inline bool name_is_dot_dot(struct tt_slice n)
+{
+	return n.len == 2 && slice_bytes(n)[0] == '.' &&
+	       slice_bytes(n)[1] == '.';
+}
+
+#endif
