@@ -3,6 +3,7 @@
  * Error texts, one per thread, in static thread storage: recording a failure
  * must work when memory is out.
  */
+#define ERR_IMPLEMENTATION
 #include "base/err.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct err_row {
 };
 
 static const struct err_row err_rows[] = {
-#define X(name, value, class, text) {value, class, #name, text},
+#define X(name, value, class, text) { value, class, #name, text },
 	TT_ERRORS(X)
 #undef X
 };

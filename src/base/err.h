@@ -38,7 +38,7 @@ int err_nomem(const char *what) COLD;
 
 /* Tells the static analyser, which sees one file at a time, that these return
  * the failure they are given and never 0. */
-#ifdef __clang_analyzer__
+#if defined(__clang_analyzer__) && !defined(ERR_IMPLEMENTATION)
 #define err_set(code, ...) (err_set(code, __VA_ARGS__), (code))
 #define err_setv(code, fmt, ap) (err_setv(code, fmt, ap), (code))
 #define err_errno(err, ...) (err_errno(err, __VA_ARGS__), -(err))
