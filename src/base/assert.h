@@ -19,8 +19,8 @@ NORETURN COLD void assert_failed(const char *file, int line, const char *func,
 				 const char *expr);
 
 #undef assert
-#define assert(expr)                                                     \
-	(likely(expr) ? (void)0                                          \
+#define assert(expr)            \
+	(likely(expr) ? (void)0 \
 		      : assert_failed(__FILE__, __LINE__, __func__, #expr))
 
 #if TT_DEBUG

@@ -54,7 +54,7 @@ void buf_shrink(struct buf *b, size_t keep)
 	}
 	p = realloc(b->data, keep);
 	if (!p)
-		return;	/* the larger block still serves */
+		return; /* the larger block still serves */
 	b->data = p;
 	b->cap = keep;
 }

@@ -23,7 +23,7 @@ struct buf {
 	size_t cap;
 };
 
-#define BUF_INIT ((struct buf){NULL, 0, 0})
+#define BUF_INIT ((struct buf){ NULL, 0, 0 })
 
 static inline void buf_init(struct buf *b)
 {

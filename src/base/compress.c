@@ -157,7 +157,8 @@ int compress_into(enum codec codec, int level, struct tt_slice src, void *dst,
 		  size_t cap, size_t *out_len)
 {
 	if (src.len > COMPRESS_MAX)
-		return err_set(-EFBIG, "block of %zu bytes: too large", src.len);
+		return err_set(-EFBIG, "block of %zu bytes: too large",
+			       src.len);
 	switch (codec) {
 	case CODEC_NONE:
 		return none_compress(src, dst, cap, out_len);

@@ -13,12 +13,14 @@
 
 #include "base/slice.h"
 
+/* clang-format off */
 /* X(UPPER, name, number on disk) */
 #define CODECS(X)           \
 	X(NONE, none, 0)    \
 	X(LZ4, lz4, 1)      \
 	X(SNAPPY, snappy, 2) \
 	X(ZSTD, zstd, 3)
+/* clang-format on */
 
 enum codec {
 #define X(upper, name, id) CODEC_##upper = id,

@@ -45,8 +45,7 @@ void counters_free(struct counters *c)
 	if (!c)
 		return;
 	for (unsigned i = 0; i < N_THREAD_SLOTS; i++)
-		free(atomic_load_explicit(&c->shards[i],
-					  memory_order_acquire));
+		free(atomic_load_explicit(&c->shards[i], memory_order_acquire));
 	free(c->overflow);
 	free(c);
 }

@@ -34,13 +34,13 @@ struct counter_desc {
 
 #define COUNTER_ENUM_ROW(id, name, help) id,
 #define COUNTER_ENUM(LIST) LIST(COUNTER_ENUM_ROW)
-#define COUNTER_DESC_ROW(id, name, help) {name, help},
+#define COUNTER_DESC_ROW(id, name, help) { name, help },
 #define COUNTER_DESCS(LIST) LIST(COUNTER_DESC_ROW)
 
 struct counter_shard {
 	/* Stored by the slot's thread alone (shared by all in the overflow
 	 * shard), read by any, relaxed: sums need no order. */
-	_Atomic uint64_t v[1];	/* n of them */
+	_Atomic uint64_t v[1]; /* n of them */
 };
 
 struct counters {

@@ -75,7 +75,7 @@ pid_t env_lock_owner(struct env *e, const char *path)
 	if (r < 0)
 		return r;
 	r = env_read(f, 0, text, sizeof(text) - 1, &n);
-	(void)env_close(f);	/* nothing was written */
+	(void)env_close(f); /* nothing was written */
 	if (r < 0)
 		return r;
 	text[n] = 0;
@@ -108,7 +108,7 @@ int env_read_file(struct env *e, const char *path, size_t max, struct buf *out)
 	if (r == 0)
 		buf_advance(out, n);
 out:
-	(void)env_close(f);	/* nothing was written */
+	(void)env_close(f); /* nothing was written */
 	return r;
 }
 
@@ -147,7 +147,7 @@ int env_replace_file(struct env *e, const char *path, struct tt_slice bytes)
 		struct err_saved why;
 
 		err_save(&why, r);
-		(void)env_unlink(e, name);	/* the first error counts */
+		(void)env_unlink(e, name); /* the first error counts */
 		r = err_restore(&why);
 		goto out;
 	}
@@ -173,7 +173,7 @@ int env_make_dirs(struct env *e, const char *path)
 	if (r == 0) {
 		r = env_mkdir(e, path);
 		if (r == -EEXIST)
-			r = 0;	/* somebody else was quicker */
+			r = 0; /* somebody else was quicker */
 	}
 	if (r == 0)
 		r = env_sync_dir(e, dir);

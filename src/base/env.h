@@ -32,48 +32,48 @@
 enum env_open_flag {
 	ENV_READ = 1,
 	ENV_WRITE = 2,
-	ENV_CREATE = 4,		/* make it when missing, mode 0644 */
-	ENV_EXCL = 8,		/* with ENV_CREATE: -EEXIST when present */
-	ENV_TRUNC = 16,		/* empty it */
+	ENV_CREATE = 4, /* make it when missing, mode 0644 */
+	ENV_EXCL = 8,	/* with ENV_CREATE: -EEXIST when present */
+	ENV_TRUNC = 16, /* empty it */
 	/*
 	 * O_DIRECT: buffer address, offset and length of every transfer are
 	 * multiples of ENV_DIRECT_ALIGN. Filesystems that refuse it (tmpfs)
 	 * get ordinary I/O under the same rules.
 	 */
 	ENV_DIRECT = 32,
-	ENV_DSYNC = 64,		/* every write is durable on return */
+	ENV_DSYNC = 64, /* every write is durable on return */
 };
 
 #define ENV_DIRECT_ALIGN 4096
 
 enum env_sync_kind {
-	ENV_SYNC_DATA,	/* fdatasync: contents and size */
-	ENV_SYNC_FULL,	/* fsync: times too */
+	ENV_SYNC_DATA, /* fdatasync: contents and size */
+	ENV_SYNC_FULL, /* fsync: times too */
 };
 
 enum env_advice {
 	ENV_ADVICE_RANDOM,
 	ENV_ADVICE_SEQUENTIAL,
 	ENV_ADVICE_WILLNEED,
-	ENV_ADVICE_DONTNEED,	/* drop clean pages from the page cache */
+	ENV_ADVICE_DONTNEED, /* drop clean pages from the page cache */
 };
 
 enum env_file_type { ENV_TYPE_FILE, ENV_TYPE_DIR, ENV_TYPE_OTHER };
 
 struct env_stat {
-	uint64_t size;		/* bytes */
-	uint64_t stored;	/* bytes on disk: blocks taken */
+	uint64_t size;	 /* bytes */
+	uint64_t stored; /* bytes on disk: blocks taken */
 	uint64_t ino;
 	uint64_t n_links;
-	int64_t mtime_us;	/* microseconds since the epoch */
+	int64_t mtime_us; /* microseconds since the epoch */
 	enum env_file_type type;
 };
 
 struct env_space {
-	uint64_t total;		/* bytes in the filesystem */
-	uint64_t free;		/* free to root */
-	uint64_t avail;		/* free to us */
-	uint64_t files_total;	/* inodes */
+	uint64_t total;	      /* bytes in the filesystem */
+	uint64_t free;	      /* free to root */
+	uint64_t avail;	      /* free to us */
+	uint64_t files_total; /* inodes */
 	uint64_t files_free;
 };
 
@@ -133,12 +133,12 @@ struct env {
 
 struct env_file {
 	const struct env_ops *ops;
-	const char *path;	/* as opened; valid until env_close() */
+	const char *path; /* as opened; valid until env_close() */
 };
 
 struct env_map {
 	const struct env_ops *ops;
-	uint8_t *base;		/* where the mapped bytes are */
+	uint8_t *base; /* where the mapped bytes are */
 	size_t len;
 };
 
@@ -355,8 +355,7 @@ static inline uint64_t env_mono_ns(struct env *e)
 /* ------------------------------------------- made of the above (env.c) */
 
 /* Appends a whole file to `out`; -EFBIG when larger than `max`. */
-int env_read_file(struct env *e, const char *path, size_t max,
-		  struct buf *out);
+int env_read_file(struct env *e, const char *path, size_t max, struct buf *out);
 
 /*
  * Replaces (or makes) a file as one step, also across power loss: PATH.tmp

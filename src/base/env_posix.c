@@ -27,12 +27,12 @@ struct posix_file {
 	struct env_file file;
 	int fd;
 	bool is_direct;
-	uint64_t append_at;	/* owned by the one caller of append */
+	uint64_t append_at; /* owned by the one caller of append */
 };
 
 struct posix_map {
 	struct env_map map;
-	const char *path;	/* of the file, which outlives the map */
+	const char *path; /* of the file, which outlives the map */
 	bool is_writable;
 };
 
@@ -49,8 +49,8 @@ static struct posix_file *to_file(struct env_file *f)
 /* 0 when rc is, else the error of `what` done to `path`. */
 static int check(int rc, const char *path, const char *what)
 {
-	return likely(rc >= 0) ? 0 : err_errno(errno, "%s: cannot %s", path,
-					       what);
+	return likely(rc >= 0) ? 0
+			       : err_errno(errno, "%s: cannot %s", path, what);
 }
 
 /* ------------------------------------------------------------- files */
@@ -192,7 +192,7 @@ static int write_all(struct posix_file *f, uint64_t off, const void *src,
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n == 0)	/* not from a regular file; do not spin */
+		if (n == 0) /* not from a regular file; do not spin */
 			errno = EIO;
 		if (n <= 0)
 			return err_errno(errno,
@@ -255,7 +255,7 @@ static int posix_sync(struct env_file *file, enum env_sync_kind kind)
 
 	do {
 		rc = kind == ENV_SYNC_DATA ? fdatasync(fd) : fsync(fd);
-	} while (rc < 0 && errno == EINTR);	/* not begun, no data lost */
+	} while (rc < 0 && errno == EINTR); /* not begun, no data lost */
 	return check(rc, file->path, "sync");
 }
 
@@ -426,7 +426,7 @@ static enum env_file_type type_of_entry(DIR *d, const struct dirent *de)
 		return ENV_TYPE_FILE;
 	case DT_DIR:
 		return ENV_TYPE_DIR;
-	case DT_UNKNOWN:	/* some filesystems do not say */
+	case DT_UNKNOWN: /* some filesystems do not say */
 		if (fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			return ENV_TYPE_OTHER;
 		return type_of_mode(st.st_mode);
@@ -448,7 +448,7 @@ static int posix_list(struct env *e, const char *path, env_list_fn fn,
 	for (;;) {
 		errno = 0;
 		/* The stream is ours alone: no other thread reads it. */
-		de = readdir(d);	/* NOLINT(concurrency-mt-unsafe) */
+		de = readdir(d); /* NOLINT(concurrency-mt-unsafe) */
 		if (!de) {
 			r = check(errno ? -1 : 0, path, "list the directory");
 			break;
@@ -492,7 +492,7 @@ static int posix_sync_dir(struct env *e, const char *path)
 	if (fd < 0)
 		return check(fd, path, "open the directory");
 	r = check(fsync(fd), path, "sync the directory");
-	(void)close(fd);	/* nothing was written through it */
+	(void)close(fd); /* nothing was written through it */
 	return r;
 }
 
@@ -544,7 +544,7 @@ static int posix_unlock(struct env_lock *lock)
 {
 	struct posix_lock *l = container_of(lock, struct posix_lock, lock);
 
-	(void)close(l->fd);	/* frees the flock, whatever it returns */
+	(void)close(l->fd); /* frees the flock, whatever it returns */
 	free(l);
 	return 0;
 }
@@ -622,7 +622,7 @@ static const struct env_ops posix_ops = {
 
 struct env *env_posix(void)
 {
-	static struct env env = {&posix_ops};
+	static struct env env = { &posix_ops };
 
 	return &env;
 }

@@ -18,9 +18,9 @@ static void lower(_Atomic uint64_t *p, uint64_t v)
 {
 	uint64_t was = get(p);
 
-	while (v < was && !atomic_compare_exchange_weak_explicit(
-				  p, &was, v, memory_order_relaxed,
-				  memory_order_relaxed))
+	while (v < was &&
+	       !atomic_compare_exchange_weak_explicit(
+		       p, &was, v, memory_order_relaxed, memory_order_relaxed))
 		;
 }
 
@@ -28,9 +28,9 @@ static void raise_to(_Atomic uint64_t *p, uint64_t v)
 {
 	uint64_t was = get(p);
 
-	while (v > was && !atomic_compare_exchange_weak_explicit(
-				  p, &was, v, memory_order_relaxed,
-				  memory_order_relaxed))
+	while (v > was &&
+	       !atomic_compare_exchange_weak_explicit(
+		       p, &was, v, memory_order_relaxed, memory_order_relaxed))
 		;
 }
 

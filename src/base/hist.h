@@ -21,7 +21,7 @@ struct hist {
 	/* added to by any thread, read by any, relaxed: independent gauges */
 	_Atomic uint64_t n[HIST_BUCKETS];
 	_Atomic uint64_t sum;
-	_Atomic uint64_t min;	/* UINT64_MAX when nothing was recorded */
+	_Atomic uint64_t min; /* UINT64_MAX when nothing was recorded */
 	_Atomic uint64_t max;
 };
 

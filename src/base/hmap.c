@@ -39,7 +39,7 @@ int hmap_init(struct hmap *m, size_t expect)
 
 	while (bits < HMAP_MAX_BITS && ((size_t)1 << bits) < expect)
 		bits++;
-	*m = (struct hmap){.bits = bits};
+	*m = (struct hmap){ .bits = bits };
 	m->buckets = calloc((size_t)1 << bits, sizeof(struct hmap_node *));
 	return m->buckets ? 0 : err_nomem("hash map");
 }
@@ -48,7 +48,7 @@ void hmap_fini(struct hmap *m)
 {
 	free(m->buckets);
 	free(m->old);
-	*m = (struct hmap){0};
+	*m = (struct hmap){ 0 };
 }
 
 static void hmap_move_bucket(struct hmap *m)
@@ -79,7 +79,7 @@ static void hmap_start_growth(struct hmap *m)
 		return;
 	buckets = calloc((size_t)2 << m->bits, sizeof(struct hmap_node *));
 	if (!buckets)
-		return;	/* longer chains then; tried again next time */
+		return; /* longer chains then; tried again next time */
 	m->old = m->buckets;
 	m->old_bits = m->bits;
 	m->n_moved = 0;

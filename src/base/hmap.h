@@ -26,11 +26,11 @@ struct hmap_node {
 };
 
 struct hmap {
-	struct hmap_node **buckets;	/* 1 << bits of them */
-	struct hmap_node **old;		/* being emptied into buckets, or NULL */
+	struct hmap_node **buckets; /* 1 << bits of them */
+	struct hmap_node **old;	    /* being emptied into buckets, or NULL */
 	unsigned bits;
 	unsigned old_bits;
-	size_t n_moved;			/* buckets of `old` emptied so far */
+	size_t n_moved; /* buckets of `old` emptied so far */
 	size_t n;
 };
 

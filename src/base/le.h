@@ -15,12 +15,14 @@
 
 #include "base/compiler.h"
 
+/* clang-format off */
 typedef struct { uint8_t b[2]; } le16;
 typedef struct { uint8_t b[4]; } le32;
 typedef struct { uint8_t b[8]; } le64;
 typedef struct { uint8_t b[2]; } be16;
 typedef struct { uint8_t b[4]; } be32;
 typedef struct { uint8_t b[8]; } be64;
+/* clang-format on */
 
 /*
  * For each type, as here for le32:
@@ -29,29 +31,29 @@ typedef struct { uint8_t b[8]; } be64;
  *   uint32_t le32_load(const void *p)    value of four bytes at any address
  *   void     le32_store(void *p, uint32_t v)
  */
-#define WIRE_INT(wire, native, from_wire, to_wire)                    \
-	static ALWAYS_INLINE native wire##_load(const void *p)        \
-	{                                                             \
-		native v;                                             \
-		memcpy(&v, p, sizeof(v));                             \
-		return from_wire(v);                                  \
-	}                                                             \
-	static ALWAYS_INLINE void wire##_store(void *p, native v)     \
-	{                                                             \
-		native w = to_wire(v);                                \
-		memcpy(p, &w, sizeof(w));                             \
-	}                                                             \
-	static ALWAYS_INLINE native wire##_get(wire x)                \
-	{                                                             \
-		return wire##_load(x.b);                              \
-	}                                                             \
-	static ALWAYS_INLINE wire wire##_make(native v)               \
-	{                                                             \
-		wire x;                                               \
-		wire##_store(x.b, v);                                 \
-		return x;                                             \
-	}                                                             \
-	_Static_assert(sizeof(wire) == sizeof(native), "wire size");  \
+#define WIRE_INT(wire, native, from_wire, to_wire)                   \
+	static ALWAYS_INLINE native wire##_load(const void *p)       \
+	{                                                            \
+		native v;                                            \
+		memcpy(&v, p, sizeof(v));                            \
+		return from_wire(v);                                 \
+	}                                                            \
+	static ALWAYS_INLINE void wire##_store(void *p, native v)    \
+	{                                                            \
+		native w = to_wire(v);                               \
+		memcpy(p, &w, sizeof(w));                            \
+	}                                                            \
+	static ALWAYS_INLINE native wire##_get(wire x)               \
+	{                                                            \
+		return wire##_load(x.b);                             \
+	}                                                            \
+	static ALWAYS_INLINE wire wire##_make(native v)              \
+	{                                                            \
+		wire x;                                              \
+		wire##_store(x.b, v);                                \
+		return x;                                            \
+	}                                                            \
+	_Static_assert(sizeof(wire) == sizeof(native), "wire size"); \
 	_Static_assert(_Alignof(wire) == 1, "wire alignment")
 
 WIRE_INT(le16, uint16_t, le16toh, htole16);

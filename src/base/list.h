@@ -22,7 +22,10 @@ struct list_node {
 	struct list_node *next;
 };
 
-#define LIST_INIT(head) {&(head), &(head)}
+#define LIST_INIT(head)          \
+	{                        \
+		&(head), &(head) \
+	}
 
 /* Makes a head empty, or a node linked nowhere. */
 static inline void list_init(struct list_node *n)
@@ -112,12 +115,12 @@ static inline void list_splice_back(struct list_node *to,
 }
 
 /* Every node in order; the body must not unlink `n`. */
-#define LIST_FOR(head, n)                                          \
+#define LIST_FOR(head, n) \
 	for (struct list_node *n = (head)->next; n != (head); n = n->next)
 
 /* Every node in order; the body may unlink or free `n`. */
-#define LIST_FOR_SAFE(head, n, after)                                      \
-	for (struct list_node *n = (head)->next, *after = n->next;         \
+#define LIST_FOR_SAFE(head, n, after)                              \
+	for (struct list_node *n = (head)->next, *after = n->next; \
 	     n != (head); n = after, after = n->next)
 
 #endif

@@ -24,7 +24,7 @@
 
 struct log_sink {
 	/* set when attached, then constant */
-	char *path;		/* NULL: standard error */
+	char *path; /* NULL: standard error */
 	const char *program;
 	enum log_level level;
 	uint64_t max_bytes;
@@ -39,7 +39,7 @@ struct log_sink {
 _Atomic int log_max_level = -1;
 
 static struct mutex log_mu = MUTEX_INIT(RANK_LOG);
-static struct list_node sinks = LIST_INIT(sinks);	/* guarded by log_mu */
+static struct list_node sinks = LIST_INIT(sinks); /* guarded by log_mu */
 
 static const char *const level_names[] = {
 #define X(upper, name) #name,
@@ -57,7 +57,7 @@ static void log_set_max_level_locked(void)
 {
 	int max = -1;
 
-	LIST_FOR (&sinks, n) {
+	LIST_FOR(&sinks, n) {
 		struct log_sink *s = container_of(n, struct log_sink, link);
 
 		max = MAX_OF(max, (int)s->level);
@@ -136,7 +136,7 @@ void log_detach(struct log_sink *s)
 	log_set_max_level_locked();
 	mutex_unlock(&log_mu);
 	if (s->path && s->fd >= 0)
-		(void)close(s->fd);	/* nobody is left to tell */
+		(void)close(s->fd); /* nobody is left to tell */
 	free(s->path);
 	free(s);
 }
@@ -257,7 +257,7 @@ void log_write(enum log_level level, enum log_subsystem sub, const char *fmt,
 	va_end(ap);
 	log_escape(raw, text, sizeof(text));
 	mutex_lock(&log_mu);
-	LIST_FOR (&sinks, n) {
+	LIST_FOR(&sinks, n) {
 		struct log_sink *s = container_of(n, struct log_sink, link);
 
 		if (level <= s->level)

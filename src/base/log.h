@@ -20,6 +20,7 @@
 
 #include "base/compiler.h"
 
+/* clang-format off */
 /* X(UPPER, name), most severe first. Warn and error mean someone should act. */
 #define LOG_LEVELS(X)     \
 	X(ERROR, error)   \
@@ -41,19 +42,20 @@
 	X(FS, fs)         \
 	X(SERVER, server) \
 	X(TOOL, tool)
+/* clang-format on */
 
 enum log_level {
 #define X(upper, name) LOG_LEVEL_##upper,
 	LOG_LEVELS(X)
 #undef X
-	N_LOG_LEVELS
+		N_LOG_LEVELS
 };
 
 enum log_subsystem {
 #define X(upper, name) LOG_##upper,
 	LOG_SUBSYSTEMS(X)
 #undef X
-	N_LOG_SUBSYSTEMS
+		N_LOG_SUBSYSTEMS
 };
 
 /* A line is cut at this many bytes. */
@@ -84,12 +86,12 @@ extern _Atomic int log_max_level;
 void log_write(enum log_level level, enum log_subsystem sub, const char *fmt,
 	       ...) PRINTF_FMT(3, 4) COLD;
 
-#define LOG_AT(level, ...)                                               \
-	do {                                                             \
-		if (atomic_load_explicit(&log_max_level,                 \
-					 memory_order_relaxed) >=        \
-		    (int)(level))                                        \
-			log_write(level, __VA_ARGS__);                   \
+#define LOG_AT(level, ...)                                        \
+	do {                                                      \
+		if (atomic_load_explicit(&log_max_level,          \
+					 memory_order_relaxed) >= \
+		    (int)(level))                                 \
+			log_write(level, __VA_ARGS__);            \
 	} while (0)
 
 #define log_error(...) LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -17,7 +17,7 @@
 
 #if TT_DEBUG
 
-#define MAX_HELD 4096	/* a transaction may lock many inodes */
+#define MAX_HELD 4096 /* a transaction may lock many inodes */
 
 static _Thread_local struct {
 	const void *lock;
@@ -25,18 +25,16 @@ static _Thread_local struct {
 } held[MAX_HELD];
 static _Thread_local size_t n_held;
 
-static const char *const rank_names[] = {
-	[RANK_NONE] = "RANK_NONE",
+static const char *const rank_names[] = { [RANK_NONE] = "RANK_NONE",
 #define X(name, nest, what) [name] = #name,
-	LOCK_RANKS(X)
+					  LOCK_RANKS(X)
 #undef X
 };
 
 enum { ONE, MANY };
-static const unsigned char rank_nests[] = {
-	[RANK_NONE] = ONE,
+static const unsigned char rank_nests[] = { [RANK_NONE] = ONE,
 #define X(name, nest, what) [name] = nest,
-	LOCK_RANKS(X)
+					    LOCK_RANKS(X)
 #undef X
 };
 
@@ -96,14 +94,12 @@ static void disown(_Atomic uintptr_t *owner)
 
 void mutex_assert_held(struct mutex *m)
 {
-	assert(atomic_load_explicit(&m->owner, memory_order_relaxed) ==
-	       self());
+	assert(atomic_load_explicit(&m->owner, memory_order_relaxed) == self());
 }
 
 void rwlock_assert_write_held(struct rwlock *l)
 {
-	assert(atomic_load_explicit(&l->owner, memory_order_relaxed) ==
-	       self());
+	assert(atomic_load_explicit(&l->owner, memory_order_relaxed) == self());
 }
 
 #else

@@ -44,7 +44,10 @@ void mutex_unlock(struct mutex *m) RELEASE(*m);
 bool mutex_trylock(struct mutex *m) TRY_ACQUIRE(true, *m);
 
 /* For mutexes of static storage, in place of mutex_init(). */
-#define MUTEX_INIT(lock_rank_) {PTHREAD_MUTEX_INITIALIZER, lock_rank_, 0}
+#define MUTEX_INIT(lock_rank_)                           \
+	{                                                \
+		PTHREAD_MUTEX_INITIALIZER, lock_rank_, 0 \
+	}
 
 /* Opens every _locked function. Checks in debug builds. */
 #if TT_DEBUG

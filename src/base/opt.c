@@ -153,9 +153,10 @@ int opt_unknown(const struct opt_set *s, const char *name,
 	if (!where)
 		where = opt_source_name(source);
 	if (near)
-		return err_set(TT_EOPTION,
-			       "%s: unknown option \"%s\"; did you mean \"%s\"?",
-			       where, name, near);
+		return err_set(
+			TT_EOPTION,
+			"%s: unknown option \"%s\"; did you mean \"%s\"?",
+			where, name, near);
 	return err_set(TT_EOPTION, "%s: unknown option \"%s\"", where, name);
 }
 
@@ -195,9 +196,8 @@ int opt_assign(struct opt_set *s, const char *name, const char *value,
 		value = "";
 	r = opt_row_parse(row, value, &v);
 	if (r < 0)
-		return opt_bad_value(row, value,
-				     where ? where : opt_source_name(source),
-				     r);
+		return opt_bad_value(
+			row, value, where ? where : opt_source_name(source), r);
 	i = (size_t)(row - s->rows);
 	if (source < s->source[i])
 		return 0;

@@ -57,30 +57,30 @@ enum opt_type {
 /* Weakest first. */
 enum opt_source {
 	OPT_SOURCE_DEFAULT,
-	OPT_SOURCE_FILE,	/* configuration file */
-	OPT_SOURCE_DOTENV,	/* .env in the current directory */
-	OPT_SOURCE_ENV,		/* the real environment */
-	OPT_SOURCE_ARGS,	/* command line, -o included */
+	OPT_SOURCE_FILE,   /* configuration file */
+	OPT_SOURCE_DOTENV, /* .env in the current directory */
+	OPT_SOURCE_ENV,	   /* the real environment */
+	OPT_SOURCE_ARGS,   /* command line, -o included */
 };
 
 /* When a setting may change. */
 enum opt_when {
-	OPT_AT_CREATE,	/* fixed when the store is made */
-	OPT_AT_START,	/* read when the program starts */
-	OPT_ANY_TIME,	/* may change while it runs */
+	OPT_AT_CREATE, /* fixed when the store is made */
+	OPT_AT_START,  /* read when the program starts */
+	OPT_ANY_TIME,  /* may change while it runs */
 };
 
 struct opt_row {
 	const char *name;
 	enum opt_type type;
-	const char *def;	/* text of the default; NULL: none (string) */
+	const char *def; /* text of the default; NULL: none (string) */
 	int64_t min;
 	int64_t max;
-	const char *choices;	/* enum: "none lz4 zstd" */
-	const char *unit;	/* shown as --name=UNIT */
+	const char *choices; /* enum: "none lz4 zstd" */
+	const char *unit;    /* shown as --name=UNIT */
 	enum opt_when when;
-	const char *help;	/* full sentences */
-	size_t offset;		/* of the field */
+	const char *help; /* full sentences */
+	size_t offset;	  /* of the field */
 };
 
 #define OPT_FIELD_BOOL(name) bool name;
@@ -92,8 +92,8 @@ struct opt_row {
 #define OPT_FIELD(name, TYPE, ...) OPT_FIELD_##TYPE(name)
 #define OPT_ROW(record, name_, TYPE, def_, min_, max_, choices_, unit_, when_, \
 		help_)                                                         \
-	{#name_, OPT_##TYPE, def_,  min_, max_,                                \
-	 choices_, unit_,    when_, help_, offsetof(record, name_)},
+	{ #name_,   OPT_##TYPE, def_,  min_,  max_,                            \
+	  choices_, unit_,	when_, help_, offsetof(record, name_) },
 
 #define OPT_MAX_ROWS 96
 
@@ -102,7 +102,7 @@ struct opt_set {
 	/* set at birth, then constant */
 	const struct opt_row *rows;
 	size_t n_rows;
-	void *values;		/* the program's struct, kept */
+	void *values; /* the program's struct, kept */
 	/* Names that other programs know: skipped without a word in files
 	 * and environments that programs share. NULL-ended; may be NULL. */
 	const char *const *also_known;
@@ -111,7 +111,7 @@ struct opt_set {
 	void (*warn)(const char *text);
 	/* per row */
 	enum opt_source source[OPT_MAX_ROWS];
-	char *where[OPT_MAX_ROWS];	/* "FILE:LINE", owned; or NULL */
+	char *where[OPT_MAX_ROWS]; /* "FILE:LINE", owned; or NULL */
 };
 
 /* Sets every field to its default. 0 or negative. `rows` and `values` are
@@ -177,19 +177,19 @@ int opt_read_list(struct opt_set *s, const char *list, opt_other_fn other,
 
 /* An option of one program that is no setting: -f, --help, --config=FILE. */
 struct opt_flag {
-	char letter;		/* 'f' for -f; 0: none */
-	const char *name;	/* "foreground"; NULL: none */
-	const char *unit;	/* NULL: takes no value */
+	char letter;	  /* 'f' for -f; 0: none */
+	const char *name; /* "foreground"; NULL: none */
+	const char *unit; /* NULL: takes no value */
 	const char *help;
-	bool *seen;		/* set to true; may be NULL */
-	const char **value;	/* set to the value, from argv; may be NULL */
+	bool *seen;	    /* set to true; may be NULL */
+	const char **value; /* set to the value, from argv; may be NULL */
 };
 
 struct opt_args {
 	const struct opt_flag *flags;
 	size_t n_flags;
-	bool takes_lists;	/* knows -o LIST */
-	opt_other_fn other;	/* for -o; may be NULL */
+	bool takes_lists;   /* knows -o LIST */
+	opt_other_fn other; /* for -o; may be NULL */
 	void *other_arg;
 };
 

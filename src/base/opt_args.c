@@ -11,7 +11,7 @@ struct parse {
 	const struct opt_args *args;
 	char **argv;
 	int argc;
-	int next;	/* argument to look at */
+	int next; /* argument to look at */
 	int n_pos;
 };
 
@@ -61,8 +61,8 @@ static const char *any_name(const void *arg, size_t i)
 
 static int unknown_arg(const struct parse *p, const char *name)
 {
-	const char *near = opt_nearest(
-		name, p->set->n_rows + p->args->n_flags, any_name, p);
+	const char *near = opt_nearest(name, p->set->n_rows + p->args->n_flags,
+				       any_name, p);
 
 	if (near)
 		return err_set(TT_EOPTION,
@@ -134,7 +134,7 @@ static int parse_long(struct parse *p, const char *text)
 static int parse_short(struct parse *p, const char *text)
 {
 	for (; *text; text++) {
-		char name[2] = {*text, 0};
+		char name[2] = { *text, 0 };
 		const struct opt_flag *f = flag_by_letter(p->args, *text);
 		bool is_list = *text == 'o' && p->args->takes_lists;
 		const char *value = text[1] ? text + 1 : NULL;
@@ -166,7 +166,11 @@ int opt_read_args(struct opt_set *s, const struct opt_args *a, int argc,
 		  char **argv, int *n_pos)
 {
 	struct parse p = {
-		.set = s, .args = a, .argv = argv, .argc = argc, .next = 1,
+		.set = s,
+		.args = a,
+		.argv = argv,
+		.argc = argc,
+		.next = 1,
 	};
 	bool only_pos = false;
 	int r = 0;

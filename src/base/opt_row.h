@@ -14,7 +14,7 @@ union opt_value {
 	int64_t i;
 	uint64_t size;
 	int choice;
-	const char *s;	/* borrowed from the text */
+	const char *s; /* borrowed from the text */
 };
 
 /*

@@ -88,8 +88,8 @@ char *opt_unquote(char *text)
 typedef int (*line_fn)(void *arg, const char *name, const char *value,
 		       const char *where);
 
-static int read_line(char *line, const char *where, bool may_export,
-		     line_fn fn, void *arg)
+static int read_line(char *line, const char *where, bool may_export, line_fn fn,
+		     void *arg)
 {
 	char *equals, *name, *value;
 
@@ -162,13 +162,13 @@ int opt_read_file(struct opt_set *s, const char *path)
 
 struct env_var {
 	struct env_var *next;
-	char *name;	/* without the prefix, lower case */
+	char *name; /* without the prefix, lower case */
 	char *value;
 	char *where;
 };
 
 struct opt_env {
-	struct env_var *vars;	/* of the .env file, the last one first */
+	struct env_var *vars; /* of the .env file, the last one first */
 };
 
 static void env_var_free(struct env_var *v)
@@ -251,7 +251,7 @@ static const char *real_env(const char *name)
 	for (; *name && n + 1 < sizeof(var); name++)
 		var[n++] = (char)toupper((unsigned char)*name);
 	var[n] = 0;
-	value = getenv(var);	/* NOLINT(concurrency-mt-unsafe): at start */
+	value = getenv(var); /* NOLINT(concurrency-mt-unsafe): at start */
 	return value && *value ? value : NULL;
 }
 

@@ -224,7 +224,8 @@ static int upper(struct buf *out, const char *name)
 	int r = 0;
 
 	for (; r == 0 && *name; name++)
-		r = buf_append_byte(out, (uint8_t)toupper((unsigned char)*name));
+		r = buf_append_byte(out,
+				    (uint8_t)toupper((unsigned char)*name));
 	return r;
 }
 
@@ -241,7 +242,8 @@ int opt_print_dotenv(const struct opt_set *s, struct buf *out)
 		if (r == 0)
 			r = upper(out, row->name);
 		if (r == 0)
-			r = buf_printf(out, "=%s\n\n", row->def ? row->def : "");
+			r = buf_printf(out, "=%s\n\n",
+				       row->def ? row->def : "");
 	}
 	return r;
 }
@@ -273,8 +275,8 @@ static int roff_text(struct buf *out, const char *text)
 		if (r == 0 && (*text == '\\' || *text == '-'))
 			r = buf_append_byte(out, '\\');
 		if (r == 0)
-			r = buf_append_byte(out, *text == '\\' ? 'e'
-							: (uint8_t)*text);
+			r = buf_append_byte(
+				out, *text == '\\' ? 'e' : (uint8_t)*text);
 		at_start = *text == '\n';
 	}
 	return r;

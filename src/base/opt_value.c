@@ -31,8 +31,8 @@ static int parse_number(const char *text, const char **end, uint64_t *out)
 	return 0;
 }
 
-static int parse_with_unit(const char *text, const struct unit *units,
-			   size_t n, uint64_t *out)
+static int parse_with_unit(const char *text, const struct unit *units, size_t n,
+			   uint64_t *out)
 {
 	const char *unit;
 	uint64_t v;
@@ -54,6 +54,7 @@ static int parse_with_unit(const char *text, const struct unit *units,
 
 int opt_parse_size(const char *text, uint64_t *out)
 {
+	/* clang-format off */
 	static const struct unit units[] = {
 		{"", 1},	    {"b", 1},
 		{"k", 1u << 10},    {"kb", 1u << 10},	 {"kib", 1u << 10},
@@ -62,6 +63,7 @@ int opt_parse_size(const char *text, uint64_t *out)
 		{"t", 1ull << 40},  {"tb", 1ull << 40},	 {"tib", 1ull << 40},
 		{"p", 1ull << 50},  {"pib", 1ull << 50},
 	};
+	/* clang-format on */
 
 	return parse_with_unit(text, units, ARRAY_LEN(units), out);
 }
@@ -69,9 +71,9 @@ int opt_parse_size(const char *text, uint64_t *out)
 int opt_parse_duration(const char *text, int64_t *out_ms)
 {
 	static const struct unit units[] = {
-		{"", 1},       {"ms", 1},      {"s", 1000},
-		{"sec", 1000}, {"m", 60000},   {"min", 60000},
-		{"h", 3600000}, {"d", 86400000},
+		{ "", 1 },	  { "ms", 1 },	     { "s", 1000 },
+		{ "sec", 1000 },  { "m", 60000 },    { "min", 60000 },
+		{ "h", 3600000 }, { "d", 86400000 },
 	};
 	uint64_t v;
 	int r = parse_with_unit(text, units, ARRAY_LEN(units), &v);
@@ -86,8 +88,8 @@ int opt_parse_duration(const char *text, int64_t *out_ms)
 
 int opt_parse_bool(const char *text, bool *out)
 {
-	static const char *const yes[] = {"yes", "true", "on", "1"};
-	static const char *const no[] = {"no", "false", "off", "0"};
+	static const char *const yes[] = { "yes", "true", "on", "1" };
+	static const char *const no[] = { "no", "false", "off", "0" };
 
 	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
 		if (strcasecmp(text, yes[i]) == 0) {

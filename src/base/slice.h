@@ -15,12 +15,12 @@
 #include "tt_slice.h"
 
 /* A slice over `n` bytes at `p`. */
-#define SLICE(p, n) ((struct tt_slice){(p), (n)})
+#define SLICE(p, n) ((struct tt_slice){ (p), (n) })
 
 /* A slice over a string literal, without its final zero. */
-#define SLICE_LIT(s) ((struct tt_slice){("" s), sizeof(s) - 1})
+#define SLICE_LIT(s) ((struct tt_slice){ ("" s), sizeof(s) - 1 })
 
-#define SLICE_EMPTY ((struct tt_slice){NULL, 0})
+#define SLICE_EMPTY ((struct tt_slice){ NULL, 0 })
 
 /* A slice over the bytes of a C string, without its final zero. */
 static inline struct tt_slice slice_str(const char *s)

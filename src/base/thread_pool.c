@@ -21,7 +21,7 @@ struct thread_pool {
 	unsigned n_threads;
 	pthread_t threads[MAX_POOL_THREADS];
 
-	struct mutex mu;	/* RANK_POOL; not held while a task runs */
+	struct mutex mu; /* RANK_POOL; not held while a task runs */
 	struct cond work;
 	struct cond idle;
 	/* guarded by mu */
@@ -29,7 +29,7 @@ struct thread_pool {
 	size_t n_queued;
 	unsigned n_running;
 	unsigned n_running_low;
-	unsigned n_named;	/* threads that have taken their number */
+	unsigned n_named; /* threads that have taken their number */
 	bool is_stopping;
 	bool is_joined;
 };
@@ -75,7 +75,7 @@ static void pool_run_locked(struct thread_pool *p, struct pool_task *t)
 		cond_signal(&p->work);
 	if (p->n_running == 0 && p->n_queued == 0) {
 		cond_broadcast(&p->idle);
-		cond_broadcast(&p->work);	/* those waiting to stop */
+		cond_broadcast(&p->work); /* those waiting to stop */
 	}
 }
 
@@ -87,7 +87,7 @@ static void *pool_thread(void *arg)
 
 	mutex_lock(&p->mu);
 	snprintf(name, sizeof(name), "%s-%u", p->name, p->n_named++);
-	(void)pthread_setname_np(pthread_self(), name);	/* for people only */
+	(void)pthread_setname_np(pthread_self(), name); /* for people only */
 	for (;;) {
 		t = pool_next_locked(p);
 		if (t)

@@ -29,7 +29,7 @@ struct pool_task {
 	pool_fn fn;
 	void *arg;
 	enum pool_priority priority;
-	bool is_queued;	/* guarded by the pool's lock */
+	bool is_queued; /* guarded by the pool's lock */
 };
 
 static inline void pool_task_init(struct pool_task *t, pool_fn fn, void *arg)

@@ -14,7 +14,7 @@
 _Thread_local int thread_slot_cached = -1;
 
 static struct mutex slot_mu = MUTEX_INIT(RANK_THREAD_SLOT);
-static uint64_t slots_taken[N_THREAD_SLOTS / 64];	/* guarded by slot_mu */
+static uint64_t slots_taken[N_THREAD_SLOTS / 64]; /* guarded by slot_mu */
 
 static pthread_once_t slot_once = PTHREAD_ONCE_INIT;
 static pthread_key_t slot_key;
@@ -83,8 +83,8 @@ void slot_sweep(struct slot_cache *c, void (*release)(void *ref, void *arg),
 		void *arg)
 {
 	for (unsigned i = 0; i < N_THREAD_SLOTS; i++) {
-		uintptr_t was = atomic_exchange_explicit(
-			&c->slots[i].ref, 0, memory_order_acq_rel);
+		uintptr_t was = atomic_exchange_explicit(&c->slots[i].ref, 0,
+							 memory_order_acq_rel);
 
 		if (was && !(was & 1))
 			release((void *)was, arg);

@@ -95,7 +95,7 @@ static ALWAYS_INLINE void *slot_take(struct slot_cache *c, struct slot_token *t)
 
 	t->slot = thread_slot();
 	if (unlikely(t->slot < 0)) {
-		t->mark = 1;	/* no slot ever holds it: marks begin at 3 */
+		t->mark = 1; /* no slot ever holds it: marks begin at 3 */
 		return NULL;
 	}
 	e = &c->slots[t->slot];
@@ -116,9 +116,10 @@ static ALWAYS_INLINE bool slot_put_back(struct slot_cache *c,
 
 	if (unlikely(t->slot < 0))
 		return false;
-	return atomic_compare_exchange_strong_explicit(
-		&c->slots[t->slot].ref, &expect, (uintptr_t)p,
-		memory_order_release, memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(&c->slots[t->slot].ref,
+						       &expect, (uintptr_t)p,
+						       memory_order_release,
+						       memory_order_relaxed);
 }
 
 /*

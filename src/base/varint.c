@@ -11,12 +11,12 @@ size_t varint_get_slow(const uint8_t *p, size_t len, uint64_t *out)
 		uint64_t bits = p[i] & 0x7f;
 
 		if (i == VARINT64_MAX - 1 && bits > 1)
-			return 0;	/* beyond 64 bits */
+			return 0; /* beyond 64 bits */
 		v |= bits << (7 * i);
 		if (p[i] & 0x80)
 			continue;
 		if (p[i] == 0 && i > 0)
-			return 0;	/* a shorter form exists */
+			return 0; /* a shorter form exists */
 		*out = v;
 		return i + 1;
 	}

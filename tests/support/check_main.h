@@ -19,21 +19,21 @@
 #include "base/err.h"
 
 /* A call that must return 0; shows the error text when it does not. */
-#define ck_ok(call)                                                         \
-	do {                                                                \
-		int ck_ok_r_ = (call);                                      \
-		ck_assert_msg(ck_ok_r_ == 0, "%s: %s (%d): %s", #call,      \
-			      err_name(ck_ok_r_), ck_ok_r_, err_text());    \
+#define ck_ok(call)                                                      \
+	do {                                                             \
+		int ck_ok_r_ = (call);                                   \
+		ck_assert_msg(ck_ok_r_ == 0, "%s: %s (%d): %s", #call,   \
+			      err_name(ck_ok_r_), ck_ok_r_, err_text()); \
 	} while (0)
 
 /* A call that must return exactly `code`. */
-#define ck_err(call, code)                                                  \
-	do {                                                                \
-		int ck_err_r_ = (call);                                     \
-		ck_assert_msg(ck_err_r_ == (code),                          \
-			      "%s: %s (%d), expected %s: %s", #call,        \
-			      err_name(ck_err_r_), ck_err_r_,               \
-			      err_name(code), err_text());                  \
+#define ck_err(call, code)                                                    \
+	do {                                                                  \
+		int ck_err_r_ = (call);                                       \
+		ck_assert_msg(ck_err_r_ == (code),                            \
+			      "%s: %s (%d), expected %s: %s", #call,          \
+			      err_name(ck_err_r_), ck_err_r_, err_name(code), \
+			      err_text());                                    \
 	} while (0)
 
 static inline int check_main(Suite *(*make)(void))
@@ -53,9 +53,9 @@ static inline int check_main(Suite *(*make)(void))
 	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-#define TEST_MAIN(suite_fn)                 \
-	int main(void)                      \
-	{                                   \
+#define TEST_MAIN(suite_fn)                  \
+	int main(void)                       \
+	{                                    \
 		return check_main(suite_fn); \
 	}
 

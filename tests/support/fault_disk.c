@@ -34,10 +34,10 @@ struct disk_names {
 };
 
 struct disk_node {
-	struct disk_node *next;	/* of all nodes */
+	struct disk_node *next; /* of all nodes */
 	bool is_dir;
-	bool is_marked;		/* while collecting garbage */
-	unsigned n_refs;	/* open handles */
+	bool is_marked;	 /* while collecting garbage */
+	unsigned n_refs; /* open handles */
 	/* directories */
 	struct disk_names live;
 	struct disk_names durable;
@@ -70,7 +70,7 @@ struct disk {
 	char *root;
 	struct disk_node *nodes;
 	struct disk_node *top;
-	struct disk_txn *first;	/* waiting, oldest first */
+	struct disk_txn *first; /* waiting, oldest first */
 	struct disk_txn **last;
 };
 
@@ -89,7 +89,7 @@ static void names_clear(struct disk_names *s)
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i].name);
 	free(s->v);
-	*s = (struct disk_names){0};
+	*s = (struct disk_names){ 0 };
 }
 
 /* Sets a name, or removes it when `node` is NULL. */
@@ -411,7 +411,7 @@ static int commit_chosen(struct disk *d)
 int disk_sync_dir(struct disk *d, const char *path)
 {
 	struct disk_node *dir = disk_find(d, path);
-	struct touched s = {{0}, 0};
+	struct touched s = { { 0 }, 0 };
 	int r;
 
 	assert(dir && dir->is_dir);
@@ -472,7 +472,7 @@ int disk_sync_file(struct disk_node *n, struct env_file *peek)
 struct scan {
 	struct disk *d;
 	struct disk_node *dir;
-	const char *path;	/* of dir, as the base env knows it */
+	const char *path; /* of dir, as the base env knows it */
 };
 
 static int scan_dir(struct disk *d, struct disk_node *dir, const char *path);
@@ -502,7 +502,7 @@ static int scan_one(void *arg, const char *name, enum env_file_type type)
 
 static int scan_dir(struct disk *d, struct disk_node *dir, const char *path)
 {
-	struct scan s = {d, dir, path};
+	struct scan s = { d, dir, path };
 
 	return env_list(d->base, path, scan_one, &s);
 }
@@ -577,7 +577,7 @@ static void cut_page(struct buf *found, const struct buf *live, size_t at,
 		return;
 	if (rng_one_in(rng, 2))
 		return;
-	if (rng_one_in(rng, 8))		/* torn between two sectors */
+	if (rng_one_in(rng, 8)) /* torn between two sectors */
 		len = MIN_OF(len, SECTOR * (size_t)rng_below(rng, 8));
 	memcpy(found->data + at, live->data + at, len);
 }
@@ -663,7 +663,7 @@ static int empty_one(void *arg, const char *name, enum env_file_type type)
 
 static int empty_dir(struct env *base, const char *path)
 {
-	struct empty e = {base, path};
+	struct empty e = { base, path };
 
 	return env_list(base, path, empty_one, &e);
 }

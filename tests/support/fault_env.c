@@ -25,32 +25,32 @@ struct fault_env {
 	char *root;
 	size_t root_len;
 
-	struct mutex mu;	/* RANK_FAULT_ENV; held across base calls */
+	struct mutex mu; /* RANK_FAULT_ENV; held across base calls */
 	/* guarded by mu */
 	struct disk *disk;
 	struct rng rng;
 	uint64_t n_calls[N_KINDS];
 	uint64_t n_failed;
 	unsigned fail_mask;
-	uint64_t fail_after;	/* calls of the mask to let through */
-	int fail_errno;		/* 0: no order */
+	uint64_t fail_after; /* calls of the mask to let through */
+	int fail_errno;	     /* 0: no order */
 	enum fault_span fail_span;
 	bool tear;
 	uint64_t bytes_left;
 	int64_t skew_us;
 	bool is_off;
-	unsigned generation;	/* of handles; rises when power comes back */
+	unsigned generation; /* of handles; rises when power comes back */
 };
 
 struct fault_file {
 	struct env_file file;
 	struct fault_env *fe;
 	struct env_file *real;
-	struct env_file *peek;	/* for reading, without O_DIRECT */
+	struct env_file *peek; /* for reading, without O_DIRECT */
 	struct disk_node *node;
 	unsigned flags;
 	unsigned generation;
-	unsigned n_maps;	/* guarded by fe->mu */
+	unsigned n_maps; /* guarded by fe->mu */
 	uint64_t append_at;
 };
 
@@ -263,8 +263,7 @@ static int write_locked(struct fault_file *f, uint64_t off, const void *src,
 
 	*done = 0;
 	if (r < 0) {
-		if (!fe->tear || fe->is_off ||
-		    f->generation != fe->generation)
+		if (!fe->tear || fe->is_off || f->generation != fe->generation)
 			return r;
 		err_save(&why, r);
 		*done = (size_t)rng_below(&fe->rng, len + 1);
@@ -332,7 +331,7 @@ static int fault_truncate(struct env_file *file, uint64_t size)
 		r = env_file_size(f->peek, &was);
 	if (r == 0)
 		r = env_truncate(f->real, size);
-	if (r == 0)	/* what is cut off and grown again reads as zeros */
+	if (r == 0) /* what is cut off and grown again reads as zeros */
 		disk_mark_dirty(f->node, MIN_OF(was, size),
 				MAX_OF(was, size) - MIN_OF(was, size));
 	mutex_unlock(&f->fe->mu);
@@ -344,10 +343,10 @@ static int fault_sync(struct env_file *file, enum env_sync_kind kind)
 	struct fault_file *f = to_file(file);
 	int r;
 
-	(void)kind;	/* the model needs no real sync */
+	(void)kind; /* the model needs no real sync */
 	mutex_lock(&f->fe->mu);
 	r = file_gate_locked(f, FAULT_SYNC);
-	if (f->n_maps)	/* stores are not seen one by one */
+	if (f->n_maps) /* stores are not seen one by one */
 		disk_mark_dirty(f->node, 0, UINT32_MAX);
 	if (r == 0)
 		r = disk_sync_file(f->node, f->peek);

@@ -32,18 +32,18 @@
 enum fault_kind {
 	FAULT_OPEN = 1,
 	FAULT_READ = 2,
-	FAULT_WRITE = 4,	/* write and append */
-	FAULT_SYNC = 8,		/* sync and map_sync */
+	FAULT_WRITE = 4, /* write and append */
+	FAULT_SYNC = 8,	 /* sync and map_sync */
 	FAULT_SYNC_DIR = 16,
 	FAULT_RENAME = 32,
 	FAULT_UNLINK = 64,
-	FAULT_ALLOCATE = 128,	/* allocate and truncate */
-	FAULT_MAP = 256,	/* map and populate */
+	FAULT_ALLOCATE = 128, /* allocate and truncate */
+	FAULT_MAP = 256,      /* map and populate */
 	FAULT_LINK = 512,
 	FAULT_MKDIR = 1024,
-	FAULT_LIST = 2048,	/* list and stat */
+	FAULT_LIST = 2048, /* list and stat */
 	FAULT_LOCK = 4096,
-	FAULT_CLOSE = 8192,	/* the file is closed all the same */
+	FAULT_CLOSE = 8192, /* the file is closed all the same */
 	FAULT_ANY = (1 << 14) - 1,
 	/* what changes the disk */
 	FAULT_MUTATING = FAULT_WRITE | FAULT_SYNC | FAULT_SYNC_DIR |
@@ -55,11 +55,11 @@ enum fault_span { FAULT_ONCE, FAULT_FROM_THEN_ON };
 
 /* What survives of unsynced changes when the power is cut. */
 enum fault_cut {
-	CUT_STRICT,	/* nothing */
+	CUT_STRICT, /* nothing */
 	/* As disks do: any subset of unsynced pages (some torn in the middle),
 	 * any prefix of unsynced directory changes. */
 	CUT_RANDOM,
-	CUT_NOTHING_LOST,	/* everything: like killing the process */
+	CUT_NOTHING_LOST, /* everything: like killing the process */
 };
 
 struct fault_env;

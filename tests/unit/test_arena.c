@@ -43,7 +43,8 @@ START_TEST(alignment_is_kept)
 	for (size_t align = 1; align <= 4096; align *= 2) {
 		(void)arena_alloc_bytes(&a, 1);
 		ck_assert_uint_eq((uintptr_t)arena_alloc_aligned(&a, 3, align) %
-				  align, 0);
+					  align,
+				  0);
 	}
 	(void)arena_alloc_bytes(&a, 1);
 	ck_assert_uint_eq((uintptr_t)arena_alloc(&a, 3) % 8, 0);

@@ -77,7 +77,7 @@ END_TEST
 START_TEST(set_grows)
 {
 	struct buf b = BUF_INIT;
-	char big[500] = {'x'};
+	char big[500] = { 'x' };
 
 	ck_ok(buf_set(&b, SLICE(big, sizeof(big))));
 	ck_assert_uint_eq(b.len, 500);
@@ -138,8 +138,8 @@ START_TEST(slice_prefixes)
 	ck_assert(slice_has_prefix(SLICE_LIT("abc"), SLICE_LIT("ab")));
 	ck_assert(slice_has_prefix(SLICE_LIT("abc"), SLICE_EMPTY));
 	ck_assert(!slice_has_prefix(SLICE_LIT("ab"), SLICE_LIT("abc")));
-	ck_assert_uint_eq(slice_common_prefix(SLICE_LIT("abx"),
-					      SLICE_LIT("aby")), 2);
+	ck_assert_uint_eq(
+		slice_common_prefix(SLICE_LIT("abx"), SLICE_LIT("aby")), 2);
 	ck_assert(slice_eq(slice_first(SLICE_LIT("abc"), 1), SLICE_LIT("a")));
 }
 END_TEST
@@ -158,8 +158,8 @@ static Suite *buf_suite(void)
 	tcase_add_test(t, set_grows);
 	tcase_add_test(t, steal_hands_over_the_memory);
 	tcase_add_test(t, shrink_keeps_the_contents);
-	tcase_add_test_raise_signal(
-		t, truncating_beyond_the_end_aborts, SIGABRT);
+	tcase_add_test_raise_signal(t, truncating_beyond_the_end_aborts,
+				    SIGABRT);
 	tcase_add_test(t, slices_order_as_memcmp_then_length);
 	tcase_add_test(t, slice_prefixes);
 	suite_add_tcase(s, t);

@@ -49,7 +49,7 @@ END_TEST
 
 START_TEST(every_bit_matters)
 {
-	uint8_t bytes[100] = {0};
+	uint8_t bytes[100] = { 0 };
 	uint64_t sum = checksum(bytes, sizeof(bytes));
 
 	for (unsigned i = 0; i < sizeof(bytes) * 8; i++) {

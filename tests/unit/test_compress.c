@@ -32,7 +32,7 @@ static void round_trip(enum codec codec, const uint8_t *raw, size_t n)
 
 START_TEST(every_codec_round_trips_every_size)
 {
-	static const size_t sizes[] = {0, 1, 2, 15, 100, 4096, 65537, 300000};
+	static const size_t sizes[] = { 0, 1, 2, 15, 100, 4096, 65537, 300000 };
 	struct rng r;
 
 	test_rng(&r);
@@ -58,7 +58,8 @@ START_TEST(result_that_does_not_fit_is_an_answer)
 	rng_fill(&r, raw, sizeof(raw));
 	ck_assert_int_eq(compress_into((enum codec)_i, 0,
 				       SLICE(raw, sizeof(raw)), out, 3000,
-				       &len), 1);
+				       &len),
+			 1);
 	fill_text(&r, raw, sizeof(raw));
 	if (_i != CODEC_NONE) {
 		ck_ok(compress_into((enum codec)_i, 0, SLICE(raw, sizeof(raw)),
@@ -82,8 +83,7 @@ START_TEST(wrong_raw_length_is_corruption)
 	       TT_ECORRUPT);
 	ck_err(decompress_into((enum codec)_i, SLICE(out, len), back, 1001),
 	       TT_ECORRUPT);
-	ck_err(decompress_into((enum codec)_i, SLICE(out, len - 1), back,
-			       1000),
+	ck_err(decompress_into((enum codec)_i, SLICE(out, len - 1), back, 1000),
 	       TT_ECORRUPT);
 }
 END_TEST
@@ -98,9 +98,8 @@ START_TEST(hostile_input_is_harmless)
 	test_rng(&r);
 	for (int i = 0; i < 500; i++) {
 		fill_text(&r, raw, sizeof(raw));
-		ck_ok(compress_into((enum codec)_i, 0,
-				    SLICE(raw, sizeof(raw)), out, sizeof(out),
-				    &len));
+		ck_ok(compress_into((enum codec)_i, 0, SLICE(raw, sizeof(raw)),
+				    out, sizeof(out), &len));
 		for (int k = 0; k < 5; k++)
 			out[rng_below(&r, len)] ^=
 				(uint8_t)rng_range(&r, 1, 255);
@@ -120,9 +119,8 @@ START_TEST(levels_are_accepted)
 	test_rng(&r);
 	fill_text(&r, raw, sizeof(raw));
 	for (int level = -5; level <= 12; level++) {
-		ck_ok(compress_into(CODEC_ZSTD, level,
-				    SLICE(raw, sizeof(raw)), out, sizeof(out),
-				    &len));
+		ck_ok(compress_into(CODEC_ZSTD, level, SLICE(raw, sizeof(raw)),
+				    out, sizeof(out), &len));
 		ck_ok(compress_into(CODEC_LZ4, level, SLICE(raw, sizeof(raw)),
 				    out, sizeof(out), &len));
 	}

@@ -3,8 +3,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "base/hmap.h"
 #include "base/heap.h"
+#include "base/hmap.h"
 #include "base/list.h"
 #include "tests/support/check_main.h"
 #include "tests/support/prng.h"
@@ -30,7 +30,7 @@ START_TEST(list_keeps_order)
 	list_push_back(&head, &v[2].link);
 	list_push_front(&head, &v[0].link);
 	list_push_back(&head, &v[3].link);
-	LIST_FOR (&head, n)
+	LIST_FOR(&head, n)
 		sum = sum * 10 + ITEM(n)->id;
 	ck_assert_uint_eq(sum, 123);
 	list_remove(&v[1].link);
@@ -57,7 +57,7 @@ START_TEST(list_splice_moves_all)
 	list_splice_back(&a, &b);
 	ck_assert(list_is_empty(&b));
 	list_splice_back(&a, &b);
-	LIST_FOR_SAFE (&a, n, after) {
+	LIST_FOR_SAFE(&a, n, after) {
 		ck_assert_ptr_eq(n, &v[n_seen++].link);
 		list_remove(n);
 	}
@@ -157,7 +157,7 @@ END_TEST
 START_TEST(map_walk_sees_every_node_once)
 {
 	for (unsigned n = 0; n < 70; n++) {
-		struct item v[70] = {0};
+		struct item v[70] = { 0 };
 		struct hmap_node *node = NULL, *next;
 		struct hmap m;
 		size_t cursor = 0;

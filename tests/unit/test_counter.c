@@ -9,7 +9,7 @@
 	X(N_GETS, "gets", "point reads") \
 	X(N_PUTS, "puts", "keys written")
 enum { COUNTER_ENUM(TEST_COUNTERS) N_COUNTERS };
-static const struct counter_desc descs[] = {COUNTER_DESCS(TEST_COUNTERS)};
+static const struct counter_desc descs[] = { COUNTER_DESCS(TEST_COUNTERS) };
 
 static struct counters *c;
 
@@ -93,8 +93,8 @@ START_TEST(more_threads_than_slots_share)
 
 	pthread_barrier_init(&barrier, NULL, N);
 	for (int i = 0; i < N; i++)
-		ck_assert_int_eq(pthread_create(&th[i], NULL, count_together,
-						NULL), 0);
+		ck_assert_int_eq(
+			pthread_create(&th[i], NULL, count_together, NULL), 0);
 	for (int i = 0; i < N; i++)
 		pthread_join(th[i], NULL);
 	ck_assert_uint_eq(counter_read(c, N_GETS), 2 * N);

@@ -99,8 +99,8 @@ END_TEST
 START_TEST(short_write_is_resumed_until_the_error)
 {
 	struct env_file *f = open_new("a", ENV_WRITE);
-	struct rlimit limit = {1000, 1000};
-	char bytes[2000] = {0};
+	struct rlimit limit = { 1000, 1000 };
+	char bytes[2000] = { 0 };
 	struct env_stat st;
 
 	signal(SIGXFSZ, SIG_IGN);
@@ -133,8 +133,8 @@ END_TEST
 
 START_TEST(direct_files_take_aligned_blocks)
 {
-	struct env_file *f = open_new("a", ENV_READ | ENV_WRITE | ENV_DIRECT |
-						ENV_DSYNC);
+	struct env_file *f =
+		open_new("a", ENV_READ | ENV_WRITE | ENV_DIRECT | ENV_DSYNC);
 	char *p = aligned_alloc(ENV_DIRECT_ALIGN, 2 * ENV_DIRECT_ALIGN);
 	size_t n;
 
@@ -297,7 +297,10 @@ END_TEST
 START_TEST(dir_name_of_every_shape)
 {
 	static const char *const pairs[][2] = {
-		{"a", "."}, {"/a", "/"}, {"a/b", "a"}, {"/a/b/c", "/a/b"},
+		{ "a", "." },
+		{ "/a", "/" },
+		{ "a/b", "a" },
+		{ "/a/b/c", "/a/b" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {

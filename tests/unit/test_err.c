@@ -37,7 +37,8 @@ END_TEST
 START_TEST(errno_failure_says_why)
 {
 	ck_assert_int_eq(err_errno(ENOENT, "%s: cannot open", "x"), -ENOENT);
-	ck_assert_str_eq(err_text(), "x: cannot open: No such file or directory");
+	ck_assert_str_eq(err_text(),
+			 "x: cannot open: No such file or directory");
 }
 END_TEST
 

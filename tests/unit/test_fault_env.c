@@ -184,7 +184,7 @@ START_TEST(mapped_stores_survive_only_where_synced)
 	ck_ok(env_map_sync(m, 0, 100));
 	memset(m->base + 8192, 'b', 100);
 	ck_ok(fault_env_cut(fe, CUT_STRICT));
-	m->base[0] = 'z';	/* goes nowhere */
+	m->base[0] = 'z'; /* goes nowhere */
 	ck_err(env_map_sync(m, 0, 1), -EIO);
 	ck_ok(env_unmap(m));
 	ck_ok(env_close(f));
@@ -268,7 +268,7 @@ END_TEST
 
 START_TEST(same_seed_does_the_same_damage)
 {
-	struct buf found[2] = {BUF_INIT, BUF_INIT};
+	struct buf found[2] = { BUF_INIT, BUF_INIT };
 
 	for (int i = 0; i < 2; i++) {
 		struct fault_env *mine;

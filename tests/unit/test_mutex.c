@@ -106,7 +106,7 @@ static void *read_together(void *arg)
 {
 	(void)arg;
 	rwlock_rdlock(&rw);
-	pthread_barrier_wait(&both);	/* passes only if both are inside */
+	pthread_barrier_wait(&both); /* passes only if both are inside */
 	rwlock_rdunlock(&rw);
 	rwlock_wrlock(&rw);
 	rwlock_assert_write_held(&rw);
@@ -178,7 +178,7 @@ static void add_debug_tests(TCase *t)
 #else
 static void add_debug_tests(TCase *t)
 {
-	(void)t;	/* release builds do not check ranks */
+	(void)t; /* release builds do not check ranks */
 }
 #endif
 

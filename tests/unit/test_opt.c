@@ -9,10 +9,10 @@
 #include "tests/support/tmpdir.h"
 
 /* The common table and two rows of our own, as a program does it. */
-#define OWN_OPTIONS(OPT)                                                    \
-	OPT(read_only, BOOL, "no", 0, 0, NULL, NULL, OPT_AT_START,          \
-	    "Refuse every change.")                                         \
-	OPT(workers, INT, "4", 1, 64, NULL, "N", OPT_AT_START,              \
+#define OWN_OPTIONS(OPT)                                           \
+	OPT(read_only, BOOL, "no", 0, 0, NULL, NULL, OPT_AT_START, \
+	    "Refuse every change.")                                \
+	OPT(workers, INT, "4", 1, 64, NULL, "N", OPT_AT_START,     \
 	    "Threads that serve requests.")
 
 struct settings {
@@ -84,13 +84,16 @@ END_TEST
 
 START_TEST(sizes_parse)
 {
-	static const struct { const char *text; uint64_t bytes; } good[] = {
-		{"0", 0}, {"64k", 65536}, {"64K", 65536}, {"1M", 1 << 20},
-		{"1MiB", 1 << 20}, {"1 GiB", 1 << 30}, {"3kb", 3072},
-		{"2T", 2ull << 40}, {"12", 12},
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {
+		{ "0", 0 },	   { "64k", 65536 },	 { "64K", 65536 },
+		{ "1M", 1 << 20 }, { "1MiB", 1 << 20 },	 { "1 GiB", 1 << 30 },
+		{ "3kb", 3072 },   { "2T", 2ull << 40 }, { "12", 12 },
 	};
-	static const char *const bad[] = {"", "x", "1.5M", "-1", "1X", "M",
-					  "1M1"};
+	static const char *const bad[] = { "",	 "x", "1.5M", "-1",
+					   "1X", "M", "1M1" };
 	uint64_t bytes;
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
@@ -129,10 +132,11 @@ END_TEST
 
 START_TEST(formatted_values_parse_back)
 {
-	static const uint64_t sizes[] = {0, 1, 1023, 1024, 1536, 1 << 20,
-					 3ull << 40, 1ull << 60};
-	static const int64_t times[] = {0, 1, 999, 1000, 1500, 60000, 5400000,
-					7200000};
+	static const uint64_t sizes[] = {
+		0, 1, 1023, 1024, 1536, 1 << 20, 3ull << 40, 1ull << 60
+	};
+	static const int64_t times[] = { 0,    1,     999,     1000,
+					 1500, 60000, 5400000, 7200000 };
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		uint64_t back;
@@ -204,11 +208,11 @@ END_TEST
 
 START_TEST(configuration_file_is_read)
 {
-	ck_ok(opt_read_file(&set, write_file("c",
-		"# comment\n\n  memory = 1G   # inline\n"
-		"listen=\"0.0.0.0:9000 # no comment\"\n"
-		"read-only = yes\r\n"
-		"compression = 'zstd'")));
+	ck_ok(opt_read_file(
+		&set, write_file("c", "# comment\n\n  memory = 1G   # inline\n"
+				      "listen=\"0.0.0.0:9000 # no comment\"\n"
+				      "read-only = yes\r\n"
+				      "compression = 'zstd'")));
 	ck_assert_uint_eq(v.memory, 1 << 30);
 	ck_assert_str_eq(v.listen, "0.0.0.0:9000 # no comment");
 	ck_assert(v.read_only);
@@ -219,8 +223,8 @@ END_TEST
 START_TEST(configuration_errors_name_file_and_line)
 {
 	static const char *const bad[] = {
-		"\nmemory\n", "\nmemory = \"1G\n", "\n= 1\n", "\nmemory = 1q\n",
-		"\nlisten = \"a\" b\n", "\nmemry = 1G\n",
+		"\nmemory\n",	   "\nmemory = \"1G\n",	   "\n= 1\n",
+		"\nmemory = 1q\n", "\nlisten = \"a\" b\n", "\nmemry = 1G\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -234,7 +238,7 @@ END_TEST
 
 START_TEST(names_of_other_programs_are_skipped_in_files)
 {
-	static const char *const known[] = {"allow_other", NULL};
+	static const char *const known[] = { "allow_other", NULL };
 
 	set.also_known = known;
 	ck_ok(opt_read_file(&set, write_file("c", "allow_other = yes\n")));
@@ -243,7 +247,8 @@ END_TEST
 
 START_TEST(real_environment_beats_dotenv)
 {
-	const char *path = write_file(".env",
+	const char *path = write_file(
+		".env",
 		"# settings\nexport TTRUNKSDB_MEMORY=1G\nPATH=/x\n"
 		"TTRUNKSDB_LISTEN='1.2.3.4:5'\nTTRUNKSDB_WORKERS=\"7\" # seven\n"
 		"TTRUNKSDB_DATA_DIR=/data\nTTRUNKSDB_COMPRESSION=\n");
@@ -301,8 +306,10 @@ START_TEST(lists_have_escapes_and_foreign_names)
 {
 	char other[32] = "";
 
-	ck_ok(opt_read_list(&set, "memory=1G,,fsname=a\\,b,listen=x\\\\y,"
-			    "read_only", take_other, other));
+	ck_ok(opt_read_list(&set,
+			    "memory=1G,,fsname=a\\,b,listen=x\\\\y,"
+			    "read_only",
+			    take_other, other));
 	ck_assert_uint_eq(v.memory, 1 << 30);
 	ck_assert_str_eq(other, "a,b");
 	ck_assert_str_eq(v.listen, "x\\y");
@@ -315,20 +322,23 @@ END_TEST
 static bool foreground, help;
 static const char *config;
 static const struct opt_flag flags[] = {
-	{'f', "foreground", NULL, "Stay in the foreground.", &foreground, NULL},
-	{'h', "help", NULL, "Show this.", &help, NULL},
-	{0, "config", "FILE", "Read settings from FILE.", NULL, &config},
+	{ 'f', "foreground", NULL, "Stay in the foreground.", &foreground,
+	  NULL },
+	{ 'h', "help", NULL, "Show this.", &help, NULL },
+	{ 0, "config", "FILE", "Read settings from FILE.", NULL, &config },
 };
 static const struct opt_args args = {
-	.flags = flags, .n_flags = ARRAY_LEN(flags), .takes_lists = true,
+	.flags = flags,
+	.n_flags = ARRAY_LEN(flags),
+	.takes_lists = true,
 };
 
-#define READ_ARGS(n_pos, ...)                                               \
-	({                                                                  \
-		static char *argv_[] = {(char *)"prog", __VA_ARGS__, NULL}; \
-		memcpy(argv, argv_, sizeof(argv_));                         \
-		opt_read_args(&set, &args, (int)ARRAY_LEN(argv_) - 1, argv, \
-			      n_pos);                                       \
+#define READ_ARGS(n_pos, ...)                                                 \
+	({                                                                    \
+		static char *argv_[] = { (char *)"prog", __VA_ARGS__, NULL }; \
+		memcpy(argv, argv_, sizeof(argv_));                           \
+		opt_read_args(&set, &args, (int)ARRAY_LEN(argv_) - 1, argv,   \
+			      n_pos);                                         \
 	})
 
 static char *argv[16];
@@ -340,8 +350,8 @@ START_TEST(command_line_in_every_form)
 	ck_ok(READ_ARGS(&n, (char *)"STORE", (char *)"--memory=1G",
 			(char *)"--sync-interval", (char *)"2s", (char *)"-f",
 			(char *)"--read_only", (char *)"MOUNT", (char *)"-o",
-			(char *)"workers=9", (char *)"--config=x",
-			(char *)"--", (char *)"-z"));
+			(char *)"workers=9", (char *)"--config=x", (char *)"--",
+			(char *)"-z"));
 	ck_assert_int_eq(n, 3);
 	ck_assert_str_eq(argv[1], "STORE");
 	ck_assert_str_eq(argv[2], "MOUNT");
@@ -411,8 +421,8 @@ START_TEST(examples_are_comments_that_parse_when_uncommented)
 			 "default");
 	buf_clear(&out);
 	ck_ok(opt_print_dotenv(&set, &out));
-	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
-				     "\n#TTRUNKSDB_SYNC_INTERVAL=1000ms\n"));
+	ck_assert_ptr_nonnull(
+		strstr(buf_cstr(&out), "\n#TTRUNKSDB_SYNC_INTERVAL=1000ms\n"));
 	ck_ok(opt_env_new(write_file(".env", buf_cstr(&out)), &e));
 	opt_env_free(e);
 }
@@ -421,8 +431,8 @@ END_TEST
 START_TEST(manual_text_escapes_hyphens)
 {
 	ck_ok(opt_print_man(&set, &out));
-	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
-				     ".TP\n\\fB\\-\\-memory=\\fISIZE\\fR\n"));
+	ck_assert_ptr_nonnull(
+		strstr(buf_cstr(&out), ".TP\n\\fB\\-\\-memory=\\fISIZE\\fR\n"));
 }
 END_TEST
 
@@ -430,12 +440,12 @@ START_TEST(effective_values_show_their_source)
 {
 	ck_ok(opt_assign(&set, "memory", "1G", OPT_SOURCE_ARGS, NULL));
 	ck_ok(opt_print_effective(&set, &out));
-	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
-				     "memory = 1G  (command line)\n"));
-	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
-				     "compression = lz4  (default)\n"));
-	ck_assert_ptr_nonnull(strstr(buf_cstr(&out),
-				     "sync_interval = 1s  (default)\n"));
+	ck_assert_ptr_nonnull(
+		strstr(buf_cstr(&out), "memory = 1G  (command line)\n"));
+	ck_assert_ptr_nonnull(
+		strstr(buf_cstr(&out), "compression = lz4  (default)\n"));
+	ck_assert_ptr_nonnull(
+		strstr(buf_cstr(&out), "sync_interval = 1s  (default)\n"));
 }
 END_TEST
 

@@ -84,7 +84,7 @@ START_TEST(one_thread_stays_free_of_patient_tasks)
 	sem_wait(&started);
 	pool_task_init(&urgent, block, NULL);
 	thread_pool_submit(pool, &urgent, POOL_HIGH);
-	sem_wait(&started);	/* would hang if both threads were taken */
+	sem_wait(&started); /* would hang if both threads were taken */
 	ck_assert_uint_eq(thread_pool_pending(pool), 3);
 	for (int i = 0; i < 3; i++)
 		sem_post(&go);

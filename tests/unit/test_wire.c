@@ -35,7 +35,7 @@ END_TEST
 
 START_TEST(loads_need_no_alignment)
 {
-	uint8_t raw[9] = {0, 1, 0, 0, 0, 0, 0, 0, 0};
+	uint8_t raw[9] = { 0, 1, 0, 0, 0, 0, 0, 0, 0 };
 
 	ck_assert_uint_eq(le64_load(raw + 1), 1);
 	le32_store(raw + 1, 0xdeadbeef);
@@ -68,14 +68,21 @@ START_TEST(varint_refuses_longer_forms_and_overflow)
 
 	ck_assert_uint_eq(varint_get((const uint8_t *)"\x80\x00", 2, &v), 0);
 	ck_assert_uint_eq(varint_get((const uint8_t *)"\xff\xff\xff\xff\xff"
-				     "\xff\xff\xff\xff\x02", 10, &v), 0);
-	ck_assert_uint_eq(varint_get((const uint8_t *)"\xff\xff\xff\xff\xff"
-				     "\xff\xff\xff\xff\xff\x01", 11, &v), 0);
+						      "\xff\xff\xff\xff\x02",
+				     10, &v),
+			  0);
+	ck_assert_uint_eq(
+		varint_get((const uint8_t *)"\xff\xff\xff\xff\xff"
+					    "\xff\xff\xff\xff\xff\x01",
+			   11, &v),
+		0);
 	ck_assert_uint_eq(v, 77);
 	ck_assert_uint_eq(varint32_get((const uint8_t *)"\xff\xff\xff\xff\x1f",
-				       5, &w), 0);
+				       5, &w),
+			  0);
 	ck_assert_uint_eq(varint32_get((const uint8_t *)"\xff\xff\xff\xff\x0f",
-				       5, &w), 5);
+				       5, &w),
+			  5);
 	ck_assert_uint_eq(w, UINT32_MAX);
 }
 END_TEST
@@ -100,7 +107,7 @@ END_TEST
 
 START_TEST(zigzag_folds_both_signs)
 {
-	static const int64_t values[] = {0, -1, 1, INT64_MIN, INT64_MAX};
+	static const int64_t values[] = { 0, -1, 1, INT64_MIN, INT64_MAX };
 
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		ck_assert_int_eq(zigzag_unfold(zigzag_fold(values[i])),
