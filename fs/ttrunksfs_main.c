@@ -116,6 +116,7 @@ static int start_port(struct mounted *m)
 		.extra_stats = ll_stats_each,
 		.extra_arg = &m->ll,
 		.face = PROGRAM,
+		.store = m->settings->store,
 	};
 
 	if (!settings_has_port(m->settings))

@@ -1,1 +1,18 @@
 # SPDX-License-Identifier: MIT
+# Real mounts; each script skips itself where FUSE is missing.
+test_scripts += \
+	%D%/apps.sh \
+	%D%/coherence.sh \
+	%D%/kill.sh \
+	%D%/posix.sh \
+	%D%/requests.sh \
+	%D%/start.sh
+
+EXTRA_DIST += \
+	%D%/coherence.py \
+	%D%/kill.py \
+	%D%/lib.sh \
+	%D%/port.py \
+	%D%/posix.py \
+	%D%/requests.py \
+	%D%/tap.py

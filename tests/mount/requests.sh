@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Requests per operation, counted.
+set -u
+
+. "$TT_SRCDIR/tests/tap.sh"
+. "$TT_SRCDIR/tests/mount/lib.sh"
+mount_need python3
+mount_up || exit 1
+
+python3 "$mount_scripts/requests.py" "$mnt" "$port"
+mount_down || echo 'Bail out! the daemon did not end'

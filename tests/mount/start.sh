@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Starting and ending: options, errors, signals, stale mounts, systemd.
+set -u
+
+. "$TT_SRCDIR/tests/tap.sh"
+. "$TT_SRCDIR/tests/mount/lib.sh"
+mount_need python3 mountpoint
+
+# refuses WORDS ARG...: the program fails with one line that has the words.
+refuses() {
+	local words=$1 status
+	shift
+	timeout 20 ttrunksfs "$@" >"$work/out" 2>"$work/err"
+	status=$?
+	cat "$work/out" "$work/err"
+	if mountpoint -q "$mnt" && [ -z "${daemon:-}" ]; then
+		echo 'it left a mount'
+		umount -l "$mnt"
+		return 1
+	fi
+	[ $status -ne 0 ] && [ $status -lt 124 ] &&
+		[ "$(wc -l <"$work/err")" -eq 1 ] &&
+		grep -q '^ttrunksfs: ' "$work/err" &&
+		grep -q -- "$words" "$work/err"
+}
+
+says_help() {
+	ttrunksfs --help | grep -q 'Usage: ttrunksfs' &&
+		ttrunksfs --help | grep -q -- --memory &&
+		ttrunksfs --version | grep -q ttrunks
+}
+
+usage_is_2() {
+	ttrunksfs "$@" 2>/dev/null
+	[ $? -eq 2 ]
+}
+
+tap_run 'help and version are shown' says_help
+tap_run 'no arguments are refused' refuses 'STORE and MOUNTPOINT'
+tap_run 'a usage error is status 2' usage_is_2 --nonsense
+tap_run 'an unknown option names its neighbour' \
+	refuses 'memory' "$store" "$mnt" -o memery=64M
+tap_run 'a value out of range names the range' \
+	refuses 'memory' "$store" "$mnt" -o memory=1k
+tap_run 'a missing mount point is named' \
+	refuses 'mkdir -p' "$store" "$work/missing"
+: >"$work/file"
+tap_run 'a mount point that is a file is refused' \
+	refuses 'not a directory' "$store" "$work/file"
+mkdir "$work/foreign"
+echo precious >"$work/foreign/data"
+tap_run 'a directory of something else is no store' \
+	refuses "$work/foreign" "$work/foreign" "$mnt"
+tap_is '... and is left alone' "$(ls "$work/foreign")" data
+mkdir "$mnt/inside"
+tap_run 'a store inside the mount point is refused' \
+	refuses 'inside the mount point' "$mnt/inside" "$mnt"
+rmdir "$mnt/inside"
+tap_run 'a configuration file with a bad line is named with it' \
+	bash -c ". $TT_SRCDIR/tests/tap.sh; echo 'memory = lots' >$work/bad.conf
+	timeout 20 ttrunksfs --config=$work/bad.conf $store $mnt 2>&1 |
+	grep 'bad.conf:1.*memory'"
+tap_run 'a configuration file that is missing is named' \
+	refuses "$work/none.conf" --config="$work/none.conf" "$store" "$mnt"
+
+# One daemon stays up for what follows.
+mount_up || exit 1
+tap_run 'the mount answers as soon as the program returns' ls "$mnt"
+tap_run 'the ready line names store, mount point, port and pid' grep -qE \
+	"^ttrunksfs: $store mounted on $mnt, port 127.0.0.1:[0-9]+, pid [0-9]+" \
+	"$work/ready"
+mkdir "$work/other"
+tap_run 'a store that is open is refused' refuses 'stop that one' \
+	"$store" "$work/other" -o no_port
+tap_run 'a mount point in use is refused' refuses 'mount point already' \
+	"$work/store2" "$mnt" -o no_port
+tap_run 'a busy port is refused, and leaves no mount' refuses 'no_port' \
+	"$work/store2" "$work/other" -o "listen=127.0.0.1:$port"
+tap_run '... and can be had without a port' \
+	ttrunksfs "$work/store2" "$work/other" -o no_port
+tap_run 'umount ends the daemon' umount "$work/other"
+
+echo kept >"$mnt/f"
+tap_run 'SIGTERM unmounts and ends' mount_down
+tap_run 'what was written is there again' bash -c \
+	"ttrunksfs $store $mnt -o no_port && grep -q kept $mnt/f"
+tap_run 'SIGINT unmounts too' bash -c \
+	"pid=\$(pgrep -f 'ttrunksfs $store $mnt') && kill -INT \$pid &&
+	timeout 20 tail --pid=\$pid -f /dev/null; ! mountpoint -q $mnt"
+
+mount_up || exit 1
+exec 7>"$mnt/open"
+tap_run 'a mount in use is taken away all the same' mount_down
+exec 7>&-
+
+mount_up -o fsname=a\\,name,subtype= || exit 1
+tap_is 'fsname and an empty subtype are honoured' \
+	"$(findmnt -n -o SOURCE,FSTYPE "$mnt" | tr -s ' ')" 'a,name fuse'
+mount_down
+
+if [ "$(id -u)" = 0 ]; then
+	mount_up -o rw,relatime,_netdev,noauto,x-systemd.automount,user,nofail ||
+		exit 1
+	tap_ok "options of mount(8) are accepted"
+	touch "$mnt/a"
+	mount_down
+	mount_up -o ro || exit 1
+	tap_is 'ro is read-only' "$(touch "$mnt/b" 2>&1 | grep -c Read-only)" 1
+	tap_run 'remount makes it writable' bash -c \
+		"ttrunksfs $store $mnt -o remount,rw && touch $mnt/b"
+	tap_run 'others may enter, and are checked' bash -c \
+		"chmod 755 $work; echo s >$mnt/secret; chmod 600 $mnt/secret
+		setpriv --reuid=1234 --regid=1234 --clear-groups ls $mnt &&
+		! setpriv --reuid=1234 --regid=1234 --clear-groups \
+			cat $mnt/secret 2>/dev/null"
+	mount_down
+	mount_up -o allow_other=no || exit 1
+	tap_run 'without allow_other they may not' bash -c \
+		"! setpriv --reuid=1234 --regid=1234 --clear-groups \
+			ls $mnt 2>/dev/null"
+	mount_down
+	tap_run 'mount -t fuse.ttrunksfs mounts' mount -t fuse.ttrunksfs \
+		"$store" "$mnt" -o no_port,noatime
+	tap_run '... and umount unmounts' umount "$mnt"
+	tries=0
+	while ! ttrunksfs "$store" "$mnt" -o no_port 2>"$work/err" &&
+		[ $tries -lt 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
+	umount "$mnt"
+else
+	tap_skip 'options of root' 'needs root'
+fi
+
+# A daemon that dies leaves a mount behind; the next one takes it away.
+while ! mount_up 2>/dev/null >&2; do sleep 0.05; done
+kill -KILL "$daemon"
+tail --pid="$daemon" -f /dev/null
+daemon=
+tap_is 'a dead daemon leaves a stale mount' \
+	"$(ls "$mnt" 2>&1 | grep -c 'not connected')" 1
+mount_up || exit 1
+tap_run 'the next one says that it removed it' grep -q 'has died' "$work/errors"
+tap_run '... and everything is there' grep -q kept "$mnt/f"
+mount_down
+
+notified() {
+	python3 - "$work/notify" "$store" "$mnt" <<'P'
+import os, signal, socket, subprocess, sys
+path, store, mnt = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(path)
+s.settimeout(20)
+p = subprocess.Popen(["ttrunksfs", "-f", store, mnt, "-o", "no_port"],
+                     env=dict(os.environ, NOTIFY_SOCKET=path))
+assert s.recv(100) == b"READY=1"
+os.listdir(mnt)
+p.send_signal(signal.SIGTERM)
+assert s.recv(100) == b"STOPPING=1"
+assert p.wait(20) == 0
+P
+}
+tap_run 'systemd is told of start and end; -f stays in the foreground' notified
+
+configured() {
+	cat >"$store/ttrunks.conf" <<-C
+		listen = off
+		memory = 64M
+	C
+	ttrunksfs "$store" "$mnt" >"$work/ready" &&
+		grep -q 'no port' "$work/ready" && umount "$mnt" &&
+		rm "$store/ttrunks.conf"
+}
+tap_run 'settings come from the store'"'"'s ttrunks.conf' configured
+tap_run 'the store may come from the environment' bash -c \
+	"until TTRUNKSDB_DATA_DIR=$store TTRUNKSDB_LISTEN=off ttrunksfs $mnt \
+	2>$work/err; do grep -q 'stop that one' $work/err || exit 1; done
+	grep -q kept $mnt/f && umount $mnt"
+tap_done
