@@ -1,1 +1,19 @@
 # SPDX-License-Identifier: MIT
+libtools_la_SOURCES += \
+	%D%/args.c %D%/args.h \
+	%D%/client.c %D%/client.h \
+	%D%/message.c %D%/message.h \
+	%D%/render.c %D%/render.h
+ttrunks_SOURCES += \
+	%D%/cli.h \
+	%D%/cli_main.c \
+	%D%/cmd_info.c \
+	%D%/cmd_kv.c \
+	%D%/cmd_walk.c
+ttrunks_datagen_SOURCES += \
+	%D%/datagen.c \
+	%D%/datagen_records.c %D%/datagen_records.h
+ttrunksd_SOURCES += \
+	%D%/detach.c %D%/detach.h \
+	%D%/ttrunksd_main.c
+EXTRA_DIST += %D%/README.md
