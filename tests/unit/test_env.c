@@ -99,13 +99,17 @@ END_TEST
 START_TEST(short_write_is_resumed_until_the_error)
 {
 	struct env_file *f = open_new("a", ENV_WRITE);
-	struct rlimit limit = { 1000, 1000 };
+	struct rlimit old, limit;
 	char bytes[2000] = { 0 };
 	struct env_stat st;
 
 	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = 1000;
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	ck_err(env_append(f, bytes, sizeof(bytes)), -EFBIG);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
 	ck_ok(env_close(f));
 	ck_ok(env_stat(env, at("a"), &st));
 	ck_assert_uint_eq(st.size, 1000);

@@ -22,6 +22,7 @@ static void setup(void)
 static void teardown(void)
 {
 	log_detach(sink);
+	sink = NULL;
 	buf_fini(&text);
 	tmpdir_free(dir);
 }

@@ -35,6 +35,8 @@ static struct opt_set set;
 static char *dir;
 static struct buf out;
 static char warned[600];
+static bool foreground, help;
+static const char *config;
 
 static void warn(const char *text)
 {
@@ -44,6 +46,10 @@ static void warn(const char *text)
 static void setup(void)
 {
 	dir = tmpdir_new();
+	warned[0] = 0;
+	foreground = help = false;
+	unsetenv("TTRUNKSDB_MEMORY");
+	unsetenv("TTRUNKSDB_MEMRY");
 	ck_ok(opt_init(&set, rows, ARRAY_LEN(rows), &v));
 	set.warn = warn;
 }
@@ -319,8 +325,6 @@ START_TEST(lists_have_escapes_and_foreign_names)
 }
 END_TEST
 
-static bool foreground, help;
-static const char *config;
 static const struct opt_flag flags[] = {
 	{ 'f', "foreground", NULL, "Stay in the foreground.", &foreground,
 	  NULL },

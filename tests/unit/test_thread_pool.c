@@ -13,6 +13,7 @@ static _Atomic int order[64];
 
 static void setup(void)
 {
+	n_done = 0;
 	sem_init(&started, 0, 0);
 	sem_init(&go, 0, 0);
 }

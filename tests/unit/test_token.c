@@ -15,8 +15,11 @@ struct object {
 
 static struct slot_cache cache;
 
+static int n_swept;
+
 static void setup(void)
 {
+	n_swept = 0;
 	slot_cache_init(&cache);
 }
 
@@ -64,8 +67,6 @@ START_TEST(nested_take_gets_nothing_and_outer_keeps_its_own)
 	ck_assert_ptr_eq(slot_take(&cache, &nested), &y);
 }
 END_TEST
-
-static int n_swept;
 
 static void count_swept(void *ref, void *arg)
 {
