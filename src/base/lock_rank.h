@@ -25,10 +25,11 @@
 	X(RANK_TREE, ONE, "tree: everything small")                        \
 	X(RANK_TREE_NOTIFY, ONE, "tree: queue of changes to tell")         \
 	X(RANK_DB_WRITE, ONE, "lsm: the write queue's leader")             \
+	X(RANK_MANIFEST, ONE, "lsm: version set, manifest writer")         \
 	X(RANK_DB, ONE, "lsm: memtable set, versions, schedule")           \
-	X(RANK_MANIFEST, ONE, "lsm: manifest writer")                      \
 	X(RANK_WAL, ONE, "lsm: log writer")                                \
 	X(RANK_SNAPSHOT, ONE, "lsm: list of snapshots")                    \
+	X(RANK_GC, ONE, "lsm: tables nobody refers to")                    \
 	X(RANK_TABLE_CACHE, MANY, "lsm: open tables, one shard")           \
 	X(RANK_BLOCK_CACHE, MANY, "lsm: cached blocks, one shard")         \
 	X(RANK_ITER_POOL, ONE, "lsm: idle iterators")                      \

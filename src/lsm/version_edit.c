@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/version_edit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/varint.h"
+#include "lsm/manifest_format.h"
+#include "lsm/record.h"
+#include "ttrunks.h"
+
+void version_edit_init(struct version_edit *e)
+{
+	memset(e, 0, sizeof(*e));
+}
+
+void version_edit_fini(struct version_edit *e)
+{
+	for (size_t i = 0; i < e->n_added; i++) {
+		free((void *)e->added[i].min_key.data);
+		free((void *)e->added[i].max_key.data);
+	}
+	free(e->added);
+	free(e->dropped);
+	version_edit_init(e);
+}
+
+static int copy_key(struct tt_slice *key)
+{
+	void *p = malloc(key->len + 1);
+
+	if (!p)
+		return err_nomem("version edit");
+	if (key->len)
+		memcpy(p, key->data, key->len);
+	key->data = p;
+	return 0;
+}
+
+int version_edit_add(struct version_edit *e, const struct table_desc *d)
+{
+	struct table_desc copy = *d;
+
+	if (e->n_added == e->cap_added) {
+		size_t cap = e->cap_added ? 2 * e->cap_added : 8;
+		struct table_desc *p = realloc(e->added, cap * sizeof(*p));
+
+		if (!p)
+			return err_nomem("version edit");
+		e->added = p;
+		e->cap_added = cap;
+	}
+	if (copy_key(&copy.min_key) < 0)
+		return -ENOMEM;
+	if (copy_key(&copy.max_key) < 0) {
+		free((void *)copy.min_key.data);
+		return -ENOMEM;
+	}
+	e->added[e->n_added++] = copy;
+	return 0;
+}
+
+int version_edit_drop(struct version_edit *e, uint64_t file_no)
+{
+	if (e->n_dropped == e->cap_dropped) {
+		size_t cap = e->cap_dropped ? 2 * e->cap_dropped : 8;
+		uint64_t *p = realloc(e->dropped, cap * sizeof(*p));
+
+		if (!p)
+			return err_nomem("version edit");
+		e->dropped = p;
+		e->cap_dropped = cap;
+	}
+	e->dropped[e->n_dropped++] = file_no;
+	return 0;
+}
+
+/* ---- encoding --------------------------------------------------------- */
+
+static int put_pair(struct buf *out, enum edit_tag tag, uint64_t v)
+{
+	int r = buf_append_varint(out, (uint64_t)tag);
+
+	return r < 0 ? r : buf_append_varint(out, v);
+}
+
+static int put_key(struct buf *out, struct tt_slice key)
+{
+	int r = buf_append_varint(out, key.len);
+
+	return r < 0 ? r : buf_append_slice(out, key);
+}
+
+static int put_table(struct buf *out, const struct table_desc *d)
+{
+	const uint64_t fields[] = {
+		EDIT_ADD_TABLE,	 d->level,	  d->group,
+		d->file_no,	 d->file_bytes,	  d->n_records,
+		d->n_tombstones, d->raw_bytes,	  zigzag_fold(d->min_ts),
+		zigzag_fold(d->max_ts),
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(fields) && r == 0; i++)
+		r = buf_append_varint(out, fields[i]);
+	if (r == 0)
+		r = put_key(out, d->min_key);
+	if (r == 0)
+		r = put_key(out, d->max_key);
+	return r;
+}
+
+int version_edit_encode(const struct version_edit *e, struct buf *out)
+{
+	int r = 0;
+
+	if (e->has_next_file_no)
+		r = put_pair(out, EDIT_NEXT_FILE_NO, e->next_file_no);
+	if (r == 0 && e->has_replay_from)
+		r = put_pair(out, EDIT_REPLAY_FROM, e->replay_from);
+	if (r == 0 && e->has_last_ts)
+		r = put_pair(out, EDIT_LAST_TS, zigzag_fold(e->last_ts));
+	if (r == 0 && e->has_next_group)
+		r = put_pair(out, EDIT_NEXT_GROUP, e->next_group);
+	for (size_t i = 0; i < e->n_dropped && r == 0; i++)
+		r = put_pair(out, EDIT_DROP_TABLE, e->dropped[i]);
+	for (size_t i = 0; i < e->n_added && r == 0; i++)
+		r = put_table(out, &e->added[i]);
+	return r;
+}
+
+/* ---- decoding --------------------------------------------------------- */
+
+static int bad(const char *what)
+{
+	return err_set(TT_ECORRUPT, "version edit: %s", what);
+}
+
+static int get(struct tt_slice *in, uint64_t *out)
+{
+	return slice_take_varint(in, out) ? 0 : bad("number is cut short");
+}
+
+static int get_key(struct tt_slice *in, struct tt_slice *out)
+{
+	uint64_t n;
+	int r = get(in, &n);
+
+	if (r < 0)
+		return r;
+	if (n == 0 || n > TT_KEY_MAX || n > in->len)
+		return bad("impossible key length");
+	*out = slice_first(*in, (size_t)n);
+	*in = slice_skip(*in, (size_t)n);
+	return 0;
+}
+
+static int get_table(struct version_edit *e, struct tt_slice *in)
+{
+	struct table_desc d;
+	uint64_t f[9];
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(f); i++) {
+		r = get(in, &f[i]);
+		if (r < 0)
+			return r;
+	}
+	d = (struct table_desc){
+		.level = (unsigned)f[0],
+		.group = f[1],
+		.file_no = f[2],
+		.file_bytes = f[3],
+		.n_records = f[4],
+		.n_tombstones = f[5],
+		.raw_bytes = f[6],
+		.min_ts = zigzag_unfold(f[7]),
+		.max_ts = zigzag_unfold(f[8]),
+	};
+	r = get_key(in, &d.min_key);
+	if (r == 0)
+		r = get_key(in, &d.max_key);
+	if (r < 0)
+		return r;
+	if (f[0] >= N_LEVELS || d.file_no == 0)
+		return bad("table of an impossible level or number");
+	if (key_cmp(d.min_key, d.max_key) > 0)
+		return bad("table whose keys are out of order");
+	return version_edit_add(e, &d);
+}
+
+static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
+{
+	uint64_t v;
+	int r;
+
+	if (tag == EDIT_ADD_TABLE)
+		return get_table(e, in);
+	if (tag < EDIT_NEXT_FILE_NO || tag > EDIT_DROP_TABLE)
+		return bad("unknown tag");
+	r = get(in, &v);
+	if (r < 0)
+		return r;
+	switch ((enum edit_tag)tag) {
+	case EDIT_NEXT_FILE_NO:
+		version_edit_set_next_file_no(e, v);
+		break;
+	case EDIT_REPLAY_FROM:
+		version_edit_set_replay_from(e, v);
+		break;
+	case EDIT_LAST_TS:
+		version_edit_set_last_ts(e, zigzag_unfold(v));
+		break;
+	case EDIT_NEXT_GROUP:
+		version_edit_set_next_group(e, v);
+		break;
+	case EDIT_DROP_TABLE:
+		return version_edit_drop(e, v);
+	case EDIT_ADD_TABLE:
+		break;
+	}
+	return 0;
+}
+
+int version_edit_decode(struct version_edit *e, struct tt_slice in)
+{
+	while (in.len) {
+		uint64_t tag;
+		int r = get(&in, &tag);
+
+		if (r == 0)
+			r = get_field(e, tag, &in);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/version_set.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/env.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "lsm/file_name.h"
+#include "lsm/manifest_reader.h"
+#include "lsm/manifest_writer.h"
+
+/* A manifest is begun anew when it is this large and several times the size
+ * of what it says. */
+#define ROLL_BYTES (1u << 20)
+#define ROLL_RATIO 4
+
+void version_set_init(struct version_set *vs, struct env *env, const char *dir,
+		      struct gc *gc)
+{
+	memset(vs, 0, sizeof(*vs));
+	vs->env = env;
+	vs->dir = dir;
+	vs->gc = gc;
+	atomic_init(&vs->next_file_no, 1);
+	vs->next_group = 1;
+	mutex_init(&vs->mu, RANK_MANIFEST);
+}
+
+void version_set_fini(struct version_set *vs)
+{
+	/* Every append was durable; a failure to close loses nothing. */
+	(void)manifest_close(vs->manifest);
+	vs->manifest = NULL;
+	version_unref(vs->current);
+	vs->current = NULL;
+	mutex_fini(&vs->mu);
+}
+
+uint64_t version_set_new_file_no(struct version_set *vs)
+{
+	return atomic_fetch_add_explicit(&vs->next_file_no, 1,
+					 memory_order_relaxed);
+}
+
+struct version *version_set_current(struct version_set *vs)
+{
+	struct version *v;
+
+	mutex_lock(&vs->mu);
+	v = version_ref(vs->current);
+	mutex_unlock(&vs->mu);
+	return v;
+}
+
+static void set_numbers(struct version_set *vs, struct version_edit *e)
+{
+	version_edit_set_next_file_no(
+		e, atomic_load_explicit(&vs->next_file_no,
+					memory_order_relaxed));
+	if (!e->has_next_group)
+		version_edit_set_next_group(e, vs->next_group);
+	if (!e->has_replay_from)
+		version_edit_set_replay_from(e, vs->replay_from);
+	if (!e->has_last_ts || e->last_ts < vs->last_ts)
+		version_edit_set_last_ts(e, vs->last_ts);
+}
+
+static void take_numbers(struct version_set *vs, const struct version_edit *e)
+{
+	if (e->has_next_group)
+		vs->next_group = e->next_group;
+	if (e->has_replay_from)
+		vs->replay_from = e->replay_from;
+	if (e->has_last_ts)
+		vs->last_ts = e->last_ts;
+}
+
+/* ---- manifests -------------------------------------------------------- */
+
+/* The edit that says all of version `v`. */
+static int encode_snapshot(struct version_set *vs, const struct version *v,
+			   const struct version_edit *numbers, struct buf *out)
+{
+	struct version_edit e;
+	int r = 0;
+
+	version_edit_init(&e);
+	if (numbers) {
+		e = *numbers;
+		e.added = NULL;
+		e.n_added = e.cap_added = 0;
+		e.dropped = NULL;
+		e.n_dropped = e.cap_dropped = 0;
+	} else {
+		set_numbers(vs, &e);
+	}
+	for (uint32_t i = 0; i < v->n_runs && r == 0; i++) {
+		const struct run *run = &v->runs[i];
+
+		for (uint32_t k = 0; k < run->n && r == 0; k++) {
+			struct table_desc d = run->tables[k]->desc;
+
+			d.level = run->level;
+			d.group = run->group;
+			r = version_edit_add(&e, &d);
+		}
+	}
+	if (r == 0)
+		r = version_edit_encode(&e, out);
+	version_edit_fini(&e);
+	return r;
+}
+
+/* Removes manifests other than the live one; failures wait for next time. */
+static int remove_old_manifest(void *arg, const char *name,
+			       enum env_file_type type)
+{
+	struct version_set *vs = arg;
+	uint64_t no = manifest_no_of_name(name);
+	struct buf path = BUF_INIT;
+
+	if (no == 0 || type == ENV_TYPE_DIR ||
+	    no == manifest_file_no(vs->manifest))
+		return 0;
+	if (path_manifest(&path, vs->dir, no) == 0 &&
+	    env_unlink(vs->env, path_of(&path)) < 0)
+		log_warn(LOG_MANIFEST, "old manifest stays: %s", err_text());
+	buf_fini(&path);
+	return 0;
+}
+
+/* Begins a new manifest that says `v` and the numbers of `e`, and makes it
+ * the live one. On failure the old one stays live. */
+static int roll(struct version_set *vs, const struct version *v,
+		const struct version_edit *e)
+{
+	struct manifest_writer *m = NULL;
+	struct buf text = BUF_INIT;
+	uint64_t no = version_set_new_file_no(vs);
+	struct version_edit numbers;
+	int r;
+
+	version_edit_init(&numbers);
+	if (e)
+		numbers = *e;
+	else
+		set_numbers(vs, &numbers);
+	version_edit_set_next_file_no(
+		&numbers, atomic_load_explicit(&vs->next_file_no,
+					       memory_order_relaxed));
+	r = encode_snapshot(vs, v, &numbers, &text);
+	if (r == 0)
+		r = manifest_create(vs->env, vs->dir, no, buf_slice(&text), &m);
+	if (r == 0)
+		r = manifest_set_current(vs->env, vs->dir, no);
+	if (r < 0) {
+		(void)manifest_close(m); /* never live, never written again */
+		goto out;
+	}
+	(void)manifest_close(vs->manifest); /* durable and superseded */
+	vs->manifest = m;
+	vs->snapshot_bytes = text.len;
+	log_info(LOG_MANIFEST,
+		 "%s: manifest %06" PRIu64 " begun: %" PRIu64
+		 " tables, %zu bytes",
+		 vs->dir, no, v->n_tables, text.len);
+	if (env_list(vs->env, vs->dir, remove_old_manifest, vs) < 0)
+		log_warn(LOG_MANIFEST, "old manifests stay: %s", err_text());
+out:
+	buf_fini(&text);
+	return r;
+}
+
+static bool wants_roll(const struct version_set *vs)
+{
+	uint64_t size = manifest_size(vs->manifest);
+
+	return size > ROLL_BYTES && size > ROLL_RATIO * vs->snapshot_bytes;
+}
+
+/* ---- recovery --------------------------------------------------------- */
+
+int version_set_create(struct version_set *vs)
+{
+	struct version_builder b;
+	int r;
+
+	version_builder_init(&b);
+	mutex_lock(&vs->mu);
+	r = version_builder_finish(&b, &vs->current);
+	if (r == 0)
+		r = roll(vs, vs->current, NULL);
+	mutex_unlock(&vs->mu);
+	return r;
+}
+
+/* Applies the edits of a manifest one after the other to a builder. */
+struct recovery {
+	struct version_set *vs;
+	struct version_builder b;
+	uint64_t first_bytes; /* of the first record */
+	bool is_first_done;
+};
+
+static int recover_edit(void *arg, uint64_t offset,
+			const struct version_edit *e)
+{
+	struct recovery *rec = arg;
+	struct version_set *vs = rec->vs;
+	int r = 0;
+
+	if (rec->is_first_done && !rec->first_bytes)
+		rec->first_bytes = offset;
+	rec->is_first_done = true;
+	/* A table dropped and added again is moved: same object. */
+	for (size_t i = 0; i < e->n_dropped; i++) {
+		struct table *t =
+			version_builder_remove(&rec->b, e->dropped[i]);
+
+		if (!t)
+			return err_set(TT_ECORRUPT,
+				       "%s: manifest: offset %" PRIu64
+				       ": drops table %06" PRIu64
+				       ", which is not there",
+				       vs->dir, offset, e->dropped[i]);
+		table_unref(t);
+	}
+	for (size_t i = 0; i < e->n_added && r == 0; i++) {
+		const struct table_desc *d = &e->added[i];
+		struct table *t;
+
+		r = table_new(vs->gc, d, &t);
+		if (r < 0)
+			break;
+		r = version_builder_add(&rec->b, t, d->level, d->group);
+		table_unref(t);
+	}
+	if (e->has_next_file_no)
+		atomic_store_explicit(&vs->next_file_no, e->next_file_no,
+				      memory_order_relaxed);
+	take_numbers(vs, e);
+	return r;
+}
+
+/* Continues the old manifest; otherwise (it is large, or cannot be written)
+ * begins a new one. */
+static int continue_manifest(struct version_set *vs, uint64_t no,
+			     const struct manifest_end *end)
+{
+	int r = manifest_reopen(vs->env, vs->dir, no, end->end, end->is_torn,
+				&vs->manifest);
+
+	if (r < 0 || !wants_roll(vs))
+		return r;
+	r = roll(vs, vs->current, NULL);
+	if (r < 0)
+		log_warn(LOG_MANIFEST,
+			 "%s: cannot begin a new manifest, the old one goes "
+			 "on: %s",
+			 vs->dir, err_text());
+	return 0;
+}
+
+static int recover_locked(struct version_set *vs)
+{
+	struct recovery rec = {.vs = vs};
+	struct manifest_end end;
+	struct buf path = BUF_INIT;
+	uint64_t no;
+	int r;
+
+	version_builder_init(&rec.b);
+	r = current_read(vs->env, vs->dir, &no);
+	if (r == 0)
+		r = path_manifest(&path, vs->dir, no);
+	if (r == 0)
+		r = manifest_read(vs->env, path_of(&path), recover_edit, &rec,
+				  &end);
+	if (r == -ENOENT && path.len)
+		r = err_set(TT_ECORRUPT,
+			    "%s: missing, although CURRENT names it",
+			    path_of(&path));
+	if (r == 0)
+		r = version_builder_finish(&rec.b, &vs->current);
+	if (r == 0) {
+		vs->snapshot_bytes =
+			rec.first_bytes ? rec.first_bytes : end.end;
+		r = continue_manifest(vs, no, &end);
+	}
+	version_builder_fini(&rec.b);
+	buf_fini(&path);
+	return r;
+}
+
+int version_set_recover(struct version_set *vs)
+{
+	int r;
+
+	mutex_lock(&vs->mu);
+	r = recover_locked(vs);
+	mutex_unlock(&vs->mu);
+	return r;
+}
+
+/* ---- applying --------------------------------------------------------- */
+
+/* The version that `e` makes of the current one. Tables that leave are put
+ * in `gone`, with a reference each. */
+static int next_version(struct version_set *vs, const struct version_edit *e,
+			struct version **out)
+{
+	struct version_builder b;
+	struct table *moved;
+	int r;
+
+	version_builder_init(&b);
+	r = version_builder_add_version(&b, vs->current);
+	for (size_t i = 0; i < e->n_added && r == 0; i++) {
+		const struct table_desc *d = &e->added[i];
+
+		/* Moved tables stay the same object. */
+		moved = version_builder_remove(&b, d->file_no);
+		if (!moved)
+			r = table_new(vs->gc, d, &moved);
+		if (r < 0)
+			break;
+		r = version_builder_add(&b, moved, d->level, d->group);
+		table_unref(moved);
+	}
+	for (size_t i = 0; i < e->n_dropped && r == 0; i++) {
+		struct table *t;
+		bool is_moved = false;
+
+		for (size_t k = 0; k < e->n_added; k++)
+			is_moved |= e->added[k].file_no == e->dropped[i];
+		if (is_moved)
+			continue;
+		t = version_builder_remove(&b, e->dropped[i]);
+		assert(t);
+		table_unref(t);
+	}
+	if (r == 0)
+		r = version_builder_finish(&b, out);
+	version_builder_fini(&b);
+	return r;
+}
+
+/* The file may go once its last reader is gone: marks what left. */
+static void mark_dropped(const struct version *was,
+			 const struct version_edit *e)
+{
+	for (uint32_t i = 0; i < was->n_runs; i++)
+		for (uint32_t k = 0; k < was->runs[i].n; k++) {
+			struct table *t = was->runs[i].tables[k];
+			bool is_out = false;
+
+			for (size_t d = 0; d < e->n_dropped; d++)
+				is_out |= e->dropped[d] == t->desc.file_no;
+			for (size_t a = 0; a < e->n_added; a++)
+				is_out &= e->added[a].file_no !=
+					  t->desc.file_no;
+			if (is_out)
+				atomic_store_explicit(&t->is_dropped, true,
+						      memory_order_release);
+		}
+}
+
+static int write_edit(struct version_set *vs, struct version_edit *e,
+		      const struct version *next)
+{
+	struct buf text = BUF_INIT;
+	int r;
+
+	if (wants_roll(vs)) {
+		r = roll(vs, next, e);
+		if (r == 0)
+			return 0;
+		log_warn(LOG_MANIFEST,
+			 "%s: cannot begin a new manifest, the old one goes "
+			 "on: %s",
+			 vs->dir, err_text());
+	}
+	r = version_edit_encode(e, &text);
+	if (r == 0)
+		r = manifest_append(vs->manifest, buf_slice(&text));
+	buf_fini(&text);
+	return r;
+}
+
+int version_set_apply(struct version_set *vs, struct version_edit *edit,
+		      version_install_fn install, void *arg)
+{
+	struct version *next = NULL, *was = NULL;
+	int r;
+
+	mutex_lock(&vs->mu);
+	set_numbers(vs, edit);
+	r = next_version(vs, edit, &next);
+	if (r == 0)
+		r = write_edit(vs, edit, next);
+	if (r < 0)
+		goto out;
+	take_numbers(vs, edit);
+	vs->n_edits++;
+	was = vs->current;
+	vs->current = next;
+	mark_dropped(was, edit);
+	if (install)
+		r = install(arg, next);
+	next = NULL;
+out:
+	mutex_unlock(&vs->mu);
+	version_unref(next);
+	version_unref(was);
+	return r;
+}

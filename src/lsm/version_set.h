@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The current version and how it changes: an edit is written to the manifest,
+ * durable, and only then becomes the current version. Also the numbers that
+ * the manifest keeps (next file, next flush group, where replay begins).
+ *
+ * Appliers are serialized by vs->mu (RANK_MANIFEST), which is held across the
+ * manifest write. vs->current changes under it; readers of the store do not
+ * come here, they use superversions.
+ */
+#ifndef LSM_VERSION_SET_H
+#define LSM_VERSION_SET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mutex.h"
+#include "lsm/version.h"
+#include "lsm/version_edit.h"
+
+struct env;
+struct manifest_writer;
+
+struct version_set {
+	/* set at open, then constant */
+	struct env *env;
+	const char *dir; /* kept */
+	struct gc *gc;
+
+	/* Taken by any background thread, relaxed: only uniqueness counts. */
+	_Atomic uint64_t next_file_no;
+
+	struct mutex mu; /* RANK_MANIFEST; held across manifest I/O */
+	/* guarded by mu */
+	struct version *current; /* a reference */
+	struct manifest_writer *manifest;
+	uint64_t snapshot_bytes; /* size of the manifest's first record */
+	uint64_t next_group;
+	uint64_t replay_from;
+	int64_t last_ts;
+	uint64_t n_edits; /* since it was opened */
+};
+
+/* Makes the new version visible to readers, under vs->mu. */
+typedef int (*version_install_fn)(void *arg, struct version *v);
+
+/* Initializes in the caller's memory; there is no version yet. */
+void version_set_init(struct version_set *vs, struct env *env, const char *dir,
+		      struct gc *gc);
+/* Closes the manifest, drops the version. */
+void version_set_fini(struct version_set *vs);
+
+/* Begins an empty store: first manifest, CURRENT. */
+int version_set_create(struct version_set *vs);
+
+/*
+ * Reads CURRENT and the manifest, and continues that manifest; begins a new
+ * one when it has grown large, or the old one cannot be continued.
+ */
+int version_set_recover(struct version_set *vs);
+
+/* A file number never used before. */
+uint64_t version_set_new_file_no(struct version_set *vs);
+
+/*
+ * Writes the edit (completed by the numbers) durably and makes the outcome
+ * the current version. `install` (may be NULL) is called with the new version
+ * before the old one is let go. -ENOSPC and other failures before anything
+ * was written leave the old version current.
+ *
+ * The edit's `added` tables must be on disk, durable, their names too.
+ */
+int version_set_apply(struct version_set *vs, struct version_edit *edit,
+		      version_install_fn install, void *arg);
+
+/* The current version with a reference for the caller. */
+struct version *version_set_current(struct version_set *vs);
+
+/* What a manifest says in sum; for the dumper and the checker too. */
+struct manifest_summary {
+	uint64_t next_file_no;
+	uint64_t replay_from;
+	int64_t last_ts;
+	uint64_t next_group;
+};
+
+#endif
