@@ -110,13 +110,9 @@ static int detach(const char *path, bool is_lazy)
 	return 0;
 }
 
-int mount_point_detach(const char *path, bool *is_busy)
+int mount_point_unmount(const char *path)
 {
-	*is_busy = false;
-	if (detach(path, false) == 0)
-		return 0;
-	*is_busy = true;
-	return detach(path, true);
+	return detach(path, false);
 }
 
 /* ---- is it fit? ----------------------------------------------------------- */

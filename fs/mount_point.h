@@ -27,12 +27,11 @@ int mount_point_find(const char *path, struct mount_entry *out);
 int mount_point_prepare(const char *path, const char *store, bool *was_stale);
 
 /*
- * Takes the mount on `path` away: at once when nobody uses it, else as soon
- * as the last user has gone (*is_busy set; no new ones get in). As a plain
+ * Takes the mount on `path` away where nobody uses it, else -EBUSY. As a plain
  * user through fusermount3. Blocks while the kernel writes dirty pages back,
  * so the session must be served meanwhile.
  */
-int mount_point_detach(const char *path, bool *is_busy);
+int mount_point_unmount(const char *path);
 
 /* The same flags for the mount that is there: mount -o remount,FLAGS. */
 int mount_point_remount(const char *path, const char *flags);

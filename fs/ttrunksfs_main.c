@@ -223,7 +223,6 @@ static int serve(struct mounted *m)
 		.stopping = on_stopping,
 		.arg = m,
 	};
-	bool is_detached = false;
 	struct watch *w;
 	int r;
 
@@ -235,15 +234,14 @@ static int serve(struct mounted *m)
 	r = watch_start(&o, &w);
 	if (r == 0) {
 		r = fuse_session_loop_mt(m->session, c);
-		is_detached = watch_stop(w);
+		watch_stop(w);
 		if (r < 0)
 			(void)err_errno(-r, "%s: serving the mount failed",
 					s->mountpoint);
 	}
 	fuse_loop_cfg_destroy(c);
-	/* Otherwise somebody else has unmounted, or it is ours to do. */
-	if (!is_detached)
-		fuse_session_unmount(m->session);
+	/* Does nothing where the mount is gone already. */
+	fuse_session_unmount(m->session);
 	return r < 0 ? r : 0;
 }
 

@@ -28,7 +28,6 @@ struct watch {
 	struct cond ended;
 	/* guarded by mu */
 	bool has_ended; /* the loop has returned */
-	bool has_detached;
 };
 
 static void on_kick(int signo)
@@ -88,23 +87,17 @@ static bool has_ended(struct watch *w)
 	return yes;
 }
 
+/*
+ * With the session still served, so that nothing under way fails. When the
+ * mount is in use the session just ends, and libfuse detaches the mount.
+ */
 static void take_down(struct watch *w, int signo)
 {
-	bool is_busy;
-	int r;
-
 	w->o.stopping(w->o.arg, signo);
-	r = mount_point_detach(w->o.mountpoint, &is_busy);
-	if (r < 0)
-		log_warn(LOG_FS, "%s", err_text());
-	else if (is_busy)
+	if (mount_point_unmount(w->o.mountpoint) < 0)
 		log_warn(LOG_FS,
-			 "%s: is in use; unmounted all the same, open files "
-			 "there fail from now on",
-			 w->o.mountpoint);
-	mutex_lock(&w->mu);
-	w->has_detached = r == 0;
-	mutex_unlock(&w->mu);
+			 "%s; detaching it: files open there fail from now on",
+			 err_text());
 	end_loop(w);
 }
 
@@ -154,19 +147,15 @@ int watch_start(const struct watch_options *o, struct watch **out)
 	return 0;
 }
 
-bool watch_stop(struct watch *w)
+void watch_stop(struct watch *w)
 {
-	bool has_detached;
-
 	mutex_lock(&w->mu);
 	w->has_ended = true;
 	cond_broadcast(&w->ended);
 	mutex_unlock(&w->mu);
 	(void)pthread_kill(w->thread, WAKE_SIGNAL);
 	(void)pthread_join(w->thread, NULL);
-	has_detached = w->has_detached;
 	cond_fini(&w->ended);
 	mutex_fini(&w->mu);
 	free(w);
-	return has_detached;
 }

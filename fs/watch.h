@@ -33,8 +33,7 @@ int watch_block_signals(void);
  * but the caller ends it by watch_stop(). */
 int watch_start(const struct watch_options *o, struct watch **out);
 
-/* The session's loop has returned. Joins the thread and frees. True when the
- * thread has taken the mount away, false when somebody else has. */
-bool watch_stop(struct watch *w);
+/* The session's loop has returned. Joins the thread and frees. */
+void watch_stop(struct watch *w);
 
 #endif

@@ -3,6 +3,7 @@
 #
 # The mount and the port agree at every moment; TT_TEST_SCALE lengthens the
 # hammering.
+# shellcheck disable=SC2154 # lib.sh sets work, store, mnt, port and others
 set -u
 
 . "$TT_SRCDIR/tests/tap.sh"

@@ -3,6 +3,7 @@
 #
 # SIGKILL while both faces are being written to, again and again: nothing
 # acknowledged is lost. TT_KILL_SECONDS lengthens it.
+# shellcheck disable=SC2154 # lib.sh sets work, store, mnt, port and others
 set -u
 
 . "$TT_SRCDIR/tests/tap.sh"

@@ -30,7 +30,11 @@ mount_need() {
 mount_clean() {
 	cd / || exit 1
 	[ -z "${daemon:-}" ] || kill -KILL "$daemon" 2>/dev/null
-	umount -l "$mnt" 2>/dev/null || fusermount3 -uqz "$mnt" 2>/dev/null
+	awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/mounts |
+		while read -r left; do
+			umount -l "$left" 2>/dev/null ||
+				fusermount3 -uqz "$left" 2>/dev/null
+		done
 	rm -rf "$work"
 }
 

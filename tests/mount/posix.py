@@ -675,7 +675,7 @@ def _(d):
 @test("times before 1970 and after 2106 are kept")
 def _(d):
     write("f")
-    for t in (-1, -2_000_000_000, 5_000_000_000, 15_000_000_000):
+    for t in (-1, -2_000_000_000, 5_000_000_000, 9_000_000_000):
         os.utime("f", (t, t))
         equal(os.stat("f").st_mtime, t)
 

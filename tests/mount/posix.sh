@@ -3,6 +3,7 @@
 #
 # What POSIX promises, on a mount with every cache on. The tests themselves
 # are in posix.py and hold on any Linux file system.
+# shellcheck disable=SC2154 # lib.sh sets work, store, mnt, port and others
 set -u
 
 . "$TT_SRCDIR/tests/tap.sh"

@@ -180,7 +180,8 @@ def _(d):
 @test("writing 8 MiB in large pieces: a WRITE for each MiB")
 def _(d):
     fd = os.open("f", os.O_WRONLY | os.O_CREAT)
-    data = bytes(8 << 20)
+    # Touched: the kernel cuts a write where a page of the buffer is missing.
+    data = b"x" * (8 << 20)
     at_most(requests(lambda: os.write(fd, data)), write=9, getxattr=1,
             getattr=1)
     os.close(fd)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Requests per operation, counted.
+# shellcheck disable=SC2154 # lib.sh sets work, store, mnt, port and others
 set -u
 
 . "$TT_SRCDIR/tests/tap.sh"

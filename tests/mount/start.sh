@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Starting and ending: options, errors, signals, stale mounts, systemd.
+# shellcheck disable=SC2154 # lib.sh sets work, store, mnt, port and others
 set -u
 
 . "$TT_SRCDIR/tests/tap.sh"
@@ -84,11 +85,13 @@ tap_run 'umount ends the daemon' umount "$work/other"
 
 echo kept >"$mnt/f"
 tap_run 'SIGTERM unmounts and ends' mount_down
-tap_run 'what was written is there again' bash -c \
-	"ttrunksfs $store $mnt -o no_port && grep -q kept $mnt/f"
-tap_run 'SIGINT unmounts too' bash -c \
-	"pid=\$(pgrep -f 'ttrunksfs $store $mnt') && kill -INT \$pid &&
-	timeout 20 tail --pid=\$pid -f /dev/null; ! mountpoint -q $mnt"
+mount_up || exit 1
+tap_run 'what was written is there again' grep -q kept "$mnt/f"
+
+interrupted() {
+	kill -INT "$daemon" && mount_wait_gone
+}
+tap_run 'SIGINT unmounts too' interrupted
 
 mount_up || exit 1
 exec 7>"$mnt/open"
@@ -121,27 +124,34 @@ if [ "$(id -u)" = 0 ]; then
 		"! setpriv --reuid=1234 --regid=1234 --clear-groups \
 			ls $mnt 2>/dev/null"
 	mount_down
-	tap_run 'mount -t fuse.ttrunksfs mounts' mount -t fuse.ttrunksfs \
-		"$store" "$mnt" -o no_port,noatime
+	tap_run 'mount(8) mounts' mount -t fuse \
+		"$(command -v ttrunksfs)#$store" "$mnt" -o no_port,noatime
 	tap_run '... and umount unmounts' umount "$mnt"
-	tries=0
-	while ! ttrunksfs "$store" "$mnt" -o no_port 2>"$work/err" &&
-		[ $tries -lt 100 ]; do
-		tries=$((tries + 1))
-		sleep 0.05
-	done
-	umount "$mnt"
 else
 	tap_skip 'options of root' 'needs root'
 fi
 
+# up_again [OPTION...]: umount(8) returns before the daemon has closed the store.
+up_again() {
+	local tries=0
+	until mount_up "$@" >"$work/out"; do
+		tries=$((tries + 1))
+		if [ $tries -eq 100 ] ||
+			! grep -q 'stop that one' "$work/errors"; then
+			cat "$work/out"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
 # A daemon that dies leaves a mount behind; the next one takes it away.
-while ! mount_up 2>/dev/null >&2; do sleep 0.05; done
+up_again || exit 1
 kill -KILL "$daemon"
 tail --pid="$daemon" -f /dev/null
 daemon=
 tap_is 'a dead daemon leaves a stale mount' \
-	"$(ls "$mnt" 2>&1 | grep -c 'not connected')" 1
+	"$(stat "$mnt" 2>&1 | grep -c 'not connected')" 1
 mount_up || exit 1
 tap_run 'the next one says that it removed it' grep -q 'has died' "$work/errors"
 tap_run '... and everything is there' grep -q kept "$mnt/f"
@@ -166,17 +176,14 @@ P
 tap_run 'systemd is told of start and end; -f stays in the foreground' notified
 
 configured() {
-	cat >"$store/ttrunks.conf" <<-C
-		listen = off
-		memory = 64M
-	C
-	ttrunksfs "$store" "$mnt" >"$work/ready" &&
+	printf '%s\n' 'listen = off' 'memory = 64M' >"$store/ttrunks.conf" &&
+		ttrunksfs "$store" "$mnt" >"$work/ready" &&
 		grep -q 'no port' "$work/ready" && umount "$mnt" &&
 		rm "$store/ttrunks.conf"
 }
-tap_run 'settings come from the store'"'"'s ttrunks.conf' configured
-tap_run 'the store may come from the environment' bash -c \
-	"until TTRUNKSDB_DATA_DIR=$store TTRUNKSDB_LISTEN=off ttrunksfs $mnt \
-	2>$work/err; do grep -q 'stop that one' $work/err || exit 1; done
-	grep -q kept $mnt/f && umount $mnt"
+tap_run 'settings come from the ttrunks.conf of the store' configured
+up_again && mount_down
+tap_run 'the store may come from the environment' env \
+	TTRUNKSDB_DATA_DIR="$store" TTRUNKSDB_LISTEN=off ttrunksfs "$mnt"
+tap_run '... and is the one named' grep -q kept "$mnt/f"
 tap_done
