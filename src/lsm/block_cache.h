@@ -64,6 +64,10 @@ struct block *block_cache_insert(struct block_cache *c, struct block *b,
 void block_cache_drop_file(struct block_cache *c, uint64_t file_no,
 			   uint32_t n_blocks);
 
+/* Takes a block that is being freed off its shard's account; only for
+ * block_unref(). */
+void block_cache_uncharge(struct block *b);
+
 void block_cache_read_stats(struct block_cache *c,
 			    struct block_cache_stats *out);
 

@@ -6,8 +6,8 @@
  * checked before use; damage is TT_ECORRUPT with a text that names the file
  * and the offset, a format of another time TT_EVERSION with both versions.
  *
- * A reader is immutable: any number of threads may use it. It must outlive
- * its iterators, but not the hits it gave (their block has its own life).
+ * A reader is immutable: any number of threads may use it. Its
+ * iterators hold a reference on it; hits do not (their block has its own life).
  */
 #ifndef LSM_SST_READER_H
 #define LSM_SST_READER_H
@@ -31,9 +31,14 @@ struct sst_reader;
 /* Opens the table at `path`. `file_no` names its blocks in the cache. */
 int sst_open(struct env *env, const char *path, uint64_t file_no,
 	     struct sst_reader **out);
-/* NULL does nothing. A failure to close a file read from is of no
- * consequence. */
+
+/* Readers are counted: sst_open() gives one reference, sst_ref() another,
+ * sst_close() drops one and closes the file with the last. NULL does
+ * nothing. */
+void sst_ref(struct sst_reader *r);
 void sst_close(struct sst_reader *r);
+/* True when there is more than one reference: a hint. */
+bool sst_is_shared(const struct sst_reader *r);
 
 /* What the header says. Slices live as long as the reader. */
 struct sst_info {
@@ -104,8 +109,8 @@ enum sst_iter_flag {
 	SST_ITER_SEQUENTIAL = 2,
 };
 
-/* A cursor over all records (rec_iter.h). Keeps the reader and the cache
- * (which may be NULL). 0 or -ENOMEM. */
+/* A cursor over all records (rec_iter.h). Holds a reference on the reader and
+ * keeps the cache (which may be NULL). 0 or -ENOMEM. */
 int sst_iter_new(struct sst_reader *r, struct block_cache *cache,
 		 unsigned flags, struct rec_iter **out);
 

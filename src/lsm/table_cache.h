@@ -26,7 +26,7 @@
  *
  *		r = table_pin(tc, slot, &reader);
  *		... as long as it takes ...
- *		table_unpin(reader's slot);
+ *		table_unpin(reader);
  *
  * Why guards are safe. Each thread has a slot of its own (base/token.h) where
  * it stores the epoch it entered in. Who closes a table first clears the
@@ -49,9 +49,9 @@
 #include "base/compiler.h"
 #include "base/list.h"
 #include "base/token.h"
+#include "lsm/sst_reader.h"
 
 struct env;
-struct sst_reader;
 struct table_cache;
 
 struct table_slot {
@@ -61,8 +61,6 @@ struct table_slot {
 	/* Stored under the cache's lock, loaded by readers inside a guard;
 	 * sequentially consistent, see above. NULL: not open. */
 	struct sst_reader *_Atomic reader;
-	/* Added to inside a guard, read by the evictor. */
-	_Atomic uint32_t pins;
 	/* Stored by readers, cleared by the evictor, relaxed: a hint. */
 	_Atomic uint8_t is_used;
 
@@ -135,7 +133,11 @@ static ALWAYS_INLINE int table_peek(struct table_cache *tc,
 /* The open table, held open until table_unpin(). Needs no guard. */
 int table_pin(struct table_cache *tc, struct table_slot *s,
 	      struct sst_reader **out);
-void table_unpin(struct table_slot *s);
+/* Any thread; NULL does nothing. */
+static inline void table_unpin(struct sst_reader *r)
+{
+	sst_close(r);
+}
 
 void table_cache_read_stats(struct table_cache *tc,
 			    struct table_cache_stats *out);

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The block cache; block_cache.h has the policy. Invariants of a shard, with
+ * its lock held:
+ *
+ * 1. A block is in a bucket chain exactly when it is in one of the queues;
+ *    the cache has one reference to it then.
+ * 2. `charged` is the memory of all blocks whose `shard` is this one: those
+ *    in the queues, and those dropped while somebody still reads them.
+ * 3. charged <= capacity.
+ */
+#include "lsm/block_cache.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/hmap.h"
+#include "base/mutex.h"
+
+#define MAX_SHARDS 32
+#define MIN_SHARD_BYTES ((size_t)2 << 20)
+
+/* What one insertion may look at in search of room. */
+#define MAX_EVICT_STEPS 256
+
+#define MAX_FREQ 3
+
+enum queue_id { QUEUE_SMALL, QUEUE_MAIN, N_QUEUES };
+
+/* First in, first out: blocks enter as the newest. */
+struct queue {
+	struct block *newest;
+	struct block *oldest;
+	size_t bytes;
+};
+
+struct block_shard {
+	/* set in block_cache_new(), then constant */
+	size_t capacity;
+	uint32_t bucket_mask;
+	uint32_t ghost_mask;
+
+	struct mutex mu; /* RANK_BLOCK_CACHE; held for nanoseconds */
+	/* guarded by mu */
+	struct block **buckets;
+	/* fingerprints of blocks evicted from the small queue, each in the
+	 * place its hash names, until another comes */
+	uint32_t *ghosts;
+	struct queue queues[N_QUEUES];
+	uint64_t n_blocks;
+	uint64_t hits, misses, inserts, refused, evictions;
+
+	/* Added to under mu, taken off by block_cache_uncharge() without:
+	 * relaxed, an account and no more. */
+	_Atomic size_t charged;
+} ALIGNED(CACHE_LINE);
+
+struct block_cache {
+	size_t capacity;
+	unsigned n_shards; /* a power of two; 0: nothing is kept */
+	struct block_shard shards[MAX_SHARDS];
+};
+
+static ALWAYS_INLINE uint64_t name_hash(uint64_t file_no, uint32_t block_no)
+{
+	return hash_u64(file_no * 0x9e3779b97f4a7c15ULL + block_no);
+}
+
+static ALWAYS_INLINE struct block_shard *shard_of(struct block_cache *c,
+						  uint64_t hash)
+{
+	return &c->shards[hash & (c->n_shards - 1)];
+}
+
+static ALWAYS_INLINE struct block **bucket_of(struct block_shard *s,
+					      uint64_t hash)
+{
+	return &s->buckets[(hash >> 32) & s->bucket_mask];
+}
+
+/* ---- making ------------------------------------------------------------- */
+
+static uint32_t round_down_pow2(size_t n)
+{
+	uint32_t p = 1;
+
+	while ((size_t)p * 2 <= n && p < 1u << 30)
+		p *= 2;
+	return p;
+}
+
+/* A bucket and a ghost for every 4 KiB of blocks; they count too. */
+static int shard_init(struct block_shard *s, size_t bytes)
+{
+	uint32_t n = round_down_pow2(bytes / 4096 + 1);
+	size_t tables = n * (sizeof(*s->buckets) + sizeof(*s->ghosts));
+
+	mutex_init(&s->mu, RANK_BLOCK_CACHE);
+	s->buckets = calloc(n, sizeof(*s->buckets));
+	s->ghosts = calloc(n, sizeof(*s->ghosts));
+	s->bucket_mask = s->ghost_mask = n - 1;
+	s->capacity = bytes > tables ? bytes - tables : 0;
+	return s->buckets && s->ghosts ? 0 : -ENOMEM;
+}
+
+int block_cache_new(size_t bytes, struct block_cache **out)
+{
+	size_t size = ROUND_UP(sizeof(struct block_cache), (size_t)CACHE_LINE);
+	struct block_cache *c = aligned_alloc(CACHE_LINE, size);
+	unsigned n;
+	int r = 0;
+
+	if (!c)
+		return err_nomem("the block cache");
+	memset(c, 0, size);
+	c->capacity = bytes;
+	n = bytes ? round_down_pow2(bytes / MIN_SHARD_BYTES + 1) : 0;
+	n = MIN_OF(n, MAX_SHARDS);
+	while (r == 0 && c->n_shards < n)
+		r = shard_init(&c->shards[c->n_shards++], bytes / n);
+	if (r < 0) {
+		block_cache_free(c);
+		return err_nomem("the block cache");
+	}
+	*out = c;
+	return 0;
+}
+
+static void free_queue(struct queue *q)
+{
+	while (q->oldest) {
+		struct block *b = q->oldest;
+
+		q->oldest = b->newer;
+		b->shard = NULL;
+		assert(atomic_load(&b->refs) == 1);
+		block_unref(b);
+	}
+}
+
+void block_cache_free(struct block_cache *c)
+{
+	if (!c)
+		return;
+	for (unsigned i = 0; i < c->n_shards; i++) {
+		struct block_shard *s = &c->shards[i];
+
+		for (int q = 0; q < N_QUEUES; q++)
+			free_queue(&s->queues[q]);
+		free(s->buckets);
+		free(s->ghosts);
+		mutex_fini(&s->mu);
+	}
+	free(c);
+}
+
+/* ---- queues and chains -------------------------------------------------- */
+
+static void queue_push(struct block_shard *s, enum queue_id id, struct block *b)
+{
+	struct queue *q = &s->queues[id];
+
+	b->queue = (uint8_t)id;
+	b->newer = NULL;
+	b->older = q->newest;
+	if (q->newest)
+		q->newest->newer = b;
+	else
+		q->oldest = b;
+	q->newest = b;
+	q->bytes += b->bytes;
+}
+
+static void queue_remove(struct block_shard *s, struct block *b)
+{
+	struct queue *q = &s->queues[b->queue];
+
+	if (b->newer)
+		b->newer->older = b->older;
+	else
+		q->newest = b->older;
+	if (b->older)
+		b->older->newer = b->newer;
+	else
+		q->oldest = b->newer;
+	q->bytes -= b->bytes;
+}
+
+static struct block *find_locked(struct block_shard *s, uint64_t hash,
+				 uint64_t file_no, uint32_t block_no)
+{
+	struct block *b = *bucket_of(s, hash);
+
+	while (b && (b->block_no != block_no || b->file_no != file_no))
+		b = b->chain;
+	return b;
+}
+
+static void unlink_locked(struct block_shard *s, struct block *b)
+{
+	struct block **p = bucket_of(s, name_hash(b->file_no, b->block_no));
+
+	while (*p != b)
+		p = &(*p)->chain;
+	*p = b->chain;
+	queue_remove(s, b);
+	s->n_blocks--;
+}
+
+/* ---- eviction ------------------------------------------------------------ */
+
+static uint32_t fingerprint(uint64_t hash)
+{
+	return (uint32_t)(hash >> 16) | 1;
+}
+
+static uint32_t *ghost_of(struct block_shard *s, uint64_t hash)
+{
+	return &s->ghosts[(hash >> 40) & s->ghost_mask];
+}
+
+static bool is_referenced(const struct block *b)
+{
+	return atomic_load_explicit(&b->refs, memory_order_relaxed) > 1;
+}
+
+/*
+ * Looks at one block. Unlinks and returns it if it may go, else gives it
+ * another round and returns NULL.
+ */
+static struct block *evict_step_locked(struct block_shard *s)
+{
+	struct queue *small = &s->queues[QUEUE_SMALL];
+	bool from_small = !s->queues[QUEUE_MAIN].oldest ||
+			  (small->oldest && small->bytes > s->capacity / 8);
+	struct block *b =
+		s->queues[from_small ? QUEUE_SMALL : QUEUE_MAIN].oldest;
+	uint8_t freq;
+
+	if (!b)
+		return NULL;
+	freq = atomic_load_explicit(&b->freq, memory_order_relaxed);
+	if (freq || is_referenced(b)) {
+		queue_remove(s, b);
+		if (freq)
+			freq = from_small ? 0 : (uint8_t)(freq - 1);
+		atomic_store_explicit(&b->freq, freq, memory_order_relaxed);
+		queue_push(s, QUEUE_MAIN, b);
+		return NULL;
+	}
+	if (from_small) {
+		uint64_t hash = name_hash(b->file_no, b->block_no);
+
+		*ghost_of(s, hash) = fingerprint(hash);
+	}
+	/* The cache's reference is the last, and a new one needs the lock. */
+	unlink_locked(s, b);
+	atomic_fetch_sub_explicit(&s->charged, b->bytes, memory_order_relaxed);
+	b->shard = NULL;
+	s->evictions++;
+	return b;
+}
+
+/* Evicts until `need` bytes fit. The victims go onto *out. */
+static bool make_room_locked(struct block_shard *s, size_t need,
+			     struct block **out)
+{
+	if (need > s->capacity)
+		return false;
+	for (unsigned step = 0; step < MAX_EVICT_STEPS; step++) {
+		size_t used =
+			atomic_load_explicit(&s->charged, memory_order_relaxed);
+		struct block *b;
+
+		if (used + need <= s->capacity)
+			return true;
+		b = evict_step_locked(s);
+		if (b) {
+			b->chain = *out;
+			*out = b;
+		}
+	}
+	return false;
+}
+
+static void unref_chain(struct block *b)
+{
+	while (b) {
+		struct block *next = b->chain;
+
+		block_unref(b);
+		b = next;
+	}
+}
+
+/* ---- use ------------------------------------------------------------------ */
+
+static ALWAYS_INLINE void touch(struct block *b)
+{
+	uint8_t freq = atomic_load_explicit(&b->freq, memory_order_relaxed);
+
+	if (freq < MAX_FREQ)
+		atomic_store_explicit(&b->freq, (uint8_t)(freq + 1),
+				      memory_order_relaxed);
+}
+
+struct block *block_cache_get(struct block_cache *c, uint64_t file_no,
+			      uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+	struct block_shard *s;
+	struct block *b;
+
+	if (c->n_shards == 0)
+		return NULL;
+	s = shard_of(c, hash);
+	mutex_lock(&s->mu);
+	b = find_locked(s, hash, file_no, block_no);
+	if (likely(b)) {
+		block_ref(b);
+		touch(b);
+		s->hits++;
+	} else {
+		s->misses++;
+	}
+	mutex_unlock(&s->mu);
+	return b;
+}
+
+/* Links a block that fits; the cache takes a reference of its own. */
+static void link_locked(struct block_shard *s, uint64_t hash, struct block *b)
+{
+	struct block **bucket = bucket_of(s, hash);
+	uint32_t *ghost = ghost_of(s, hash);
+	bool was_here = *ghost == fingerprint(hash);
+
+	if (was_here)
+		*ghost = 0;
+	block_ref(b);
+	b->shard = s;
+	atomic_fetch_add_explicit(&s->charged, b->bytes, memory_order_relaxed);
+	b->chain = *bucket;
+	*bucket = b;
+	queue_push(s, was_here ? QUEUE_MAIN : QUEUE_SMALL, b);
+	s->n_blocks++;
+	s->inserts++;
+}
+
+struct block *block_cache_insert(struct block_cache *c, struct block *b,
+				 uint64_t file_no, uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+	struct block *victims = NULL, *there;
+	struct block_shard *s;
+
+	if (c->n_shards == 0)
+		return b;
+	b->file_no = file_no;
+	b->block_no = block_no;
+	s = shard_of(c, hash);
+	mutex_lock(&s->mu);
+	there = find_locked(s, hash, file_no, block_no);
+	if (there)
+		block_ref(there);
+	else if (make_room_locked(s, b->bytes, &victims))
+		link_locked(s, hash, b);
+	else
+		s->refused++;
+	mutex_unlock(&s->mu);
+	unref_chain(victims);
+	if (!there)
+		return b;
+	block_unref(b);
+	return there;
+}
+
+void block_cache_drop_file(struct block_cache *c, uint64_t file_no,
+			   uint32_t n_blocks)
+{
+	for (uint32_t i = 0; c->n_shards && i < n_blocks; i++) {
+		uint64_t hash = name_hash(file_no, i);
+		struct block_shard *s = shard_of(c, hash);
+		struct block *b;
+
+		mutex_lock(&s->mu);
+		b = find_locked(s, hash, file_no, i);
+		if (b)
+			unlink_locked(s, b);
+		mutex_unlock(&s->mu);
+		block_unref(b);
+	}
+}
+
+void block_cache_uncharge(struct block *b)
+{
+	atomic_fetch_sub_explicit(&b->shard->charged, b->bytes,
+				  memory_order_relaxed);
+}
+
+void block_cache_read_stats(struct block_cache *c,
+			    struct block_cache_stats *out)
+{
+	*out = (struct block_cache_stats){ .capacity = c->capacity };
+	for (unsigned i = 0; i < c->n_shards; i++) {
+		struct block_shard *s = &c->shards[i];
+
+		mutex_lock(&s->mu);
+		out->hits += s->hits;
+		out->misses += s->misses;
+		out->inserts += s->inserts;
+		out->refused += s->refused;
+		out->evictions += s->evictions;
+		out->blocks += s->n_blocks;
+		mutex_unlock(&s->mu);
+		out->bytes +=
+			atomic_load_explicit(&s->charged, memory_order_relaxed);
+	}
+}

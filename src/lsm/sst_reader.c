@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a table, reading its blocks, and point reads.
+ *
+ * The header is kept as it is in the file: filter and index are views of it.
+ * Only the array of separator prefixes is made when opening.
+ */
+#include "lsm/sst_reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "base/env.h"
+#include "base/err.h"
+#include "lsm/sst_reader_impl.h"
+
+/* ---- opening ------------------------------------------------------------ */
+
+/* The file's filter lines begin 4 + 8 bytes into it. */
+#define HEADER_SHIFT (FILTER_LINE - 4 - sizeof(struct filter_header))
+
+/* Allocates for `len` bytes of header, of which `have` are in r->header. */
+static int grow_header(struct sst_reader *r, uint64_t len, size_t have)
+{
+	size_t bytes = ROUND_UP((size_t)len + HEADER_SHIFT, (size_t)64);
+	uint8_t *p = aligned_alloc(FILTER_LINE, bytes);
+
+	if (!p)
+		return err_nomem("a table's header");
+	if (have) {
+		memcpy(p + HEADER_SHIFT, r->header, have);
+		free(r->header - HEADER_SHIFT);
+	}
+	r->header = p + HEADER_SHIFT;
+	r->header_alloc = bytes;
+	return 0;
+}
+
+static int too_short(const struct sst_reader *r)
+{
+	return err_set(TT_ECORRUPT,
+		       "%s: file of %" PRIu64
+		       " bytes is too short for the table's header",
+		       r->path, r->file_bytes);
+}
+
+/* Reads the file up to its data: length, filter box, length, index box. */
+static int read_header(struct sst_reader *r, uint64_t *index_len)
+{
+	uint8_t len[4];
+	uint64_t n, m;
+	int rc;
+
+	if (r->file_bytes < 8 + sizeof(struct filter_header) + SST_INDEX_MIN)
+		return too_short(r);
+	rc = env_read_exact(r->file, 0, len, 4);
+	if (rc < 0)
+		return rc;
+	n = le32_load(len);
+	if (n > SST_BOX_MAX || n + 8 > r->file_bytes)
+		return too_short(r);
+	rc = grow_header(r, n + 8, 0);
+	if (rc == 0)
+		rc = env_read_exact(r->file, 0, r->header, n + 8);
+	if (rc < 0)
+		return rc;
+	m = le32_load(r->header + 4 + n);
+	if (m < SST_INDEX_MIN || m > SST_BOX_MAX || n + m + 8 > r->file_bytes)
+		return too_short(r);
+	rc = grow_header(r, n + m + 8, n + 8);
+	if (rc == 0)
+		rc = env_read_exact(r->file, n + 8, r->header + n + 8, m);
+	r->filter_len = n;
+	r->header_len = n + m + 8;
+	*index_len = m;
+	return rc;
+}
+
+/*
+ * The checksum comes first, so that a damaged version number is damage and
+ * not another version: its place is the same in every version.
+ */
+static int check_header(struct sst_reader *r, uint64_t index_len)
+{
+	const uint8_t *index = r->header + r->header_len - index_len;
+	uint64_t at = r->header_len - SST_CHECKSUM_LEN;
+	int rc;
+
+	if (memcmp(index, SST_MAGIC, 4) != 0)
+		return err_set(TT_ECORRUPT,
+			       "%s: no table index at offset %" PRIu64
+			       ": not a table of ours, or damaged",
+			       r->path, r->header_len - index_len);
+	if (checksum(r->header, at) != le64_load(r->header + at))
+		return err_set(TT_ECORRUPT,
+			       "%s: header of %" PRIu64
+			       " bytes at offset 0 fails its checksum",
+			       r->path, r->header_len);
+	rc = sst_index_open(&r->index, r->path, index, index_len, r->header_len,
+			    r->file_bytes);
+	if (rc < 0)
+		return rc;
+	rc = filter_open(r->header + 4, r->filter_len, &r->filter);
+	if (rc < 0) {
+		struct err_saved e;
+
+		err_save(&e, rc);
+		return err_set(rc, "%s: %s", r->path, e.text);
+	}
+	return 0;
+}
+
+int sst_open(struct env *env, const char *path, uint64_t file_no,
+	     struct sst_reader **out)
+{
+	struct sst_reader *r = calloc(1, sizeof(*r));
+	uint64_t index_len = 0;
+	int rc;
+
+	if (!r)
+		return err_nomem("a table");
+	atomic_init(&r->refs, 1);
+	r->file_no = file_no;
+	r->path = strdup(path);
+	rc = r->path ? env_open(env, path, ENV_READ, &r->file)
+		     : err_nomem("a table");
+	if (rc < 0)
+		goto out;
+	rc = env_file_size(r->file, &r->file_bytes);
+	if (rc < 0)
+		goto out;
+	rc = read_header(r, &index_len);
+	if (rc < 0)
+		goto out;
+	rc = check_header(r, index_len);
+	if (rc == 0)
+		*out = r;
+out:
+	if (rc < 0)
+		sst_close(r);
+	return rc;
+}
+
+void sst_ref(struct sst_reader *r)
+{
+	atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+}
+
+void sst_close(struct sst_reader *r)
+{
+	if (!r)
+		return;
+	if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	sst_index_fini(&r->index);
+	if (r->header)
+		free(r->header - HEADER_SHIFT);
+	/* Nothing was written: a failing close loses nothing. */
+	(void)env_close(r->file);
+	free(r->path);
+	free(r);
+}
+
+bool sst_is_shared(const struct sst_reader *r)
+{
+	return atomic_load_explicit(&r->refs, memory_order_relaxed) > 1;
+}
+
+void sst_info(const struct sst_reader *r, struct sst_info *out)
+{
+	const struct sst_index_header *h = r->index.header;
+
+	*out = (struct sst_info){
+		.path = r->path,
+		.file_no = r->file_no,
+		.file_bytes = r->file_bytes,
+		.header_bytes = r->header_len,
+		.filter_bytes = r->filter_len,
+		.n_records = le64_get(h->n_records),
+		.n_tombstones = le64_get(h->n_tombstones),
+		.raw_bytes = le64_get(h->raw_bytes),
+		.n_blocks = r->index.n_blocks,
+		.version = le32_get(h->version),
+		.codec = r->index.codec,
+		.min_ts = (int64_t)le64_get(h->min_ts),
+		.max_ts = (int64_t)le64_get(h->max_ts),
+		.min_key = r->index.min_key,
+		.max_key = r->index.max_key,
+	};
+}
+
+const struct filter *sst_filter(const struct sst_reader *r)
+{
+	return &r->filter;
+}
+
+const struct sst_index *sst_index_of(const struct sst_reader *r)
+{
+	return &r->index;
+}
+
+size_t sst_memory(const struct sst_reader *r)
+{
+	return sizeof(*r) + r->header_alloc + sst_index_memory(&r->index) +
+	       strlen(r->path) + 1;
+}
+
+/* ---- blocks -------------------------------------------------------------- */
+
+static int bad_block(const struct sst_reader *r, uint32_t i, uint64_t offset,
+		     int rc, const char *why)
+{
+	/* Memory may be out while inflating: that is no damage. */
+	if (rc != TT_ECORRUPT)
+		return rc;
+	return err_set(TT_ECORRUPT,
+		       "%s: block %" PRIu32 " at offset %" PRIu64 " %s",
+		       r->path, i, offset, why);
+}
+
+static int fill_block(const struct sst_reader *r, uint32_t i,
+		      const struct sst_block_ref *ref, struct block *b,
+		      const void *stored, struct block **out)
+{
+	const char *why = "is damaged";
+	int rc = block_fill(b, SLICE(stored, ref->stored_len), ref->checksum,
+			    r->index.codec, &why);
+
+	if (unlikely(rc < 0)) {
+		block_unref(b);
+		return bad_block(r, i, ref->offset, rc, why);
+	}
+	*out = b;
+	return 0;
+}
+
+int sst_make_block(const struct sst_reader *r, uint32_t i, const void *stored,
+		   struct block **out)
+{
+	struct sst_block_ref ref;
+	struct block *b;
+
+	sst_index_block(&r->index, i, &ref);
+	b = block_alloc(ref.n_records, ref.raw_len);
+	if (!b)
+		return err_nomem("a block");
+	return fill_block(r, i, &ref, b, stored, out);
+}
+
+/* Compressed blocks up to this size are read onto the stack. */
+#define STACK_BLOCK 16384
+
+int sst_read_block(const struct sst_reader *r, uint32_t i, struct block **out)
+{
+	uint8_t on_stack[STACK_BLOCK], *heap = NULL, *dst = on_stack;
+	struct sst_block_ref ref;
+	struct block *b;
+	int rc = 0;
+
+	sst_index_block(&r->index, i, &ref);
+	b = block_alloc(ref.n_records, ref.raw_len);
+	if (!b)
+		return err_nomem("a block");
+	if (ref.stored_len == ref.raw_len)
+		dst = block_data(b);
+	else if (ref.stored_len > STACK_BLOCK)
+		dst = heap = malloc(ref.stored_len);
+	if (!dst)
+		rc = err_nomem("a block");
+	if (rc == 0)
+		rc = env_read_exact(r->file, ref.offset, dst, ref.stored_len);
+	if (rc < 0)
+		block_unref(b);
+	else
+		rc = fill_block(r, i, &ref, b, dst, out);
+	free(heap);
+	return rc;
+}
+
+int sst_block(struct sst_reader *r, struct block_cache *cache, uint32_t i,
+	      bool no_fill, struct block **out)
+{
+	struct block *b = NULL;
+	int rc;
+
+	if (cache)
+		b = block_cache_get(cache, r->file_no, i);
+	if (likely(b)) {
+		*out = b;
+		return 0;
+	}
+	rc = sst_read_block(r, i, &b);
+	if (rc < 0)
+		return rc;
+	if (cache && !no_fill)
+		b = block_cache_insert(cache, b, r->file_no, i);
+	*out = b;
+	return 0;
+}
+
+/* ---- point reads --------------------------------------------------------- */
+
+bool sst_may_have(const struct sst_reader *r, uint64_t hash)
+{
+	return filter_may_have(&r->filter, hash);
+}
+
+/*
+ * The record with `key` and a ts <= as_of lies beyond block i: only if the
+ * key's versions go on in the next block, which then begins with it.
+ */
+static int get_from_next(struct sst_reader *r, struct block_cache *cache,
+			 uint32_t i, struct tt_slice key, bool no_fill,
+			 struct sst_hit *out)
+{
+	struct block *b;
+	int rc;
+
+	if (i + 1 >= r->index.n_blocks ||
+	    !key_eq(sst_index_sep_key(&r->index, i + 1), key) ||
+	    sst_index_sep_ts(&r->index, i + 1) == TS_NEWEST)
+		return TT_NOTFOUND;
+	rc = sst_block(r, cache, i + 1, no_fill, &b);
+	if (rc < 0)
+		return rc;
+	block_record(b, 0, &out->rec);
+	out->block = b;
+	return 0;
+}
+
+int sst_get(struct sst_reader *r, struct block_cache *cache,
+	    struct tt_slice key, uint64_t hash, int64_t as_of, bool no_fill,
+	    struct sst_hit *out)
+{
+	struct block *b;
+	uint32_t i, at;
+	int rc;
+
+	if (!filter_may_have(&r->filter, hash))
+		return TT_NOTFOUND;
+	i = sst_index_seek(&r->index, key, as_of);
+	rc = sst_block(r, cache, i, no_fill, &b);
+	if (rc < 0)
+		return rc;
+	at = block_find_exact(b, key, as_of);
+	if (likely(at < b->n)) {
+		block_record(b, at, &out->rec);
+		if (likely(key_eq(out->rec.key, key))) {
+			out->block = b;
+			return 0;
+		}
+		rc = TT_NOTFOUND;
+	} else {
+		rc = get_from_next(r, cache, i, key, no_fill, out);
+	}
+	block_unref(b);
+	return rc;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of an open table, shared by sst_reader.c, sst_iter.c and
+ * sst_verify.c alone.
+ */
+#ifndef LSM_SST_READER_IMPL_H
+#define LSM_SST_READER_IMPL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "lsm/filter.h"
+#include "lsm/sst_index.h"
+#include "lsm/sst_reader.h"
+
+struct env_file;
+
+struct sst_reader {
+	/* set in sst_open(), then constant; what a miss reads first */
+	struct filter filter;
+	struct sst_index index;
+	uint64_t file_no;
+	struct env_file *file;
+	uint8_t *header;     /* owned, the file up to its data, moved so that
+			      * the filter's lines are 64-aligned */
+	size_t header_alloc; /* bytes of that allocation */
+	uint64_t header_len;
+	uint64_t filter_len;
+	uint64_t file_bytes;
+	char *path; /* owned */
+
+	/* Added to by who has a reference; the release of the last
+	 * decrement is acquired by who closes. */
+	_Atomic uint32_t refs;
+};
+
+/* Makes block `i` from its stored bytes; names the place when damaged. */
+int sst_make_block(const struct sst_reader *r, uint32_t i, const void *stored,
+		   struct block **out);
+
+/* Block `i` straight from the file. */
+int sst_read_block(const struct sst_reader *r, uint32_t i, struct block **out);
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * While records come in, four things grow: the stored blocks, their index
+ * entries, their separator keys, and the hashes of all keys. Finishing makes
+ * the two boxes of these, and writes header and blocks.
+ *
+ * A block ends before a record that would take it over the target size, so
+ * that a large value gets a block of its own and a small neighbour can be
+ * read without it.
+ */
+#include "lsm/sst_writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "base/env.h"
+#include "base/err.h"
+#include "lsm/block_writer.h"
+#include "lsm/filter.h"
+#include "lsm/key_hash.h"
+#include "lsm/record_format.h"
+#include "lsm/sst_format.h"
+
+#define WRITE_CHUNK ((size_t)1 << 20)
+
+struct sst_writer {
+	/* set in sst_writer_new(), then constant */
+	struct sst_writer_options opts;
+
+	/* of the table being built */
+	struct block_writer blocks;
+	struct buf entries; /* struct sst_block_entry, offsets from data */
+	struct buf keys;    /* separators so far, the open block's included */
+	struct buf hashes;  /* uint64_t, one a key */
+	int64_t open_sep_ts;
+	struct buf last_key;
+	int64_t last_ts;
+	uint64_t n_records, n_tombstones, raw_bytes;
+	int64_t min_ts, max_ts;
+};
+
+void sst_meta_fini(struct sst_meta *m)
+{
+	buf_fini(&m->min_key);
+	buf_fini(&m->max_key);
+}
+
+int sst_writer_new(const struct sst_writer_options *o, struct sst_writer **out)
+{
+	struct sst_writer *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return err_nomem("a table writer");
+	w->opts = *o;
+	if (w->opts.block_bytes == 0)
+		w->opts.block_bytes = SST_BLOCK_BYTES_DEFAULT;
+	assert(w->opts.bloom_bits <= FILTER_BITS_MAX);
+	block_writer_init(&w->blocks, o->codec);
+	*out = w;
+	return 0;
+}
+
+void sst_writer_free(struct sst_writer *w)
+{
+	if (!w)
+		return;
+	block_writer_fini(&w->blocks);
+	buf_fini(&w->entries);
+	buf_fini(&w->keys);
+	buf_fini(&w->hashes);
+	buf_fini(&w->last_key);
+	free(w);
+}
+
+void sst_writer_reset(struct sst_writer *w)
+{
+	block_writer_reset(&w->blocks);
+	buf_clear(&w->entries);
+	buf_clear(&w->keys);
+	buf_clear(&w->hashes);
+	buf_clear(&w->last_key);
+	w->n_records = w->n_tombstones = w->raw_bytes = 0;
+}
+
+static int end_block(struct sst_writer *w)
+{
+	struct sst_block_entry e;
+	struct block_done d;
+	int r = block_writer_finish(&w->blocks, &d);
+
+	if (r < 0)
+		return r;
+	e.offset = le64_make(d.offset);
+	e.checksum = le64_make(d.checksum);
+	e.sep_ts = le64_make((uint64_t)w->open_sep_ts);
+	e.stored_len = le32_make(d.stored_len);
+	e.raw_len = le32_make(d.raw_len);
+	e.n_records = le32_make(d.n_records);
+	e.key_end = le32_make((uint32_t)w->keys.len);
+	w->raw_bytes += d.raw_len;
+	if (buf_append(&w->entries, &e, sizeof(e)) < 0)
+		return err_nomem("a table being built");
+	return 0;
+}
+
+/* Notes the separator between the last record and `r`, which opens a block. */
+static int begin_block(struct sst_writer *w, const struct record *r,
+		       bool same_key)
+{
+	struct tt_slice sep = r->key;
+
+	w->open_sep_ts = TS_NEWEST;
+	if (w->n_records && same_key)
+		w->open_sep_ts = r->ts;
+	else if (w->n_records)
+		sep.len = slice_common_prefix(buf_slice(&w->last_key), sep) + 1;
+	if (buf_append_slice(&w->keys, sep) < 0)
+		return err_nomem("a table being built");
+	if (w->keys.len + w->entries.len > SST_BOX_MAX - 2 * TT_KEY_MAX)
+		return err_set(TT_ETOOBIG, "a table has too many blocks");
+	return 0;
+}
+
+static int note_record(struct sst_writer *w, const struct record *r,
+		       bool same_key)
+{
+	if (!same_key) {
+		uint64_t h = key_hash(r->key);
+
+		if (w->opts.bloom_bits &&
+		    buf_append(&w->hashes, &h, sizeof(h)) < 0)
+			return err_nomem("a table being built");
+		buf_clear(&w->last_key);
+		if (buf_append_slice(&w->last_key, r->key) < 0)
+			return err_nomem("a table being built");
+	}
+	if (w->n_records == 0)
+		w->min_ts = w->max_ts = r->ts;
+	w->min_ts = MIN_OF(w->min_ts, r->ts);
+	w->max_ts = MAX_OF(w->max_ts, r->ts);
+	w->last_ts = r->ts;
+	w->n_records++;
+	w->n_tombstones += r->kind == RECORD_TOMBSTONE;
+	return 0;
+}
+
+int sst_writer_add(struct sst_writer *w, const struct record *r)
+{
+	size_t open = block_writer_open_bytes(&w->blocks);
+	bool same_key = false;
+	int c, rc;
+
+	if (unlikely(r->key.len > TT_KEY_MAX || r->value.len > TT_VALUE_MAX))
+		return err_set(TT_ETOOBIG, "a record over the limits");
+	if (likely(w->n_records)) {
+		c = key_cmp(buf_slice(&w->last_key), r->key);
+		same_key = c == 0;
+		assert(c < 0 || (c == 0 && w->last_ts > r->ts));
+	}
+	if (open && open + record_stored_len(r) > w->opts.block_bytes) {
+		rc = end_block(w);
+		if (rc < 0)
+			return rc;
+		open = 0;
+	}
+	if (open == 0) {
+		rc = begin_block(w, r, same_key);
+		if (rc < 0)
+			return rc;
+	}
+	rc = block_writer_add(&w->blocks, r);
+	return likely(rc == 0) ? note_record(w, r, same_key) : rc;
+}
+
+uint64_t sst_writer_count(const struct sst_writer *w)
+{
+	return w->n_records;
+}
+
+size_t sst_writer_bytes(const struct sst_writer *w)
+{
+	return w->blocks.stored.len + w->blocks.raw.len + w->entries.len +
+	       w->keys.len + w->last_key.len +
+	       w->hashes.len / 64 * w->opts.bloom_bits +
+	       sizeof(struct sst_index_header) + SST_CHECKSUM_LEN + 16;
+}
+
+/* ---- finishing --------------------------------------------------------- */
+
+/* Entries were made with offsets from the first block: moves them. */
+static void shift_entries(struct buf *entries, uint64_t by)
+{
+	struct sst_block_entry *e = (void *)entries->data;
+
+	for (size_t i = 0; i < entries->len / sizeof(*e); i++)
+		e[i].offset = le64_make(le64_get(e[i].offset) + by);
+}
+
+static void fill_index_header(const struct sst_writer *w, uint64_t file_bytes,
+			      struct sst_index_header *h)
+{
+	*h = (struct sst_index_header){
+		.magic = { 'T', 'T', 'S', 'X' },
+		.version = le32_make(SST_VERSION),
+		.codec = (uint8_t)w->opts.codec,
+		.n_blocks =
+			le32_make((uint32_t)(w->entries.len /
+					     sizeof(struct sst_block_entry))),
+		.keys_len = le32_make((uint32_t)w->keys.len),
+		.n_records = le64_make(w->n_records),
+		.n_tombstones = le64_make(w->n_tombstones),
+		.raw_bytes = le64_make(w->raw_bytes),
+		.file_bytes = le64_make(file_bytes),
+		.min_ts = le64_make((uint64_t)w->min_ts),
+		.max_ts = le64_make((uint64_t)w->max_ts),
+	};
+}
+
+/* Ends the last block and makes everything before the data. */
+static int make_header(struct sst_writer *w, struct buf *head)
+{
+	struct sst_index_header h;
+	size_t filter_len, index_len, head_len;
+	le64 sum;
+	int r;
+
+	r = end_block(w);
+	if (r < 0)
+		return r;
+	if (buf_append_slice(&w->keys, buf_slice(&w->last_key)) < 0)
+		return err_nomem("a table header");
+	filter_len = filter_box_len(w->hashes.len / sizeof(uint64_t),
+				    w->opts.bloom_bits);
+	index_len = sizeof(h) + w->entries.len + w->keys.len + SST_CHECKSUM_LEN;
+	head_len = 4 + filter_len + 4 + index_len;
+	if (index_len > SST_BOX_MAX)
+		return err_set(TT_ETOOBIG, "a table has too many blocks");
+	if (buf_reserve(head, head_len) < 0)
+		return err_nomem("a table header");
+	shift_entries(&w->entries, head_len);
+	fill_index_header(w, head_len + w->blocks.stored.len, &h);
+
+	le32_store(buf_tail(head), (uint32_t)filter_len);
+	buf_advance(head, 4);
+	r = filter_build((const void *)w->hashes.data,
+			 w->hashes.len / sizeof(uint64_t), w->opts.bloom_bits,
+			 head);
+	if (r < 0)
+		return r;
+	le32_store(buf_tail(head), (uint32_t)index_len);
+	buf_advance(head, 4);
+	buf_put(head, &h, sizeof(h));
+	buf_put(head, w->entries.data, w->entries.len);
+	buf_put(head, w->keys.data, w->keys.len);
+	sum = le64_make(checksum(head->data, head->len));
+	buf_put(head, &sum, sizeof(sum));
+	assert(head->len == head_len);
+	return 0;
+}
+
+static int make_meta(const struct sst_writer *w, size_t head_len,
+		     struct sst_meta *out)
+{
+	struct sst_meta m = SST_META_INIT;
+	const struct sst_block_entry *first = (const void *)w->entries.data;
+
+	m.file_bytes = head_len + w->blocks.stored.len;
+	m.n_records = w->n_records;
+	m.n_tombstones = w->n_tombstones;
+	m.raw_bytes = w->raw_bytes;
+	m.min_ts = w->min_ts;
+	m.max_ts = w->max_ts;
+	if (buf_append(&m.min_key, w->keys.data, le32_get(first->key_end)) <
+		    0 ||
+	    buf_append_slice(&m.max_key, buf_slice(&w->last_key)) < 0) {
+		sst_meta_fini(&m);
+		return err_nomem("a table's description");
+	}
+	*out = m;
+	return 0;
+}
+
+static int append_chunks(struct env_file *f, const struct buf *b)
+{
+	for (size_t at = 0; at < b->len;) {
+		size_t n = MIN_OF(b->len - at, WRITE_CHUNK);
+		int r = env_append(f, b->data + at, n);
+
+		if (r < 0)
+			return r;
+		at += n;
+	}
+	return 0;
+}
+
+static int write_file(const struct sst_writer *w, struct env *env,
+		      const char *path, const struct buf *head)
+{
+	struct env_file *f;
+	int r, rc;
+
+	r = env_open(env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNC, &f);
+	if (r < 0)
+		return r;
+	r = append_chunks(f, head);
+	if (r == 0)
+		r = append_chunks(f, &w->blocks.stored);
+	if (r == 0)
+		r = env_sync(f, ENV_SYNC_DATA);
+	rc = env_close(f);
+	return r < 0 ? r : rc;
+}
+
+int sst_writer_finish(struct sst_writer *w, struct env *env,
+		      const char *tmp_path, const char *final_path,
+		      struct sst_meta *out)
+{
+	struct sst_meta meta = SST_META_INIT;
+	struct buf head = BUF_INIT;
+	struct err_saved err;
+	int r;
+
+	assert(w->n_records > 0);
+	r = make_header(w, &head);
+	if (r < 0)
+		goto out;
+	r = make_meta(w, head.len, &meta);
+	if (r < 0)
+		goto out;
+	r = write_file(w, env, tmp_path, &head);
+	if (r == 0)
+		r = env_rename(env, tmp_path, final_path);
+	if (r < 0) {
+		/* Best effort: recovery removes what stays behind. */
+		err_save(&err, r);
+		(void)env_unlink(env, tmp_path);
+		r = err_restore(&err);
+	}
+out:
+	buf_fini(&head);
+	sst_writer_reset(w);
+	if (r == 0 && out)
+		*out = meta;
+	else
+		sst_meta_fini(&meta);
+	return r;
+}
+
+int sst_writer_finish_image(struct sst_writer *w, struct buf *image,
+			    struct sst_meta *out)
+{
+	struct sst_meta meta = SST_META_INIT;
+	struct buf head = BUF_INIT;
+	int r;
+
+	assert(w->n_records > 0);
+	r = make_header(w, &head);
+	if (r == 0)
+		r = make_meta(w, head.len, &meta);
+	if (r == 0 && buf_reserve(image, head.len + w->blocks.stored.len) < 0)
+		r = err_nomem("a table image");
+	if (r == 0) {
+		buf_put(image, head.data, head.len);
+		buf_put(image, w->blocks.stored.data, w->blocks.stored.len);
+	}
+	buf_fini(&head);
+	sst_writer_reset(w);
+	if (r == 0 && out)
+		*out = meta;
+	else
+		sst_meta_fini(&meta);
+	return r;
+}
