@@ -219,10 +219,11 @@ static bool is_finished(const struct conn *c)
 static void end_turn(struct conn *c)
 {
 	struct server *s = c->server;
-	bool has_more;
+	bool was_blocked, has_more;
 
 	if (!is_blocked(c) && c->has_eof && c->budget > 0)
 		run_tail(c);
+	was_blocked = is_blocked(c);
 	if (!c->is_closing)
 		conn_flush(c);
 	if (c->is_closing)
@@ -232,8 +233,11 @@ static void end_turn(struct conn *c)
 		return;
 	}
 	list_remove(&c->ready_link);
-	has_more = c->in.len > c->in_at || c->has_eof;
-	if (c->budget == 0 && has_more && !is_blocked(c)) {
+	/* Lines may be left by the end of the turn, or because answers had
+	 * piled up that the kernel has just taken. */
+	has_more = (c->budget == 0 || was_blocked) &&
+		   (c->in.len > c->in_at || c->has_eof);
+	if (has_more && !is_blocked(c)) {
 		list_push_back(&s->ready, &c->ready_link);
 		server_has_ready(s);
 	}

@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: MIT
+test_programs += %D%/test_json
+test_scripts += %D%/conversation.sh %D%/port.sh
+EXTRA_DIST += \
+	%D%/README.md \
+	%D%/conversation.py \
+	%D%/port_lib.py \
+	%D%/port_test.py \
+	%D%/conversations/about.txt \
+	%D%/conversations/bad_requests.txt \
+	%D%/conversations/batches.txt \
+	%D%/conversations/keys.txt \
+	%D%/conversations/old_client.txt \
+	%D%/conversations/scans.txt \
+	%D%/conversations/values.txt
