@@ -19,6 +19,7 @@ struct dentry_cache;
 struct dentry {
 	uint64_t ino;	  /* 0: there is no such entry */
 	bool has_own_row; /* the inode is in its I row, not in the entry's */
+	bool is_dir;
 };
 
 /* 0 or -ENOMEM. */

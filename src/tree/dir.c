@@ -50,7 +50,7 @@ static int find_row(struct tree *t, uint64_t hash, uint64_t parent,
 {
 	uint32_t gen = inode_load_gen(&t->inodes, hash);
 	struct tt_pinned pin = { 0 };
-	struct dentry d = { 0, false };
+	struct dentry d = { 0, false, false };
 	struct schema_key k;
 	uint32_t type;
 	int r;
@@ -67,6 +67,7 @@ static int find_row(struct tree *t, uint64_t hash, uint64_t parent,
 	} else {
 		d.has_own_row = true;
 		r = link_rec_decode(pin.value, &d.ino, &type);
+		d.is_dir = r == 0 && S_ISDIR(type);
 		if (r == 0)
 			r = get_linked(t, d.ino, lookups, out);
 	}

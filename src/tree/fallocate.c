@@ -43,7 +43,6 @@ static int fallocate_locked(struct txn *tx, struct inode *in, int mode,
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		st->mtime_ns = tx->now_ns;
 	st->ctime_ns = tx->now_ns;
-	state_kill_priv(st);
 	return txn_commit(tx);
 }
 

@@ -182,37 +182,72 @@ int inode_insert_loaded(struct inode_table *t, struct inode **in,
 	return r;
 }
 
-/* One attempt to load from the I row. */
+/* Pins the row of an inode that can be found by number: its I row, or the O
+ * row of a directory that was cut off with all it holds. */
+static int pin_row(struct tree *t, uint64_t ino, struct tt_pinned *pin,
+		   enum inode_home *home)
+{
+	struct schema_key k;
+	int r;
+
+	*home = HOME_INODE;
+	r = tt_get_pinned(t->db, NULL, key_inode(&k, ino), pin);
+	if (r != TT_NOTFOUND)
+		return r;
+	*home = HOME_ORPHAN;
+	r = tt_get_pinned(t->db, NULL, key_orphan(&k, ino), pin);
+	if (r == 0 && !entry_row_is_inode(pin->value)) {
+		tt_unpin(pin);
+		r = TT_NOTFOUND;
+	}
+	return r;
+}
+
+/* A fresh inode from a row found by number. */
+static int decode_row(const struct tt_pinned *pin, uint64_t ino,
+		      enum inode_home home, struct inode **out)
+{
+	struct inode *in = inode_new(ino);
+	struct tt_slice tail;
+	int r;
+
+	if (!in)
+		return err_nomem("an inode");
+	r = inode_rec_decode(pin->value, pin->ts, home, 0, &in->st, &tail);
+	if (r == 0 && in->st.ino != ino)
+		r = err_set(TT_ECORRUPT, "inode row under another number");
+	if (r == 0 && home == HOME_ORPHAN && !state_is_dir(&in->st))
+		r = err_set(-ESTALE, "no inode of this number");
+	if (r == 0 && state_is_dir(&in->st))
+		r = inode_set_name(in, tail);
+	if (r < 0)
+		inode_discard(in);
+	else
+		*out = in;
+	return r;
+}
+
+/* One attempt to load by number. */
 static int load_row(struct tree *t, uint64_t ino, uint64_t lookups,
 		    struct inode **out)
 {
 	uint64_t place = inode_row_hash(ino);
 	uint32_t gen = inode_load_gen(&t->inodes, place);
 	struct tt_pinned pin = { 0 };
-	struct tt_slice tail;
-	struct inode *in = NULL;
-	struct schema_key k;
+	struct inode *in;
+	enum inode_home home;
 	int r;
 
-	r = tt_get_pinned(t->db, NULL, key_inode(&k, ino), &pin);
+	r = pin_row(t, ino, &pin, &home);
 	if (r == TT_NOTFOUND)
 		return err_set(-ESTALE, "no inode of this number");
 	if (r < 0)
 		return r;
-	in = inode_new(ino);
-	r = in ? 0 : err_nomem("an inode");
-	if (r == 0)
-		r = inode_rec_decode(pin.value, pin.ts, HOME_INODE, 0, &in->st,
-				     &tail);
-	if (r == 0 && in->st.ino != ino)
-		r = err_set(TT_ECORRUPT, "inode row under another number");
-	if (r == 0 && state_is_dir(&in->st))
-		r = inode_set_name(in, tail);
+	r = decode_row(&pin, ino, home, &in);
 	tt_unpin(&pin);
-	if (r < 0) {
-		inode_discard(in);
+	if (r < 0)
 		return r;
-	}
+	tree_count(t, TREE_N_LOADS, 1);
 	r = inode_insert_loaded(&t->inodes, &in, place, gen, lookups);
 	*out = in;
 	return r;

@@ -16,9 +16,8 @@ int names_check_dir(struct txn *tx, struct inode *dir)
 	return 0;
 }
 
-/* The entry as it is now, with the directory locked by this look alone. */
-static int look(struct txn *tx, struct inode *dir, struct tt_slice name,
-		struct inode **out) NO_THREAD_SAFETY
+int names_look(struct txn *tx, struct inode *dir, struct tt_slice name,
+	       struct inode **out) NO_THREAD_SAFETY
 {
 	int r;
 
@@ -41,7 +40,7 @@ int names_lock_entry(struct txn *tx, struct inode *dir, struct tt_slice name,
 {
 	for (;;) {
 		struct inode *seen, *now = NULL;
-		int r = look(tx, dir, name, &seen);
+		int r = names_look(tx, dir, name, &seen);
 
 		if (r < 0)
 			return r;
@@ -104,8 +103,55 @@ int names_make(struct txn *tx, struct inode *dir, struct tt_slice name,
 
 /* ---- losing names ----------------------------------------------------- */
 
+/* Puts copies of one inode's attributes under another's number, or takes such
+ * copies back. */
+static int each_xattr_copy(struct txn *tx, uint64_t from, uint64_t to,
+			   bool is_delete)
+{
+	struct schema_key lo, hi, k;
+	struct tt_iter_options io = {
+		.lower = key_prefix(&lo, KEY_XATTR, from),
+		.upper = key_prefix_end(&hi, KEY_XATTR, from),
+	};
+	struct tt_iter *it;
+	int r = tt_iter_new(tx->t->db, &io, &it);
+
+	if (r < 0)
+		return r;
+	for (r = tt_iter_first(it); r == 0; r = tt_iter_next(it)) {
+		key_xattr(&k, to, key_rest(tt_iter_key(it)));
+		if (is_delete)
+			r = tt_batch_delete(tx->batch, key_slice(&k));
+		else
+			r = tt_batch_put(tx->batch, key_slice(&k),
+					 tt_iter_value(it));
+		if (r < 0)
+			break;
+	}
+	tt_iter_free(it);
+	return r < 0 ? r : 0;
+}
+
+int names_copy_xattrs(struct txn *tx, struct inode *from, struct inode *to)
+{
+	/* one made by this change has its attributes in the batch only, but
+	 * those are copies themselves */
+	uint64_t source = txn_xattrs_from(tx, from);
+	struct inode_state *st = txn_edit(tx, to);
+	int r;
+
+	if (!st)
+		return -ENOMEM;
+	if (!source)
+		source = from->ino;
+	st->n_xattrs = txn_state(tx, from)->n_xattrs;
+	r = txn_set_xattrs_from(tx, to, source);
+	return r < 0 ? r : each_xattr_copy(tx, source, to->ino, false);
+}
+
 /* Deletes the rows of an inode made by this very change. */
-static int unmake_blocks(struct txn *tx, const struct inode_state *st)
+static int unmake(struct txn *tx, struct inode *in,
+		  const struct inode_state *st)
 {
 	uint64_t n = st->n_blocks ? state_n_slots(st) : 0;
 	struct schema_key k;
@@ -113,6 +159,8 @@ static int unmake_blocks(struct txn *tx, const struct inode_state *st)
 
 	for (uint64_t i = 0; r == 0 && i < n; i++)
 		r = tt_batch_delete(tx->batch, key_block(&k, st->ino, i));
+	if (r == 0 && st->n_xattrs)
+		r = each_xattr_copy(tx, txn_xattrs_from(tx, in), st->ino, true);
 	return r;
 }
 
@@ -126,11 +174,10 @@ static int delete_rows(struct txn *tx, struct inode *in,
 	int r = 1;
 
 	if (txn_is_new(tx, in)) {
-		r = unmake_blocks(tx, st);
-		if (r < 0)
-			return r;
-		r = 1;
-	} else if (st->n_blocks > BLOCK_SWEEP_MAX) {
+		r = unmake(tx, in, st);
+		return r < 0 ? r : 1;
+	}
+	if (st->n_blocks > BLOCK_SWEEP_MAX) {
 		return 0;
 	} else if (st->n_blocks) {
 		r = block_sweep(tx->t->db, tx->batch, st->ino, &from,
@@ -180,21 +227,41 @@ int names_check_empty(struct txn *tx, struct inode *dir)
 	return r ? 0 : err_set(-ENOTEMPTY, "directory is not empty");
 }
 
+/* The part that leaves the directory's own fate open. */
+static int cut_off_dir(struct txn *tx, struct inode *parent,
+		       struct tt_slice name, struct inode *dir)
+{
+	struct inode_state *st;
+	int r = txn_set_entry(tx, parent, name, NULL);
+
+	if (r == 0)
+		r = txn_touch(tx, parent);
+	if (r < 0)
+		return r;
+	st = txn_edit(tx, parent);
+	if (!st)
+		return -ENOMEM;
+	st->nlink--;
+	st = txn_edit(tx, dir);
+	if (!st)
+		return -ENOMEM;
+	st->nlink = 0;
+	st->ctime_ns = tx->now_ns;
+	return 0;
+}
+
 int names_drop_dir(struct txn *tx, struct inode *parent, struct tt_slice name,
 		   struct inode *dir)
 {
-	struct inode_state *ps, *ds;
-	int r;
+	int r = cut_off_dir(tx, parent, name, dir);
 
-	r = txn_set_entry(tx, parent, name, NULL);
-	if (r == 0)
-		r = txn_touch(tx, parent);
-	ps = r == 0 ? txn_edit(tx, parent) : NULL;
-	ds = ps ? txn_edit(tx, dir) : NULL;
-	if (!ds)
-		return r < 0 ? r : -ENOMEM;
-	txn_edit(tx, parent)->nlink--;
-	ds->nlink = 0;
-	ds->ctime_ns = tx->now_ns;
-	return drop_last(tx, dir);
+	return r < 0 ? r : drop_last(tx, dir);
+}
+
+int names_detach_dir(struct txn *tx, struct inode *parent, struct tt_slice name,
+		     struct inode *dir)
+{
+	int r = cut_off_dir(tx, parent, name, dir);
+
+	return r < 0 ? r : txn_set_home(tx, dir, HOME_ORPHAN, 0, SLICE_EMPTY);
 }

@@ -4,7 +4,9 @@
 #include "base/err.h"
 #include "tree/block.h"
 #include "tree/dir.h"
+#include "tree/names.h"
 #include "tree/schema_key.h"
+#include "tree/sweeper.h"
 
 /* ---- garbage blocks of living inodes ---------------------------------- */
 
@@ -141,6 +143,73 @@ static int sweep_orphan_rows(struct tree *t, const struct inode_state *st)
 	return r;
 }
 
+/* ---- directories cut off with all they hold ---------------------------- */
+
+/* Takes one entry from a cut-off directory, as unlink or a further cut. */
+static int drop_child(struct txn *tx, uint64_t dir_ino, struct tt_slice name,
+		      uint64_t *cut_off)
+{
+	struct inode *dir, *in;
+	int r = txn_get(tx, dir_ino, &dir);
+
+	*cut_off = 0;
+	if (r == 0)
+		r = txn_find(tx, dir, name, &in);
+	if (r)
+		return r < 0 ? r : 0;
+	/* Nobody adds, moves or removes entries here any more. */
+	txn_lock(tx, (struct inode *[]){ dir, in }, 2);
+	if (state_is_dir(&in->st)) {
+		*cut_off = in->ino;
+		r = names_detach_dir(tx, dir, name, in);
+	} else {
+		r = txn_set_entry(tx, dir, name, NULL);
+		if (r == 0)
+			r = names_drop_link(tx, in);
+	}
+	return r == 0 ? txn_commit(tx) : r;
+}
+
+static int sweep_child(struct tree *t, uint64_t dir, struct tt_slice name)
+{
+	uint64_t cut_off;
+	struct txn tx;
+	int r = txn_begin(&tx, t, TXN_SHARED);
+
+	if (r < 0)
+		return r;
+	r = drop_child(&tx, dir, name, &cut_off);
+	txn_end(&tx);
+	if (r == 0 && cut_off)
+		sweeper_add_orphan(t->sweeper, cut_off);
+	return r;
+}
+
+/* Empties a cut-off directory. 1 when there was something in it. */
+static int sweep_children(struct tree *t, uint64_t ino)
+{
+	struct schema_key lo, hi;
+	struct tt_iter_options io = {
+		.lower = key_prefix(&lo, KEY_ENTRY, ino),
+		.upper = key_prefix_end(&hi, KEY_ENTRY, ino),
+		.keys_only = true,
+	};
+	bool had_some = false;
+	struct tt_iter *it;
+	int r = tt_iter_new(t->db, &io, &it);
+
+	if (r < 0)
+		return r;
+	for (r = tt_iter_first(it); r == 0; r = tt_iter_next(it)) {
+		had_some = true;
+		r = sweep_child(t, ino, key_rest(tt_iter_key(it)));
+		if (r < 0)
+			break;
+	}
+	tt_iter_free(it);
+	return r < 0 ? r : had_some;
+}
+
 static int sweep_trimmed(struct tree *t, uint64_t ino, struct tt_slice row)
 {
 	struct inode *in = NULL;
@@ -153,6 +222,29 @@ static int sweep_trimmed(struct tree *t, uint64_t ino, struct tt_slice row)
 	return r == TT_NOTFOUND || r == -ESTALE ? 0 : r;
 }
 
+static bool is_cut_off(struct tree *t, struct inode *in) NO_THREAD_SAFETY
+{
+	unsigned token = ns_lock_shared(&t->ns);
+	bool yes;
+
+	rwlock_rdlock(&in->lock);
+	yes = in->st.home == HOME_ORPHAN;
+	rwlock_rdunlock(&in->lock);
+	ns_unlock_shared(&t->ns, token);
+	return yes;
+}
+
+/* The rows of an orphan; a directory's contents first. */
+static int sweep_decoded(struct tree *t, const struct inode_state *st)
+{
+	int r = state_is_dir(st) ? sweep_children(t, st->ino) : 0;
+
+	/* emptied: it was loaded for that, and is queued as it is dropped */
+	if (r)
+		return r < 0 ? r : 0;
+	return sweep_orphan_rows(t, st);
+}
+
 int sweep_orphan_now(struct tree *t, uint64_t ino)
 {
 	struct inode *in = inode_find(&t->inodes, ino, 0);
@@ -162,8 +254,11 @@ int sweep_orphan_now(struct tree *t, uint64_t ino)
 	int r;
 
 	if (in) {
-		/* in use: an orphan waits, garbage blocks need not */
-		r = sweep_trims_now(t, ino);
+		/* in use: an orphan waits, what it holds need not */
+		r = !state_is_dir(&in->st) ? sweep_trims_now(t, ino)
+		    : is_cut_off(t, in)	   ? sweep_children(t, ino)
+					   : 0;
+		r = r < 0 ? r : 0;
 		inode_unref(t, in, 0);
 		return r;
 	}
@@ -176,7 +271,7 @@ int sweep_orphan_now(struct tree *t, uint64_t ino)
 	}
 	r = inode_rec_decode(pin.value, pin.ts, HOME_ORPHAN, 0, &st, NULL);
 	if (r == 0)
-		r = sweep_orphan_rows(t, &st);
+		r = sweep_decoded(t, &st);
 out:
 	tt_unpin(&pin);
 	return r;

@@ -322,6 +322,23 @@ int txn_add_lookup(struct txn *tx, struct inode *in)
 	return 0;
 }
 
+uint64_t txn_xattrs_from(struct txn *tx, struct inode *in)
+{
+	struct txn_inode *e = find_record(tx, in->ino);
+
+	return e ? e->xattrs_from : 0;
+}
+
+int txn_set_xattrs_from(struct txn *tx, struct inode *in, uint64_t ino)
+{
+	struct txn_inode *e = record_of(tx, in);
+
+	if (!e)
+		return -ENOMEM;
+	e->xattrs_from = ino;
+	return 0;
+}
+
 bool txn_is_new(struct txn *tx, struct inode *in)
 {
 	struct txn_inode *e = find_record(tx, in->ino);
@@ -517,7 +534,7 @@ static void publish(struct txn *tx)
 	struct tree *t = tx->t;
 
 	for (struct txn_dent *d = tx->dents; d; d = d->next) {
-		struct dentry de = { d->ino, d->has_own_row };
+		struct dentry de = { d->ino, d->has_own_row, S_ISDIR(d->mode) };
 
 		dentry_cache_put(t->names, d->hash, d->parent, d->name, &de);
 	}

@@ -48,6 +48,8 @@ struct txn_inode {
 	char *name;    /* its new name, heap; NULL: as it was */
 	uint32_t name_len;
 	uint64_t lookups; /* to be added when published */
+	/* a new inode's attributes are copies of this one's; 0: none */
+	uint64_t xattrs_from;
 };
 
 /* An entry this change sets. */
@@ -114,6 +116,9 @@ int txn_touch(struct txn *tx, struct inode *dir);
  * caller fills the rest of *st. */
 int txn_new_inode(struct txn *tx, uint64_t lookups, struct inode **out,
 		  struct inode_state **st);
+/* Where a new inode's attributes were copied from, 0 for others. */
+uint64_t txn_xattrs_from(struct txn *tx, struct inode *in);
+int txn_set_xattrs_from(struct txn *tx, struct inode *in, uint64_t ino);
 /* Another lookup when published. */
 int txn_add_lookup(struct txn *tx, struct inode *in);
 

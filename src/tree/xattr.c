@@ -57,7 +57,7 @@ int tree_getxattr(struct tree *t, uint64_t ino, struct tt_slice name, void *buf,
 		  size_t cap, size_t *out_len)
 {
 	struct tt_pinned pin = { 0 };
-	struct tt_slice value;
+	struct tt_slice value = SLICE_EMPTY;
 	struct inode_reader rd;
 	int r = check_name(name);
 

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SET and DELETE by key, several as one change. One operation whose
+ * directories are all there runs beside others; anything else has the
+ * namespace to itself, so that later operations see what earlier ones did
+ * and nobody comes between.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "tree/file.h"
+#include "tree/names.h"
+#include "tree/path.h"
+#include "tree/sweeper.h"
+
+#define NEEDS_EXCLUSIVE 101
+/* What the port makes, where nothing was before. */
+#define FILE_MODE (S_IFREG | 0644)
+#define DIR_MODE (S_IFDIR | 0755)
+
+/* A change that others must hear of. */
+struct note {
+	uint64_t parent;
+	struct tt_slice name; /* part of an operation's key */
+	uint64_t old_ino;     /* what was there, or 0 */
+	bool is_cut_off;      /* a directory for the sweeper */
+};
+
+struct apply {
+	struct txn tx;
+	struct tree_cred cred; /* the daemon's: keys have no owner */
+	struct note *notes;
+	size_t n_notes, cap_notes;
+};
+
+static int add_note(struct apply *a, uint64_t parent, struct tt_slice name,
+		    const struct inode *old, bool is_cut_off)
+{
+	if (a->n_notes == a->cap_notes) {
+		size_t cap = a->cap_notes ? 2 * a->cap_notes : 8;
+		struct note *p = realloc(a->notes, cap * sizeof(*p));
+
+		if (!p)
+			return err_nomem("notes of a change");
+		a->notes = p;
+		a->cap_notes = cap;
+	}
+	a->notes[a->n_notes++] = (struct note){
+		.parent = parent,
+		.name = name,
+		.old_ino = old ? old->ino : 0,
+		.is_cut_off = is_cut_off,
+	};
+	return 0;
+}
+
+/* ---- the way down ----------------------------------------------------- */
+
+static int make_parent(struct apply *a, struct inode *dir, struct tt_slice name,
+		       struct inode **out)
+{
+	struct new_inode ni = { .cred = &a->cred, .mode = DIR_MODE };
+	int r;
+
+	if (!a->tx.is_exclusive)
+		return NEEDS_EXCLUSIVE;
+	r = names_make(&a->tx, dir, name, &ni, out);
+	return r == 0 ? add_note(a, dir->ino, name, NULL, false) : r;
+}
+
+/* The directory of the key's last component, made for SET. */
+static int walk_down(struct apply *a, const struct tree_op *op,
+		     struct inode **dir, struct tt_slice *name)
+{
+	struct tt_slice rest = op->key;
+	int r = txn_get(&a->tx, TREE_ROOT, dir);
+
+	*name = path_next(&rest);
+	while (r == 0 && rest.len) {
+		struct inode *in;
+
+		r = names_look(&a->tx, *dir, *name, &in);
+		if (r == 0 && !in)
+			r = op->kind == TREE_OP_SET
+				    ? make_parent(a, *dir, *name, &in)
+				    : -ENOENT;
+		if (r == 0 && !state_is_dir(txn_state(&a->tx, in)))
+			r = err_set(-ENOTDIR, "a prefix of the key is a file");
+		*dir = in;
+		*name = path_next(&rest);
+	}
+	return r;
+}
+
+static int check_cond(struct txn *tx, const struct tree_op *op,
+		      struct inode *in)
+{
+	switch (op->cond) {
+	case TREE_COND_NONE:
+		return 0;
+	case TREE_COND_ABSENT:
+		return in ? err_set(TT_ECONFLICT, "the key exists") : 0;
+	case TREE_COND_EXISTS:
+		return in ? 0 : err_set(TT_ECONFLICT, "the key is absent");
+	case TREE_COND_VERSION:
+		break;
+	}
+	if (in && txn_state(tx, in)->version == op->version)
+		return 0;
+	return err_set(TT_ECONFLICT, "the key has another version");
+}
+
+/* ---- SET -------------------------------------------------------------- */
+
+/* What a replaced file passes on to the file that takes its place. */
+static int inherit(struct txn *tx, struct inode *in, struct inode *old)
+{
+	const struct inode_state *os = txn_state(tx, old);
+	struct inode_state *st = txn_edit(tx, in);
+
+	if (!st)
+		return -ENOMEM;
+	if (!state_is_reg(os))
+		return 0;
+	st->mode = os->mode;
+	st->uid = os->uid;
+	st->gid = os->gid;
+	return os->n_xattrs ? names_copy_xattrs(tx, old, in) : 0;
+}
+
+static int do_set(struct apply *a, struct inode *dir, struct tt_slice name,
+		  struct inode *old, struct tt_slice value)
+{
+	struct new_inode ni = { .cred = &a->cred, .mode = FILE_MODE };
+	struct inode *in;
+	int r;
+
+	if (old && state_is_dir(txn_state(&a->tx, old)))
+		return err_set(-EISDIR, "the key is a directory");
+	r = names_make(&a->tx, dir, name, &ni, &in);
+	if (r == 0 && old)
+		r = inherit(&a->tx, in, old);
+	if (r == 0 && old)
+		r = names_drop_link(&a->tx, old);
+	if (r == 0)
+		r = file_put(&a->tx, in, 0, value);
+	return r == 0 ? add_note(a, dir->ino, name, old, false) : r;
+}
+
+/* ---- DELETE ----------------------------------------------------------- */
+
+static int delete_dir(struct apply *a, const struct tree_op *op,
+		      struct inode *dir, struct tt_slice name, struct inode *in)
+{
+	int r;
+
+	if (op->recursive) {
+		r = names_detach_dir(&a->tx, dir, name, in);
+		return r == 0 ? add_note(a, dir->ino, name, in, true) : r;
+	}
+	r = names_check_empty(&a->tx, in);
+	if (r == 0)
+		r = names_drop_dir(&a->tx, dir, name, in);
+	return r == 0 ? add_note(a, dir->ino, name, in, false) : r;
+}
+
+static int do_delete(struct apply *a, const struct tree_op *op,
+		     struct inode *dir, struct tt_slice name, struct inode *in)
+{
+	int r;
+
+	if (!in)
+		return -ENOENT;
+	if (state_is_dir(txn_state(&a->tx, in)))
+		return delete_dir(a, op, dir, name, in);
+	r = txn_set_entry(&a->tx, dir, name, NULL);
+	if (r == 0)
+		r = txn_touch(&a->tx, dir);
+	if (r == 0)
+		r = names_drop_link(&a->tx, in);
+	return r == 0 ? add_note(a, dir->ino, name, in, false) : r;
+}
+
+/* ---- all of it -------------------------------------------------------- */
+
+static int do_op(struct apply *a, const struct tree_op *op)
+{
+	struct inode *dir, *in;
+	struct tt_slice name;
+	int r = path_check(op->key);
+
+	if (r == 0)
+		r = walk_down(a, op, &dir, &name);
+	if (r == -ENOENT && op->kind == TREE_OP_SET && !a->tx.is_exclusive)
+		return NEEDS_EXCLUSIVE; /* a directory went under our feet */
+	if (r == -ENOENT &&
+	    (op->cond == TREE_COND_EXISTS || op->cond == TREE_COND_VERSION))
+		r = err_set(TT_ECONFLICT, "the key is absent");
+	if (r == 0)
+		r = names_lock_entry(&a->tx, dir, name, NULL, &in);
+	if (r == -ENOENT && !a->tx.is_exclusive)
+		return NEEDS_EXCLUSIVE;
+	if (r)
+		return r;
+	r = check_cond(&a->tx, op, in);
+	if (r < 0)
+		return r;
+	if (op->kind == TREE_OP_SET)
+		return do_set(a, dir, name, in, op->value);
+	return do_delete(a, op, dir, name, in);
+}
+
+static int apply_once(struct apply *a, struct tree *t, enum txn_mode mode,
+		      const struct tree_op *ops, size_t n, int64_t *out_version,
+		      size_t *failed)
+{
+	int r = txn_begin(&a->tx, t, mode);
+
+	if (r < 0)
+		return r;
+	a->n_notes = 0;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		*failed = i;
+		r = do_op(a, &ops[i]);
+	}
+	if (r == 0)
+		r = txn_commit(&a->tx);
+	if (r == 0 && out_version)
+		*out_version = a->tx.ts;
+	txn_end(&a->tx);
+	return r;
+}
+
+/* Tells the listener and the sweeper; no lock is held. */
+static void tell(struct tree *t, const struct apply *a)
+{
+	const struct tree_listener *l = &t->listener;
+
+	for (size_t i = 0; i < a->n_notes; i++) {
+		const struct note *n = &a->notes[i];
+
+		if (n->is_cut_off)
+			sweeper_add_orphan(t->sweeper, n->old_ino);
+		if (l->entry_changed && inode_is_looked_up(t, n->parent))
+			l->entry_changed(l->arg, n->parent, n->name);
+		if (!l->inode_changed)
+			continue;
+		if (inode_is_looked_up(t, n->parent))
+			l->inode_changed(l->arg, n->parent);
+		if (n->old_ino && inode_is_looked_up(t, n->old_ino))
+			l->inode_changed(l->arg, n->old_ino);
+	}
+}
+
+int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
+		   int64_t *out_version, size_t *failed)
+{
+	bool is_one = n == 1 && !ops[0].recursive;
+	struct apply *a = malloc(sizeof(*a));
+	size_t at = 0;
+	int r = NEEDS_EXCLUSIVE;
+
+	if (!a)
+		return err_nomem("a change");
+	a->notes = NULL;
+	a->cap_notes = 0;
+	a->n_notes = 0;
+	a->cred =
+		(struct tree_cred){ (uint32_t)geteuid(), (uint32_t)getegid() };
+	if (is_one)
+		r = apply_once(a, t, TXN_SHARED, ops, n, out_version, &at);
+	if (r == NEEDS_EXCLUSIVE)
+		r = apply_once(a, t, TXN_EXCLUSIVE, ops, n, out_version, &at);
+	if (r == 0)
+		tell(t, a);
+	else if (failed)
+		*failed = at;
+	free(a->notes);
+	free(a);
+	return r;
+}
