@@ -24,4 +24,5 @@ test_programs += \
 	%D%/test_batch \
 	%D%/test_memindex \
 	%D%/test_memtable \
-	%D%/test_record
+	%D%/test_record \
+	%D%/test_wal

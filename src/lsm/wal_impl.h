@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The log writer's state, shared by wal_writer.c (append, sync, open, close)
+ * and wal_prepare.c (the thread that keeps segments ready). Internal to
+ * wal_*.c.
+ *
+ * A segment file is in one of these places:
+ *
+ *	free      no part of the log, known by number only     free_nos
+ *	ready     open, mapped, in memory, without a link      ready
+ *	current   appended to                                  current
+ *	used      full; its records are still needed           used
+ *	released  records no longer needed, not yet handled    released
+ *
+ *	(new) -> ready -> current -> used -> released -> free -> ready
+ *
+ * A released segment of another size, or one too many, is removed. Only the
+ * preparer makes, unmaps, closes and removes segments while the log is open,
+ * and it does so without the lock.
+ */
+#ifndef LSM_WAL_IMPL_H
+#define LSM_WAL_IMPL_H
+
+#include <stdatomic.h>
+
+#include "base/err.h"
+#include "base/mutex.h"
+#include "base/thread_pool.h"
+#include "lsm/wal_segment.h"
+#include "lsm/wal_writer.h"
+
+#define WAL_MAX_FREE 64
+#define WAL_PAGE 4096u
+/* Room for the header and one record of any size. */
+#define WAL_SEGMENT_MAX ((uint64_t)3 << 30)
+
+struct wal {
+	/* set in wal_open(), then constant */
+	struct env *env;
+	char *dir;
+	struct wal_options opts;
+
+	/* owned by the appender; set with the lock held too, so that holders
+	 * may look */
+	struct wal_segment *current;
+	uint32_t pos; /* offset of the next record in it */
+
+	/* stored by the appender with release after the record's bytes, and
+	 * loaded with acquire by who syncs up to there */
+	_Atomic uint64_t end;
+	/* stored under the lock with release after the device flush, loaded
+	 * with acquire by anybody */
+	_Atomic uint64_t durable;
+	/* 0 or the code that poisoned the log; stored under the lock, a hint
+	 * for who loads it without */
+	_Atomic int poison;
+
+	struct mutex mu; /* RANK_WAL; never held across I/O */
+	/* guarded by mu */
+	struct cond prepare; /* work for the preparer */
+	struct cond ready_change;
+	struct cond sync_change;
+	struct cond tick; /* the syncer sleeps on it */
+	bool is_stopping;
+	struct err_saved poison_why;
+	/* segments */
+	struct wal_segment *ready;
+	uint64_t want_bytes; /* smallest segment that is of use */
+	bool has_failed;     /* preparing did, and why: */
+	struct err_saved failed_why;
+	struct list_node used;
+	struct list_node released;
+	uint32_t free_nos[WAL_MAX_FREE];
+	uint32_t n_free;
+	uint32_t next_no;
+	/* syncing */
+	bool is_syncing;
+	uint64_t n_syncs;
+	uint64_t n_sync_waits;
+	uint64_t n_created;
+	uint64_t n_recycled;
+	uint64_t n_segment_waits;
+	/* stored by the appender, loaded by wal_get_stats(), relaxed */
+	_Atomic uint64_t n_records;
+	_Atomic uint64_t n_bytes;
+
+	struct thread_pool *threads;
+	struct pool_task prepare_task;
+	struct pool_task sync_task;
+};
+
+/* The preparer's thread; returns when is_stopping. */
+void wal_prepare_run(void *arg);
+
+/* The syncer's thread; returns when is_stopping. */
+void wal_sync_run(void *arg);
+
+/* Whether nothing is needed of a segment below `lsn`. */
+bool wal_segment_is_below(const struct wal_segment *s, uint64_t lsn);
+
+#endif

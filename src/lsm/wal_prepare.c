@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The preparer: everything about segments that takes time, off the write
+ * path. In order of urgency: a ready segment; unmapping used ones (mapped
+ * pages count as our memory) and closing those that are durable; handling
+ * released ones.
+ *
+ * When a segment cannot be made (a full disk) it says so and rests until an
+ * append asks again or a release has freed space.
+ */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "lsm/wal_impl.h"
+
+bool wal_segment_is_below(const struct wal_segment *s, uint64_t lsn)
+{
+	return wal_lsn(s->no, s->end) <= lsn || s->no < wal_lsn_segment(lsn);
+}
+
+/* Puts a finished file aside for reuse, or has it removed: true when the
+ * caller must remove it. */
+static bool is_surplus_locked(struct wal *w, const struct wal_segment *s)
+{
+	mutex_assert_held(&w->mu);
+	if (s->bytes != w->opts.segment_bytes || w->n_free >= w->opts.max_free)
+		return true;
+	w->free_nos[w->n_free++] = s->no;
+	return false;
+}
+
+/* Closes a segment that has left the log; the lock is not held. */
+static void discard(struct wal *w, struct wal_segment *s)
+{
+	bool is_surplus;
+	int r = 0;
+
+	wal_segment_close(s);
+	mutex_lock(&w->mu);
+	is_surplus = is_surplus_locked(w, s);
+	mutex_unlock(&w->mu);
+	if (is_surplus)
+		r = wal_segment_unlink(w->env, w->dir, s->no);
+	if (r < 0) /* a leftover; the next opening deals with it */
+		log_warn(LOG_WAL, "%s", err_text());
+	wal_segment_free(s);
+}
+
+/* Makes the ready segment; takes and returns with the lock held. */
+static void make_ready_locked(struct wal *w)
+{
+	struct wal_segment *s = NULL, *small = w->ready;
+	uint32_t no = w->next_no++;
+	uint32_t old_no = 0;
+	uint64_t bytes = MAX_OF((uint64_t)w->opts.segment_bytes, w->want_bytes);
+	int r;
+
+	w->ready = NULL;
+	if (bytes == w->opts.segment_bytes && w->n_free)
+		old_no = w->free_nos[--w->n_free];
+	mutex_unlock(&w->mu);
+	if (small)
+		discard(w, small);
+	bytes = ROUND_UP(bytes, (uint64_t)WAL_PAGE);
+	if (old_no)
+		r = wal_segment_revive(w->env, w->dir, old_no, no,
+				       (uint32_t)bytes, &s);
+	else
+		r = wal_segment_create(w->env, w->dir, no, (uint32_t)bytes, &s);
+	mutex_lock(&w->mu);
+	if (r < 0) {
+		w->has_failed = true;
+		err_save(&w->failed_why, r);
+	} else {
+		w->ready = s;
+		w->want_bytes = 0;
+		w->n_recycled += old_no != 0;
+		w->n_created += old_no == 0;
+	}
+	cond_broadcast(&w->ready_change);
+}
+
+/* A used segment that can be unmapped, or closed because it is durable. */
+static struct wal_segment *find_idle_locked(struct wal *w)
+{
+	mutex_assert_held(&w->mu);
+	LIST_FOR(&w->used, n) {
+		struct wal_segment *s =
+			container_of(n, struct wal_segment, link);
+
+		if (!s->is_syncing && (s->map || (s->is_synced && s->file)))
+			return s;
+	}
+	return NULL;
+}
+
+static struct wal_segment *find_released_locked(struct wal *w)
+{
+	mutex_assert_held(&w->mu);
+	LIST_FOR(&w->released, n) {
+		struct wal_segment *s =
+			container_of(n, struct wal_segment, link);
+
+		if (!s->is_syncing)
+			return s;
+	}
+	return NULL;
+}
+
+/* Does one thing; false when there is nothing to do. */
+static bool work_locked(struct wal *w)
+{
+	struct wal_segment *s;
+	bool is_synced;
+
+	if ((!w->ready || w->ready->bytes < w->want_bytes) && !w->has_failed) {
+		make_ready_locked(w);
+		return true;
+	}
+	s = find_idle_locked(w);
+	if (s) {
+		is_synced = s->is_synced;
+		s->is_closing = true;
+		mutex_unlock(&w->mu);
+		if (is_synced)
+			wal_segment_close(s);
+		else
+			wal_segment_unmap(s);
+		mutex_lock(&w->mu);
+		s->is_closing = false;
+		cond_broadcast(&w->sync_change);
+		return true;
+	}
+	s = find_released_locked(w);
+	if (s) {
+		list_remove(&s->link);
+		mutex_unlock(&w->mu);
+		discard(w, s);
+		mutex_lock(&w->mu);
+		return true;
+	}
+	return false;
+}
+
+void wal_prepare_run(void *arg)
+{
+	struct wal *w = arg;
+
+	mutex_lock(&w->mu);
+	while (!w->is_stopping)
+		if (!work_locked(w))
+			cond_wait(&w->prepare, &w->mu);
+	mutex_unlock(&w->mu);
+}

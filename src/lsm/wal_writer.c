@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The log writer. An append copies its bytes into the mapped current segment
+ * behind the last record, sums them there (they are in the cache by then),
+ * writes the header and moves `end` (release). A sync takes `end` (acquire),
+ * makes durable what lies between and only then moves `durable`: nothing
+ * counts as durable that was not written when the flush began.
+ *
+ * A segment that is full is left at the offset where its last record ends;
+ * the next one's link says so. Segment files: wal_impl.h.
+ */
+#include "lsm/wal_writer.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "lsm/wal_impl.h"
+
+uint64_t wal_end(const struct wal *w)
+{
+	return atomic_load_explicit(&((struct wal *)w)->end,
+				    memory_order_acquire);
+}
+
+uint64_t wal_durable(const struct wal *w)
+{
+	return atomic_load_explicit(&((struct wal *)w)->durable,
+				    memory_order_acquire);
+}
+
+int wal_poisoned(const struct wal *w)
+{
+	return atomic_load_explicit(&((struct wal *)w)->poison,
+				    memory_order_relaxed);
+}
+
+/* The failure of whoever comes to a poisoned log. */
+static COLD int refuse(struct wal *w)
+{
+	struct err_saved why;
+
+	mutex_lock(&w->mu);
+	why = w->poison_why;
+	mutex_unlock(&w->mu);
+	return err_set(TT_EPOISONED, "%s: writes are refused since: %s", w->dir,
+		       why.text);
+}
+
+/* ---- appending --------------------------------------------------------- */
+
+/*
+ * Makes a segment with room for `space` bytes the current one. The old one
+ * stays current when there is none to be had.
+ */
+static NOINLINE int advance(struct wal *w, uint64_t space)
+{
+	uint64_t need = WAL_FIRST_OFFSET + space;
+	struct wal_segment *s;
+	int r = 0;
+
+	if (need > WAL_SEGMENT_MAX)
+		return err_set(TT_ETOOBIG, "log record of %llu bytes",
+			       (unsigned long long)space);
+	mutex_lock(&w->mu);
+	if (!w->ready || w->ready->bytes < need)
+		w->n_segment_waits++;
+	w->has_failed = false;
+	while (!w->ready || w->ready->bytes < need) {
+		if (w->has_failed) {
+			r = err_restore(&w->failed_why);
+			goto out;
+		}
+		w->want_bytes = need;
+		cond_signal(&w->prepare);
+		cond_wait(&w->ready_change, &w->mu);
+	}
+	s = w->ready;
+	w->ready = NULL;
+	wal_segment_link(s, wal_end(w));
+	if (w->current) {
+		w->current->end = w->pos;
+		list_push_back(&w->used, &w->current->link);
+	}
+	w->current = s;
+	w->pos = WAL_FIRST_OFFSET;
+	cond_signal(&w->prepare);
+out:
+	mutex_unlock(&w->mu);
+	return r;
+}
+
+static void count(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(c,
+			      atomic_load_explicit(c, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+int wal_append(struct wal *w, int64_t ts, const struct tt_slice *parts,
+	       size_t n, uint64_t *out_end)
+{
+	struct wal_record_header *h;
+	uint8_t *payload, *at;
+	uint64_t len = 0, space, lsn;
+	int r;
+
+	if (unlikely(wal_poisoned(w)))
+		return refuse(w);
+	for (size_t i = 0; i < n; i++)
+		len += parts[i].len;
+	assert(len > 0);
+	space = wal_record_space(len);
+	if (unlikely(!w->current || w->current->bytes - w->pos < space)) {
+		r = advance(w, space);
+		if (r < 0)
+			return r;
+	}
+	h = (void *)(w->current->map->base + w->pos);
+	lsn = wal_lsn(w->current->no, w->pos);
+	payload = (uint8_t *)(h + 1);
+	at = payload;
+	for (size_t i = 0; i < n; i++) {
+		if (parts[i].len)
+			memcpy(at, parts[i].data, parts[i].len);
+		at += parts[i].len;
+	}
+	h->len = le32_make((uint32_t)len);
+	h->ts = le64_make((uint64_t)ts);
+	h->durable = le64_make(wal_durable(w));
+	h->payload_checksum = le64_make(wal_payload_sum(payload, len, lsn));
+	h->checksum = le32_make(wal_record_sum(h, lsn));
+	w->pos += (uint32_t)space;
+	atomic_store_explicit(&w->end, lsn + space, memory_order_release);
+	count(&w->n_records, 1);
+	count(&w->n_bytes, len);
+	*out_end = lsn + space;
+	return 0;
+}
+
+/* ---- syncing ----------------------------------------------------------- */
+
+/* The first used segment that is not durable, not beyond segment `no`. */
+static struct wal_segment *first_unsynced_locked(struct wal *w, uint32_t no)
+{
+	mutex_assert_held(&w->mu);
+	LIST_FOR(&w->used, n) {
+		struct wal_segment *s =
+			container_of(n, struct wal_segment, link);
+
+		if (s->no > no)
+			break;
+		if (!s->is_synced)
+			return s;
+	}
+	return NULL;
+}
+
+/* Makes a used segment durable. Drops the lock meanwhile. */
+static int sync_used_locked(struct wal *w, struct wal_segment *s)
+{
+	int r;
+
+	s->is_syncing = true;
+	mutex_unlock(&w->mu);
+	/* Unmapping lost nothing: its stores are dirty pages of the file. */
+	r = s->map ? env_map_sync(s->map, 0, s->end)
+		   : env_sync(s->file, ENV_SYNC_DATA);
+	mutex_lock(&w->mu);
+	s->is_syncing = false;
+	s->is_synced = r == 0;
+	w->n_syncs++;
+	cond_signal(&w->prepare);
+	return r;
+}
+
+/* Makes the current segment durable from `from` up to `to`. Drops the lock
+ * meanwhile; the segment may become a used one. */
+static int sync_current_locked(struct wal *w, uint32_t from, uint32_t to)
+{
+	struct wal_segment *s = w->current;
+	int r;
+
+	s->is_syncing = true;
+	mutex_unlock(&w->mu);
+	r = env_map_sync(s->map, from, to - from);
+	mutex_lock(&w->mu);
+	s->is_syncing = false;
+	w->n_syncs++;
+	cond_signal(&w->prepare);
+	return r;
+}
+
+/* Makes durable what has been written by now. */
+static int sync_locked(struct wal *w)
+{
+	uint64_t target = wal_end(w), from = wal_durable(w);
+	uint32_t no = wal_lsn_segment(target);
+	struct wal_segment *s;
+	int r = 0;
+
+	while (r == 0 && (s = first_unsynced_locked(w, no))) {
+		if (s->is_closing) /* then look again: it may be gone */
+			cond_wait(&w->sync_change, &w->mu);
+		else
+			r = sync_used_locked(w, s);
+	}
+	/* Its header counts as a part of what the first sync covers. */
+	if (r == 0 && w->current && w->current->no == no)
+		r = sync_current_locked(
+			w,
+			wal_lsn_segment(from) == no ? wal_lsn_offset(from) : 0,
+			wal_lsn_offset(target));
+	if (r == 0 && target > wal_durable(w))
+		atomic_store_explicit(&w->durable, target,
+				      memory_order_release);
+	return r;
+}
+
+static COLD void poison_locked(struct wal *w, int code)
+{
+	err_save(&w->poison_why, code);
+	atomic_store_explicit(&w->poison, code, memory_order_relaxed);
+	log_error(LOG_WAL,
+		  "%s: sync failed, writes are refused from now on: %s", w->dir,
+		  w->poison_why.text);
+}
+
+int wal_sync(struct wal *w, uint64_t lsn)
+{
+	int r = 0;
+
+	if (wal_durable(w) >= lsn)
+		return 0;
+	mutex_lock(&w->mu);
+	if (w->poison_why.code) {
+		mutex_unlock(&w->mu);
+		return refuse(w);
+	}
+	w->n_sync_waits++;
+	while (wal_durable(w) < lsn) {
+		if (w->poison_why.code) {
+			r = err_restore(&w->poison_why);
+			break;
+		}
+		if (w->is_syncing) {
+			cond_wait(&w->sync_change, &w->mu);
+			continue;
+		}
+		w->is_syncing = true;
+		r = sync_locked(w);
+		if (r < 0)
+			poison_locked(w, r);
+		w->is_syncing = false;
+		cond_broadcast(&w->sync_change);
+		if (r < 0)
+			break;
+	}
+	mutex_unlock(&w->mu);
+	return r;
+}
+
+void wal_sync_run(void *arg)
+{
+	struct wal *w = arg;
+	uint64_t interval_ns = w->opts.sync_interval_ms * 1000000u;
+
+	mutex_lock(&w->mu);
+	while (!w->is_stopping) {
+		uint64_t due = mono_ns() + interval_ns;
+
+		while (!w->is_stopping &&
+		       cond_wait_until(&w->tick, &w->mu, due))
+			continue;
+		if (w->is_stopping || w->poison_why.code)
+			continue;
+		mutex_unlock(&w->mu);
+		(void)wal_sync(w, wal_end(w)); /* a failure poisons the log */
+		mutex_lock(&w->mu);
+	}
+	mutex_unlock(&w->mu);
+}
+
+/* ---- releasing --------------------------------------------------------- */
+
+void wal_release_before(struct wal *w, uint64_t lsn)
+{
+	mutex_lock(&w->mu);
+	LIST_FOR_SAFE(&w->used, n, after) {
+		struct wal_segment *s =
+			container_of(n, struct wal_segment, link);
+
+		if (!wal_segment_is_below(s, lsn))
+			break;
+		list_remove(n);
+		list_push_back(&w->released, n);
+		/* There is room again, perhaps. */
+		w->has_failed = false;
+	}
+	/* The tables hold durably what is below. */
+	lsn = MIN_OF(lsn, wal_end(w));
+	if (lsn > wal_durable(w))
+		atomic_store_explicit(&w->durable, lsn, memory_order_release);
+	cond_signal(&w->prepare);
+	mutex_unlock(&w->mu);
+}
+
+void wal_get_stats(struct wal *w, struct wal_stats *out)
+{
+	struct wal_stats st = { 0 };
+
+	st.n_records =
+		atomic_load_explicit(&w->n_records, memory_order_relaxed);
+	st.n_bytes = atomic_load_explicit(&w->n_bytes, memory_order_relaxed);
+	mutex_lock(&w->mu);
+	st.n_syncs = w->n_syncs;
+	st.n_sync_waits = w->n_sync_waits;
+	st.n_created = w->n_created;
+	st.n_recycled = w->n_recycled;
+	st.n_segment_waits = w->n_segment_waits;
+	st.n_segments = w->n_free;
+	st.disk_bytes = (uint64_t)w->n_free * w->opts.segment_bytes;
+	if (w->ready) {
+		st.n_segments++;
+		st.disk_bytes += w->ready->bytes;
+	}
+	if (w->current) {
+		st.n_segments++;
+		st.disk_bytes += w->current->bytes;
+	}
+	LIST_FOR(&w->used, n) {
+		st.n_segments++;
+		st.disk_bytes +=
+			container_of(n, struct wal_segment, link)->bytes;
+	}
+	mutex_unlock(&w->mu);
+	*out = st;
+}
