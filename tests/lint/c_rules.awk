@@ -63,7 +63,8 @@ function may_include(layer, file, header)
 	if (layer == "fs") {
 		if (header == "tree/tree.h" || header == "ttrunks.h")
 			return 1
-		return header == "server/server.h" && file ~ /_main\.c$/
+		return header ~ /^server\/(server\.h|options\.def)$/ && \
+			file ~ /^(settings|ttrunksfs_main)\./
 	}
 	if (header == "ttrunks.h")
 		return 1
@@ -74,8 +75,11 @@ function may_include(layer, file, header)
 	if (layer == "server")
 		return 0
 	if (layer == "tools") {
+		# Both ends of the port speak through the same codec.
+		if (header ~ /^server\/(json_in|json_out|base64|utf8)\.h$/)
+			return 1
 		if (file == "ttrunksd_main.c")
-			return header == "server/server.h"
+			return header ~ /^server\/(server\.h|options\.def)$/
 		if (file ~ /^(fsck|dump)_/) {
 			if (header == "lsm/repair.h" || header == "tree/tree_check.h")
 				return 1
