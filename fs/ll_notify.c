@@ -304,14 +304,13 @@ static void tell_records(struct ll_notify *n, const struct pending *p)
 
 		memcpy(&rec, p->bytes + at, sizeof(rec));
 		at += sizeof(rec);
-		if (dir && (rec.ino != dir || rec.name_len == NO_NAME)) {
-			tell_inode(n, dir);
-			dir = 0;
-		}
 		if (rec.name_len == NO_NAME) {
-			tell_inode(n, rec.ino);
+			if (rec.ino != dir)
+				tell_inode(n, rec.ino);
 			continue;
 		}
+		if (dir && rec.ino != dir)
+			tell_inode(n, dir);
 		tell_entry(n, rec.ino, (const char *)p->bytes + at,
 			   rec.name_len);
 		at += rec.name_len;

@@ -251,6 +251,8 @@ static void tell(struct tree *t, const struct apply *a)
 		if (n->old_ino && inode_is_looked_up(t, n->old_ino))
 			l->inode_changed(l->arg, n->old_ino);
 	}
+	if (l->changes_told)
+		l->changes_told(l->arg);
 }
 
 int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,

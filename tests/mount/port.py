@@ -30,7 +30,7 @@ class Port:
     def must(self, **request):
         answer = self.ask(**request)
         if not answer["success"]:
-            raise AssertionError(f"{request}: {answer}")
+            raise AssertionError(f"{str(request):.300}: {str(answer):.300}")
         return answer
 
     def set(self, key, value, **more):

@@ -131,10 +131,10 @@ else
 	tap_skip 'options of root' 'needs root'
 fi
 
-# up_again [OPTION...]: umount(8) returns before the daemon has closed the store.
+# up_again: umount(8) returns before the daemon has closed the store.
 up_again() {
 	local tries=0
-	until mount_up "$@" >"$work/out"; do
+	until mount_up >"$work/out"; do
 		tries=$((tries + 1))
 		if [ $tries -eq 100 ] ||
 			! grep -q 'stop that one' "$work/errors"; then

@@ -58,7 +58,7 @@ def run(base, only=None):
         except Exception:
             print(f"not ok {i} - {name}")
             for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
+                print(f"# {line:.1000}")
         finally:
             os.chdir(cwd)
         sys.stdout.flush()
