@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/compact_pick.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "lsm/options.h"
+#include "lsm/record.h"
+#include "lsm/version_edit.h"
+
+/* How many tables are compared to find the cheapest. */
+#define N_CANDIDATES 32
+/* A compaction between levels takes inputs of about so many tables. */
+#define INPUT_TABLES 8
+/* A moved table may not overlap more than so many in the level below: its
+ * next compaction would be dear. */
+#define MOVE_OVERLAP_TABLES 10
+/* A level under the base is opened when the base would outgrow this many
+ * times what level 0 holds. */
+#define BASE_GROWTH 4
+
+void picker_init(struct picker *p, const struct db_config *c)
+{
+	*p = (struct picker){
+		.base_bytes = (uint64_t)c->memtable_bytes * c->l0_trigger,
+		.table_bytes = c->table_bytes,
+		.level_ratio = c->level_ratio,
+		.l0_trigger = c->l0_trigger,
+	};
+	for (unsigned i = 0; i < N_LEVELS; i++)
+		p->after[i] = (struct buf)BUF_INIT;
+}
+
+void picker_fini(struct picker *p)
+{
+	for (unsigned i = 0; i < N_LEVELS; i++)
+		buf_fini(&p->after[i]);
+}
+
+/* ---- sizes and debt --------------------------------------------------- */
+
+void level_targets(const struct picker *p, const struct version *v,
+		   struct level_targets *out)
+{
+	uint64_t size = p->base_bytes;
+	unsigned level = LAST_LEVEL;
+
+	for (unsigned i = 1; i < N_LEVELS; i++) {
+		out->bytes[i] = 0;
+		size = MAX_OF(size, v->level_bytes[i]);
+	}
+	out->bytes[0] = p->base_bytes;
+	out->bytes[level] = size;
+	while (level > 1 && out->bytes[level] > BASE_GROWTH * p->base_bytes) {
+		out->bytes[level - 1] = out->bytes[level] / p->level_ratio;
+		level--;
+	}
+	out->base = level;
+}
+
+/* How far a level is over its size, in 1/1024; at least 1024 means work. */
+static uint64_t level_score(const struct picker *p, const struct version *v,
+			    const struct level_targets *t, unsigned level)
+{
+	uint64_t bytes = v->level_bytes[level];
+
+	if (level == 0)
+		return MAX_OF((uint64_t)v->n_l0 * 1024 / p->l0_trigger,
+			      bytes / 1024 * 1024 * 1024 /
+				      MAX_OF(2 * p->base_bytes, 1ull));
+	if (level == LAST_LEVEL || bytes == 0)
+		return 0;
+	/* A level above the base is left over from larger times: empty it. */
+	if (level < t->base)
+		return 1024 * 4;
+	return bytes / MAX_OF(t->bytes[level] / 1024, 1ull);
+}
+
+uint64_t compaction_debt(const struct picker *p, const struct version *v)
+{
+	struct level_targets t;
+	uint64_t debt = 0;
+
+	level_targets(p, v, &t);
+	if (v->n_l0 > p->l0_trigger)
+		debt += v->level_bytes[0] / v->n_l0 * (v->n_l0 - p->l0_trigger);
+	for (unsigned i = 1; i < LAST_LEVEL; i++)
+		if (v->level_bytes[i] > t.bytes[i])
+			debt += v->level_bytes[i] - t.bytes[i];
+	return debt;
+}
+
+/* ---- inputs ----------------------------------------------------------- */
+
+void compact_pick_fini(struct compact_pick *pick)
+{
+	free(pick->parts);
+	version_unref(pick->version);
+	*pick = (struct compact_pick){ NULL, 0, 0, NULL, 0, 0, false };
+}
+
+static void add_part(struct compact_pick *pick, const struct run *run,
+		     uint32_t from, uint32_t to)
+{
+	if (from == to)
+		return;
+	pick->parts[pick->n_parts++] = (struct run_part){ run, from, to };
+	for (uint32_t i = from; i < to; i++)
+		pick->bytes += run->tables[i]->desc.file_bytes;
+}
+
+/* An empty pick with room for all runs of level 0 and one more. */
+static int pick_begin(struct compact_pick *pick, struct version *v,
+		      unsigned level, unsigned out_level)
+{
+	*pick = (struct compact_pick){
+		.level = level,
+		.out_level = out_level,
+		.parts = malloc((v->n_l0 + 2) * sizeof(*pick->parts)),
+	};
+	if (!pick->parts)
+		return err_nomem("compaction");
+	pick->version = version_ref(v);
+	return 0;
+}
+
+static struct tt_slice part_min(const struct run_part *part)
+{
+	return part->run->tables[part->from]->desc.min_key;
+}
+
+static struct tt_slice part_max(const struct run_part *part)
+{
+	return part->run->tables[part->to - 1]->desc.max_key;
+}
+
+/* The range of keys of all parts so far. */
+static void pick_range(const struct compact_pick *pick, struct tt_slice *lo,
+		       struct tt_slice *hi)
+{
+	*lo = part_min(&pick->parts[0]);
+	*hi = part_max(&pick->parts[0]);
+	for (size_t i = 1; i < pick->n_parts; i++) {
+		if (key_cmp(part_min(&pick->parts[i]), *lo) < 0)
+			*lo = part_min(&pick->parts[i]);
+		if (key_cmp(part_max(&pick->parts[i]), *hi) > 0)
+			*hi = part_max(&pick->parts[i]);
+	}
+}
+
+static uint64_t overlap_bytes(const struct run *run, struct tt_slice lo,
+			      struct tt_slice hi)
+{
+	uint64_t bytes = 0;
+	uint32_t from, to;
+
+	if (!run)
+		return 0;
+	run_overlap(run, lo, hi, &from, &to);
+	for (uint32_t i = from; i < to; i++)
+		bytes += run->tables[i]->desc.file_bytes;
+	return bytes;
+}
+
+/* True when a table of the part shares keys with the run. */
+static bool part_overlaps(const struct run_part *part, const struct run *run)
+{
+	uint32_t from, to;
+
+	if (!run)
+		return false;
+	for (uint32_t i = part->from; i < part->to; i++) {
+		const struct table_desc *d = &part->run->tables[i]->desc;
+
+		run_overlap(run, d->min_key, d->max_key, &from, &to);
+		if (from < to)
+			return true;
+	}
+	return false;
+}
+
+/* True when the parts' ranges do not touch each other. */
+static bool parts_are_apart(const struct compact_pick *pick)
+{
+	for (size_t i = 0; i < pick->n_parts; i++)
+		for (size_t k = i + 1; k < pick->n_parts; k++)
+			if (key_cmp(part_min(&pick->parts[i]),
+				    part_max(&pick->parts[k])) <= 0 &&
+			    key_cmp(part_min(&pick->parts[k]),
+				    part_max(&pick->parts[i])) <= 0)
+				return false;
+	return true;
+}
+
+/* True when nothing lies below the out level: there a rewrite sheds the
+ * tombstones that a move would carry along for ever. */
+static bool is_bottom(const struct compact_pick *pick)
+{
+	const struct version *v = pick->version;
+
+	return v->n_runs == v->n_l0 ||
+	       v->runs[v->n_runs - 1].level <= pick->out_level;
+}
+
+/* True when the parts, all of one level, can go down as they are. */
+static bool can_move(const struct picker *p, const struct compact_pick *pick,
+		     bool is_wide_ok)
+{
+	const struct version *v = pick->version;
+	const struct run *out = version_level(v, pick->out_level);
+	const struct run *below = version_level(v, pick->out_level + 1);
+	bool sheds = is_bottom(pick);
+
+	for (size_t i = 0; i < pick->n_parts; i++) {
+		const struct run_part *part = &pick->parts[i];
+
+		if (part_overlaps(part, out))
+			return false;
+		for (uint32_t k = part->from; k < part->to; k++) {
+			const struct table_desc *d =
+				&part->run->tables[k]->desc;
+
+			if (sheds && d->n_tombstones)
+				return false;
+			if (!is_wide_ok &&
+			    overlap_bytes(below, d->min_key, d->max_key) >
+				    MOVE_OVERLAP_TABLES * p->table_bytes)
+				return false;
+		}
+	}
+	return parts_are_apart(pick);
+}
+
+/* Adds what the upper inputs overlap in the level they go to; or finds that
+ * they need no rewriting. */
+static void pick_finish(const struct picker *p, struct compact_pick *pick,
+			bool is_wide_ok)
+{
+	const struct run *out = version_level(pick->version, pick->out_level);
+	struct tt_slice lo, hi;
+	uint32_t from, to;
+
+	pick->is_move = can_move(p, pick, is_wide_ok);
+	if (pick->is_move || !out)
+		return;
+	pick_range(pick, &lo, &hi);
+	run_overlap(out, lo, hi, &from, &to);
+	add_part(pick, out, from, to);
+}
+
+/* ---- level 0 ---------------------------------------------------------- */
+
+/* The oldest runs, within a bound on their bytes, but at least a trigger's
+ * worth of them. `at_least` of them in any case. */
+static int pick_level0(const struct picker *p, struct version *v,
+		       unsigned out_level, uint32_t at_least,
+		       struct compact_pick *out)
+{
+	uint32_t first = v->n_l0;
+	uint64_t bytes = 0;
+	int r;
+
+	while (first > 0 &&
+	       (v->n_l0 - first < at_least ||
+		bytes + v->runs[first - 1].bytes <= 2 * p->base_bytes)) {
+		first--;
+		bytes += v->runs[first].bytes;
+	}
+	r = pick_begin(out, v, 0, out_level);
+	if (r < 0)
+		return r;
+	for (uint32_t i = first; i < v->n_l0; i++)
+		add_part(out, &v->runs[i], 0, v->runs[i].n);
+	pick_finish(p, out, true);
+	return 1;
+}
+
+/* ---- levels below ----------------------------------------------------- */
+
+/* Bytes below that compacting table i rewrites, per 1024 bytes of its own. */
+static uint64_t table_cost(const struct run *run, uint32_t i,
+			   const struct run *below)
+{
+	const struct table_desc *d = &run->tables[i]->desc;
+
+	return overlap_bytes(below, d->min_key, d->max_key) /
+	       (d->file_bytes / 1024 + 1);
+}
+
+/* The cheapest table among some behind the place of the last compaction. */
+static uint32_t cheapest_table(struct picker *p, const struct run *run,
+			       const struct run *below)
+{
+	struct buf *after = &p->after[run->level];
+	uint32_t n = MIN_OF(run->n, (uint32_t)N_CANDIDATES);
+	uint32_t at = after->len ? run_find(run, buf_slice(after)) : 0;
+	uint64_t best_cost = UINT64_MAX;
+	uint32_t best = 0;
+
+	if (at < run->n && after->len &&
+	    key_cmp(run->tables[at]->desc.max_key, buf_slice(after)) == 0)
+		at++;
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = (at + k) % run->n;
+		uint64_t cost = table_cost(run, i, below);
+
+		if (cost < best_cost) {
+			best = i;
+			best_cost = cost;
+		}
+		if (cost == 0)
+			break;
+	}
+	return best;
+}
+
+/*
+ * Takes more neighbours while they overlap nothing below that is not an
+ * input already: they come along for free.
+ */
+static void widen(const struct picker *p, const struct run *run,
+		  const struct run *below, uint32_t *from, uint32_t *to)
+{
+	struct tt_slice lo = run->tables[*from]->desc.min_key;
+	struct tt_slice hi = run->tables[*to - 1]->desc.max_key;
+	uint64_t bytes = 0;
+	uint32_t f, t;
+
+	if (below) {
+		run_overlap(below, lo, hi, &f, &t);
+		if (f < t) {
+			if (key_cmp(below->tables[t - 1]->desc.max_key, hi) > 0)
+				hi = below->tables[t - 1]->desc.max_key;
+			if (key_cmp(below->tables[f]->desc.min_key, lo) < 0)
+				lo = below->tables[f]->desc.min_key;
+		}
+	}
+	while (*to < run->n && bytes < INPUT_TABLES * p->table_bytes &&
+	       key_cmp(run->tables[*to]->desc.max_key, hi) <= 0)
+		bytes += run->tables[(*to)++]->desc.file_bytes;
+	while (*from > 0 && bytes < INPUT_TABLES * p->table_bytes &&
+	       key_cmp(run->tables[*from - 1]->desc.min_key, lo) >= 0)
+		bytes += run->tables[--(*from)]->desc.file_bytes;
+}
+
+static int pick_tables(struct picker *p, struct version *v,
+		       const struct run *run, uint32_t from, uint32_t to,
+		       bool is_wide_ok, struct compact_pick *out)
+{
+	struct tt_slice last = run->tables[to - 1]->desc.max_key;
+	int r;
+
+	buf_clear(&p->after[run->level]);
+	r = buf_append_slice(&p->after[run->level], last);
+	if (r < 0)
+		return r;
+	r = pick_begin(out, v, run->level, run->level + 1);
+	if (r < 0)
+		return r;
+	add_part(out, run, from, to);
+	pick_finish(p, out, is_wide_ok);
+	return 1;
+}
+
+static int pick_level(struct picker *p, struct version *v, unsigned level,
+		      struct compact_pick *out)
+{
+	const struct run *run = version_level(v, level);
+	const struct run *below = version_level(v, level + 1);
+	uint32_t from = cheapest_table(p, run, below);
+	uint32_t to = from + 1;
+
+	widen(p, run, below, &from, &to);
+	return pick_tables(p, v, run, from, to, false, out);
+}
+
+int compact_pick_next(struct picker *p, struct version *v,
+		      struct compact_pick *out)
+{
+	struct level_targets t;
+	uint64_t best_score = 1023;
+	unsigned best = N_LEVELS;
+
+	level_targets(p, v, &t);
+	for (unsigned i = 0; i < LAST_LEVEL; i++) {
+		uint64_t score = level_score(p, v, &t, i);
+
+		if (score > best_score) {
+			best = i;
+			best_score = score;
+		}
+	}
+	if (best == N_LEVELS)
+		return 0;
+	if (best == 0)
+		return pick_level0(p, v, t.base, MIN_OF(p->l0_trigger, v->n_l0),
+				   out);
+	return pick_level(p, v, best, out);
+}
+
+/* ---- by request ------------------------------------------------------- */
+
+static bool run_has(const struct run *run, struct tt_slice lower,
+		    struct tt_slice upper, uint32_t *from, uint32_t *to)
+{
+	struct tt_slice hi = run->tables[run->n - 1]->desc.max_key;
+
+	if (upper.len && key_cmp(upper, hi) < 0)
+		hi = upper;
+	*from = *to = 0;
+	if (key_cmp(lower, hi) > 0)
+		return false;
+	run_overlap(run, lower, hi, from, to);
+	return *from < *to;
+}
+
+int compact_pick_range(struct picker *p, struct version *v,
+		       struct tt_slice lower, struct tt_slice upper,
+		       struct compact_pick *out)
+{
+	struct level_targets t;
+	uint32_t from, to;
+
+	level_targets(p, v, &t);
+	for (uint32_t i = 0; i < v->n_runs; i++) {
+		const struct run *run = &v->runs[i];
+
+		if (run->level == LAST_LEVEL ||
+		    !run_has(run, lower, upper, &from, &to))
+			continue;
+		/* Older runs of level 0 hold older versions: they go first. */
+		if (run->level == 0)
+			return pick_level0(p, v, t.base, v->n_l0 - i, out);
+		to = MIN_OF(to, from + INPUT_TABLES);
+		return pick_tables(p, v, run, from, to, true, out);
+	}
+	return 0;
+}
+
+/* ---- edits ------------------------------------------------------------ */
+
+int compact_pick_drop(const struct compact_pick *pick,
+		      struct version_edit *edit)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pick->n_parts && r == 0; i++) {
+		const struct run_part *part = &pick->parts[i];
+
+		for (uint32_t k = part->from; k < part->to && r == 0; k++)
+			r = version_edit_drop(
+				edit, part->run->tables[k]->desc.file_no);
+	}
+	return r;
+}
+
+int compact_pick_move(const struct compact_pick *pick,
+		      struct version_edit *edit)
+{
+	int r;
+
+	assert(pick->is_move);
+	r = compact_pick_drop(pick, edit);
+	for (size_t i = 0; i < pick->n_parts && r == 0; i++) {
+		const struct run_part *part = &pick->parts[i];
+
+		for (uint32_t k = part->from; k < part->to && r == 0; k++) {
+			struct table_desc d = part->run->tables[k]->desc;
+
+			d.level = pick->out_level;
+			d.group = 0;
+			r = version_edit_add(edit, &d);
+		}
+	}
+	return r;
+}

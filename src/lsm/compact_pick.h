@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What to compact next: policy only, no I/O.
+ *
+ * Leveled compaction with dynamic level sizes (Dong et al., "Optimizing Space
+ * Amplification in RocksDB", CIDR 2017, section 3.2): the last level is as
+ * large as it is, each level above it a level_ratio-th, up to a base level
+ * that is about as large as level 0 may grow; the levels between stay empty
+ * and level 0 is compacted straight into the base level. So the space that
+ * overwritten data takes is bounded by about 1/ratio of the store.
+ *
+ * The level most over its size goes first, level 0 by its number of runs and
+ * its bytes. From level 0 the oldest runs are taken together; from another
+ * level the table that costs the least rewriting below, among some that
+ * follow the place of the last compaction. Tables that overlap nothing where
+ * they go are moved, not rewritten.
+ *
+ * One thread at a time uses a picker.
+ */
+#ifndef LSM_COMPACT_PICK_H
+#define LSM_COMPACT_PICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "lsm/version.h"
+
+struct db_config;
+struct version_edit;
+
+struct picker {
+	/* constant */
+	uint64_t base_bytes; /* what level 0 may grow to */
+	uint64_t table_bytes;
+	unsigned level_ratio;
+	unsigned l0_trigger; /* runs */
+	/* where the last compaction of each level ended */
+	struct buf after[N_LEVELS];
+};
+
+void picker_init(struct picker *p, const struct db_config *c);
+void picker_fini(struct picker *p);
+
+/* The sizes that the levels of a version should have. */
+struct level_targets {
+	unsigned base; /* level 0 compacts into this one */
+	uint64_t bytes[N_LEVELS];
+};
+void level_targets(const struct picker *p, const struct version *v,
+		   struct level_targets *out);
+
+/*
+ * How many bytes compaction is behind: what level 0 holds over its trigger
+ * and the levels over their sizes. Back-pressure follows it.
+ */
+uint64_t compaction_debt(const struct picker *p, const struct version *v);
+
+/* Neighbouring tables of a run. */
+struct run_part {
+	const struct run *run; /* of the pick's version */
+	uint32_t from, to;     /* tables [from, to) */
+};
+
+struct compact_pick {
+	struct version *version; /* a reference */
+	unsigned level;		 /* where the upper inputs are */
+	unsigned out_level;
+	/*
+	 * Inputs in the order of reads: newer data first. The last part may
+	 * be of the out level; all others are of `level`.
+	 */
+	struct run_part *parts;
+	size_t n_parts;
+	uint64_t bytes; /* of all inputs */
+	bool is_move;	/* the tables change level as they are */
+};
+
+void compact_pick_fini(struct compact_pick *pick);
+
+/* 1 with *out set (finish it) when something is to be done, 0 when not, or
+ * -ENOMEM. */
+int compact_pick_next(struct picker *p, struct version *v,
+		      struct compact_pick *out);
+
+/*
+ * For tt_compact(): the tables of [lower, upper] (an empty upper key is
+ * unbounded) in the highest level, level 0 included, that has any and is not
+ * the last. A bounded piece at a time: call it until it returns 0.
+ */
+int compact_pick_range(struct picker *p, struct version *v,
+		       struct tt_slice lower, struct tt_slice upper,
+		       struct compact_pick *out);
+
+/* The edit of a pick that is a move. */
+int compact_pick_move(const struct compact_pick *pick,
+		      struct version_edit *edit);
+/* Drops all inputs in the edit: half of a pick that is not. */
+int compact_pick_drop(const struct compact_pick *pick,
+		      struct version_edit *edit);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/compact_run.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "lsm/compact_pick.h"
+#include "lsm/merge_iter.h"
+#include "lsm/run_iter.h"
+#include "lsm/version_edit.h"
+
+/* An output may overlap this many tables of the level below it. */
+#define GRANDPARENT_TABLES 10
+/* How many records pass between two looks at should_stop(). */
+#define STOP_PERIOD 4096
+
+/*
+ * A place in a run that moves forward with the keys. The runs below the
+ * outputs are followed this way, so that each question costs O(1) on average.
+ */
+struct follower {
+	const struct run *run;
+	uint32_t at; /* the first table whose max key is not below the key */
+};
+
+struct compaction {
+	const struct compact_job *job;
+	struct rec_iter *in;
+	struct sst_output *output;
+	struct compact_result *result;
+
+	struct follower below[N_LEVELS]; /* levels under the out level */
+	unsigned n_below;
+	uint64_t below_bytes; /* of tables passed since the last cut */
+
+	struct buf key; /* the current key */
+	bool has_key;
+	int64_t newer_ts; /* of the version before, TS_NEWEST: none */
+};
+
+bool version_is_needed(const int64_t *snapshots, size_t n, int64_t ts,
+		       int64_t newer_ts)
+{
+	size_t lo = 0, hi = n;
+
+	if (newer_ts == TS_NEWEST)
+		return true;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (snapshots[mid] < ts)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < n && snapshots[lo] < newer_ts;
+}
+
+/* ---- inputs ----------------------------------------------------------- */
+
+static int open_inputs(struct compaction *c)
+{
+	const struct compact_pick *pick = c->job->pick;
+	struct rec_iter **its =
+		calloc(pick->n_parts, sizeof(struct rec_iter *));
+	size_t n = 0;
+	int r = 0;
+
+	if (!its)
+		return err_nomem("compaction");
+	for (; n < pick->n_parts && r == 0; n++) {
+		const struct run_part *part = &pick->parts[n];
+
+		r = run_iter_new(part->run, part->from, part->to,
+				 c->job->tables, NULL, SST_ITER_SEQUENTIAL,
+				 &its[n]);
+	}
+	if (r == 0)
+		r = merge_iter_new(its, n, &c->in);
+	if (r < 0)
+		while (n > 0)
+			rec_iter_free(its[--n]);
+	free(its);
+	return r;
+}
+
+static void follow_below(struct compaction *c)
+{
+	const struct compact_pick *pick = c->job->pick;
+
+	for (unsigned l = pick->out_level + 1; l < N_LEVELS; l++) {
+		const struct run *run = version_level(pick->version, l);
+
+		if (run)
+			c->below[c->n_below++] = (struct follower){ run, 0 };
+	}
+}
+
+/* ---- one key ---------------------------------------------------------- */
+
+/* Moves a follower up to `key`; the bytes of the tables it passed. */
+static uint64_t follow(struct follower *f, struct tt_slice key)
+{
+	uint64_t bytes = 0;
+
+	while (f->at < f->run->n &&
+	       key_cmp(f->run->tables[f->at]->desc.max_key, key) < 0)
+		bytes += f->run->tables[f->at++]->desc.file_bytes;
+	return bytes;
+}
+
+/* True when a level under the outputs may hold the key. */
+static bool may_lie_below(struct compaction *c, struct tt_slice key)
+{
+	for (unsigned i = 0; i < c->n_below; i++) {
+		struct follower *f = &c->below[i];
+
+		(void)follow(f, key);
+		if (f->at < f->run->n &&
+		    key_cmp(f->run->tables[f->at]->desc.min_key, key) <= 0)
+			return true;
+	}
+	return false;
+}
+
+/* Cuts the output where it would come to overlap too much below. */
+static int begin_key(struct compaction *c, struct tt_slice key)
+{
+	int r;
+
+	buf_clear(&c->key);
+	r = buf_append_slice(&c->key, key);
+	if (r < 0)
+		return r;
+	c->has_key = true;
+	c->newer_ts = TS_NEWEST;
+	if (c->n_below == 0 ||
+	    c->below[0].run->level != c->job->pick->out_level + 1)
+		return 0;
+	c->below_bytes += follow(&c->below[0], key);
+	if (c->below_bytes <
+	    GRANDPARENT_TABLES * (uint64_t)c->job->output.table_bytes)
+		return 0;
+	c->below_bytes = 0;
+	return sst_output_cut(c->output);
+}
+
+static int take_record(struct compaction *c, const struct record *rec)
+{
+	const struct compact_job *job = c->job;
+	bool is_needed;
+	int r;
+
+	if (!c->has_key || !key_eq(buf_slice(&c->key), rec->key)) {
+		r = begin_key(c, rec->key);
+		if (r < 0)
+			return r;
+	}
+	is_needed = version_is_needed(job->snapshots, job->n_snapshots, rec->ts,
+				      c->newer_ts);
+	c->newer_ts = rec->ts;
+	if (!is_needed)
+		return 0;
+	if (rec->kind == RECORD_TOMBSTONE &&
+	    (job->n_snapshots == 0 || rec->ts <= job->snapshots[0]) &&
+	    !may_lie_below(c, rec->key))
+		return 0;
+	c->result->records_out++;
+	return sst_output_add(c->output, rec);
+}
+
+/* ---- the whole -------------------------------------------------------- */
+
+static int take_all(struct compaction *c)
+{
+	const struct compact_job *job = c->job;
+	int r;
+
+	for (r = rec_iter_first(c->in); r == 0; r = rec_iter_next(c->in)) {
+		c->result->records_in++;
+		if (c->result->records_in % STOP_PERIOD == 0 &&
+		    job->should_stop && job->should_stop(job->stop_arg))
+			return err_set(TT_ECLOSED, "compaction was stopped");
+		r = take_record(c, &c->in->rec);
+		if (r < 0)
+			return r;
+	}
+	return r == TT_END ? 0 : r;
+}
+
+int compact_run(const struct compact_job *job, struct version_edit *edit,
+		struct compact_result *out)
+{
+	struct sst_output_options o = job->output;
+	struct compact_result result = { 0, 0, 0, 0 };
+	struct compaction c = {
+		.job = job,
+		.result = &result,
+		.key = BUF_INIT,
+		.newer_ts = TS_NEWEST,
+	};
+	int r;
+
+	o.level = job->pick->out_level;
+	o.group = 0;
+	follow_below(&c);
+	r = open_inputs(&c);
+	if (r < 0)
+		goto out;
+	r = sst_output_new(&o, edit, &c.output);
+	if (r < 0)
+		goto out;
+	r = take_all(&c);
+	if (r < 0)
+		goto out;
+	r = compact_pick_drop(job->pick, edit);
+	if (r < 0)
+		goto out;
+	r = sst_output_finish(c.output);
+	if (r < 0)
+		goto out;
+	result.bytes_read = job->pick->bytes;
+	result.bytes_written = sst_output_bytes(c.output);
+	*out = result;
+out:
+	sst_output_free(c.output);
+	rec_iter_free(c.in);
+	buf_fini(&c.key);
+	return r;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stream of records cut into tables: what flush and compaction write to.
+ *
+ * A table ends at the size limit, or where the caller asks for a cut, but
+ * never between two versions of one key: all versions of a key lie in one
+ * table of a run (version.h). Finished tables are collected in a version
+ * edit; they are durable, names included, once sst_output_finish() returned.
+ * Until then they belong to the output, and sst_output_free() removes them.
+ *
+ * One thread at a time.
+ */
+#ifndef LSM_SST_OUTPUT_H
+#define LSM_SST_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lsm/record.h"
+#include "lsm/sst_writer.h"
+
+struct env;
+struct sst_output;
+struct version_edit;
+
+struct sst_output_options {
+	struct env *env; /* kept */
+	const char *dir; /* the store; kept */
+	struct sst_writer_options table;
+	size_t table_bytes; /* where a table ends */
+	unsigned level;	    /* for the edit … */
+	uint64_t group;	    /* … as well */
+	uint64_t (*new_file_no)(void *arg);
+	void *arg;
+};
+
+/* Adds finished tables to `edit` (kept). */
+int sst_output_new(const struct sst_output_options *o,
+		   struct version_edit *edit, struct sst_output **out);
+
+/* Records come strictly ascending in internal order; copied. */
+int sst_output_add(struct sst_output *o, const struct record *rec);
+
+/* Ends the table here: the next record, which must have another key than the
+ * last, begins a new one. */
+int sst_output_cut(struct sst_output *o);
+
+/* Ends the last table and makes all of them durable; nothing may be added
+ * any more, and they are the edit's from now on. */
+int sst_output_finish(struct sst_output *o);
+
+/* Frees, removing the tables unless finished. NULL does nothing. */
+void sst_output_free(struct sst_output *o);
+
+/* Bytes of the tables ended so far. */
+uint64_t sst_output_bytes(const struct sst_output *o);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compactions of random histories: whatever a snapshot could read before, it
+ * must read the same afterwards, and nothing that nobody can read may stay.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/env.h"
+#include "lsm/compact_pick.h"
+#include "lsm/compact_run.h"
+#include "lsm/gc.h"
+#include "lsm/merge_iter.h"
+#include "lsm/options.h"
+#include "lsm/run_iter.h"
+#include "lsm/version_edit.h"
+#include "support/check_main.h"
+#include "support/prng.h"
+#include "support/tmpdir.h"
+
+#define N_KEYS 40
+#define N_RUNS 4
+
+static char *dir;
+static struct table_cache *tables;
+static struct gc *gc;
+static struct version_builder builder;
+static struct picker picker;
+static uint64_t next_file;
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static uint64_t new_file_no(void *arg)
+{
+	(void)arg;
+	return next_file++;
+}
+
+static void setup(void)
+{
+	struct table_cache_options o = { env_posix(), NULL, 1 << 20, 16 };
+	struct db_config c = {
+		.memtable_bytes = 1,
+		.table_bytes = 1 << 20,
+		.level_ratio = 10,
+		.l0_trigger = 1,
+	};
+
+	dir = tmpdir_new();
+	ck_assert_int_eq(mkdir(tmpdir_path(dir, "sst"), 0755), 0);
+	o.dir = strdup(tmpdir_path(dir, "sst"));
+	ck_ok(table_cache_new(&o, &tables));
+	ck_ok(gc_new(env_posix(), dir, tables, nothing, NULL, &gc));
+	free((void *)o.dir);
+	version_builder_init(&builder);
+	picker_init(&picker, &c);
+	next_file = 1;
+}
+
+static void teardown(void)
+{
+	picker_fini(&picker);
+	version_builder_fini(&builder);
+	gc_free(gc);
+	table_cache_free(tables);
+	tmpdir_free(dir);
+}
+
+static struct sst_output_options output_options(unsigned level, uint64_t group,
+						size_t table_bytes)
+{
+	return (struct sst_output_options){
+		.env = env_posix(),
+		.dir = dir,
+		.table = { CODEC_NONE, 256, 10 },
+		.table_bytes = table_bytes,
+		.level = level,
+		.group = group,
+		.new_file_no = new_file_no,
+	};
+}
+
+/* ---- a history and what can be read of it ------------------------------ */
+
+struct entry {
+	int key;
+	int64_t ts;
+	uint8_t kind;
+	unsigned place; /* 0: the deepest run; N_RUNS - 1: the newest */
+};
+
+struct history {
+	struct entry e[2000];
+	size_t n;
+};
+
+static void key_of(int key, char out[16])
+{
+	snprintf(out, 16, "key%04d", key);
+}
+
+/* In internal order. */
+static int entry_cmp(const void *x, const void *y)
+{
+	const struct entry *a = x, *b = y;
+
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
+	return (a->ts < b->ts) - (a->ts > b->ts);
+}
+
+/* Rising timestamps; later runs hold newer entries. */
+static void make_history(struct history *h, struct rng *rng, size_t n)
+{
+	h->n = n;
+	for (size_t i = 0; i < n; i++)
+		h->e[i] = (struct entry){
+			.key = (int)rng_below(rng, N_KEYS),
+			.ts = (int64_t)(10 * (i + 1)),
+			.kind = rng_below(rng, 3) == 0 ? RECORD_TOMBSTONE
+						       : RECORD_VALUE,
+			.place = (unsigned)(i * N_RUNS / n),
+		};
+	qsort(h->e, n, sizeof(h->e[0]), entry_cmp);
+}
+
+/* The timestamp of the value that `as_of` reads, 0: none. */
+static int64_t model_read(const struct history *h, int key, int64_t as_of)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->e[i].key == key && h->e[i].ts <= as_of)
+			return h->e[i].kind == RECORD_VALUE ? h->e[i].ts : 0;
+	return 0;
+}
+
+static void add_tables(const struct version_edit *edit)
+{
+	for (size_t i = 0; i < edit->n_added; i++) {
+		struct table *t;
+
+		ck_ok(table_new(gc, &edit->added[i], &t));
+		ck_ok(version_builder_add(&builder, t, edit->added[i].level,
+					  edit->added[i].group));
+		table_unref(t);
+	}
+}
+
+/* Writes the entries of one place as a run. */
+static void write_run(const struct history *h, unsigned place, unsigned level)
+{
+	struct sst_output_options o = output_options(level, place, 2000);
+	struct version_edit edit;
+	struct sst_output *out;
+
+	version_edit_init(&edit);
+	ck_ok(sst_output_new(&o, &edit, &out));
+	for (size_t i = 0; i < h->n; i++) {
+		char key[16];
+		struct record rec = { .ts = h->e[i].ts, .kind = h->e[i].kind };
+
+		if (h->e[i].place != place)
+			continue;
+		key_of(h->e[i].key, key);
+		rec.key = slice_str(key);
+		if (rec.kind == RECORD_VALUE)
+			rec.value = slice_str("some value of some length");
+		ck_ok(sst_output_add(out, &rec));
+	}
+	ck_ok(sst_output_finish(out));
+	sst_output_free(out);
+	add_tables(&edit);
+	version_edit_fini(&edit);
+}
+
+/* Reads back all runs of a version as a history. */
+static void read_all(const struct version *v, struct history *h)
+{
+	struct rec_iter *its[16], *it;
+	int r;
+
+	ck_assert_uint_le(v->n_runs, 16);
+	h->n = 0;
+	if (v->n_runs == 0)
+		return;
+	for (uint32_t i = 0; i < v->n_runs; i++)
+		ck_ok(run_iter_new(&v->runs[i], 0, v->runs[i].n, tables, NULL,
+				   0, &its[i]));
+	ck_ok(merge_iter_new(its, v->n_runs, &it));
+	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
+		struct entry *e = &h->e[h->n++];
+
+		e->key = atoi((const char *)it->rec.key.data + 3);
+		e->ts = it->rec.ts;
+		e->kind = it->rec.kind;
+	}
+	ck_assert_int_eq(r, TT_END);
+	rec_iter_free(it);
+}
+
+static struct version *compacted(struct version *v, struct compact_pick *pick,
+				 const int64_t *snapshots, size_t n_snapshots)
+{
+	struct compact_job job = {
+		.pick = pick,
+		.tables = tables,
+		.output = output_options(0, 0, 3000),
+		.snapshots = snapshots,
+		.n_snapshots = n_snapshots,
+	};
+	struct compact_result result;
+	struct version_edit edit;
+	struct version *out;
+
+	version_edit_init(&edit);
+	ck_ok(compact_run(&job, &edit, &result));
+	ck_ok(version_builder_add_version(&builder, v));
+	for (size_t i = 0; i < edit.n_dropped; i++)
+		table_unref(version_builder_remove(&builder, edit.dropped[i]));
+	add_tables(&edit);
+	ck_assert_uint_le(result.records_out, result.records_in);
+	version_edit_fini(&edit);
+	/* Fails when two tables of the new run share a key. */
+	ck_ok(version_builder_finish(&builder, &out));
+	return out;
+}
+
+START_TEST(a_compaction_changes_nothing_that_can_be_read)
+{
+	struct history *before = malloc(sizeof(*before));
+	struct history *after = malloc(sizeof(*after));
+	struct rng rng;
+
+	test_rng(&rng);
+	for (uint64_t round = 0; round < test_scale(30); round++) {
+		int64_t snapshots[4];
+		size_t n_snapshots = rng_below(&rng, 5);
+		size_t n = 100 + rng_below(&rng, 400);
+		bool is_deep = rng_below(&rng, 2);
+		struct compact_pick pick;
+		struct version *v, *w;
+		int64_t at = 0;
+
+		make_history(before, &rng, n);
+		for (unsigned p = 0; p < N_RUNS; p++)
+			write_run(before, p,
+				  p	    ? 0
+				  : is_deep ? LAST_LEVEL
+					    : LAST_LEVEL - 1);
+		for (size_t i = 0; i < n_snapshots; i++) {
+			at += (int64_t)rng_below(&rng, 10 * n / n_snapshots);
+			snapshots[i] = at;
+		}
+		ck_ok(version_builder_finish(&builder, &v));
+		ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+						    SLICE_EMPTY, &pick),
+				 1);
+		w = compacted(v, &pick, snapshots, n_snapshots);
+		read_all(w, after);
+		for (int key = 0; key < N_KEYS; key++) {
+			for (size_t i = 0; i < n_snapshots; i++)
+				ck_assert_int_eq(
+					model_read(before, key, snapshots[i]),
+					model_read(after, key, snapshots[i]));
+			ck_assert_int_eq(model_read(before, key, INT64_MAX),
+					 model_read(after, key, INT64_MAX));
+		}
+		compact_pick_fini(&pick);
+		version_unref(v);
+		version_unref(w);
+	}
+	free(before);
+	free(after);
+}
+END_TEST
+
+START_TEST(nothing_stays_that_nobody_can_read)
+{
+	struct history *h = malloc(sizeof(*h));
+	struct compact_pick pick;
+	struct version *v, *w;
+	struct rng rng;
+	size_t live = 0;
+
+	test_rng(&rng);
+	make_history(h, &rng, 600);
+	for (unsigned p = 0; p < N_RUNS; p++)
+		write_run(h, p, p ? 0 : LAST_LEVEL);
+	for (int key = 0; key < N_KEYS; key++)
+		live += model_read(h, key, INT64_MAX) != 0;
+	ck_ok(version_builder_finish(&builder, &v));
+	ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+					    SLICE_EMPTY, &pick),
+			 1);
+	w = compacted(v, &pick, NULL, 0);
+	read_all(w, h);
+	ck_assert_uint_eq(h->n, live);
+	compact_pick_fini(&pick);
+	version_unref(v);
+	version_unref(w);
+	free(h);
+}
+END_TEST
+
+START_TEST(a_tombstone_stays_while_something_lies_below)
+{
+	struct history h = { .n = 2 };
+	struct history after;
+	struct compact_pick pick;
+	struct version *v, *w;
+
+	h.e[0] = (struct entry){ 7, 20, RECORD_TOMBSTONE, 1 };
+	h.e[1] = (struct entry){ 7, 10, RECORD_VALUE, 0 };
+	write_run(&h, 0, LAST_LEVEL);
+	write_run(&h, 1, LAST_LEVEL - 2);
+	ck_ok(version_builder_finish(&builder, &v));
+	/* A hand-made pick: rewrite the upper table one level down. */
+	pick = (struct compact_pick){
+		.version = version_ref(v),
+		.level = LAST_LEVEL - 2,
+		.out_level = LAST_LEVEL - 1,
+		.parts = malloc(sizeof(*pick.parts)),
+		.n_parts = 1,
+	};
+	pick.parts[0] =
+		(struct run_part){ version_level(v, LAST_LEVEL - 2), 0, 1 };
+	w = compacted(v, &pick, NULL, 0);
+	read_all(w, &after);
+	ck_assert_uint_eq(after.n, 2);
+	ck_assert_int_eq(model_read(&after, 7, INT64_MAX), 0);
+	compact_pick_fini(&pick);
+	version_unref(v);
+	version_unref(w);
+}
+END_TEST
+
+START_TEST(needs_of_snapshots_are_told_apart)
+{
+	const int64_t s[] = { 10, 20, 30 };
+
+	ck_assert(version_is_needed(NULL, 0, 5, TS_NEWEST));
+	ck_assert(!version_is_needed(NULL, 0, 5, 6));
+	ck_assert(version_is_needed(s, 3, 5, 11));
+	ck_assert(!version_is_needed(s, 3, 5, 10));
+	ck_assert(version_is_needed(s, 3, 10, 11));
+	ck_assert(!version_is_needed(s, 3, 11, 20));
+	ck_assert(version_is_needed(s, 3, 30, 31));
+	ck_assert(!version_is_needed(s, 3, 31, 99));
+}
+END_TEST
+
+static bool always(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+START_TEST(a_stopped_compaction_leaves_no_table_behind)
+{
+	struct sst_output_options o = output_options(0, 1, 1 << 20);
+	struct compact_pick pick;
+	struct compact_result result;
+	struct version_edit edit;
+	struct sst_output *out;
+	struct version *v;
+	uint64_t file_before;
+
+	version_edit_init(&edit);
+	ck_ok(sst_output_new(&o, &edit, &out));
+	for (int i = 0; i < 9000; i++) {
+		char key[16];
+		struct record rec = { .ts = 1, .kind = RECORD_TOMBSTONE };
+
+		key_of(i, key);
+		rec.key = slice_str(key);
+		ck_ok(sst_output_add(out, &rec));
+	}
+	ck_ok(sst_output_finish(out));
+	sst_output_free(out);
+	add_tables(&edit);
+	version_edit_fini(&edit);
+	ck_ok(version_builder_finish(&builder, &v));
+	ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+					    SLICE_EMPTY, &pick),
+			 1);
+	file_before = next_file;
+	version_edit_init(&edit);
+	ck_err(compact_run(
+		       &(struct compact_job){
+			       .pick = &pick,
+			       .tables = tables,
+			       .output = output_options(0, 0, 1 << 20),
+			       .should_stop = always,
+		       },
+		       &edit, &result),
+	       TT_ECLOSED);
+	for (uint64_t no = file_before; no < next_file; no++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "sst/%06u.sst", (unsigned)no);
+		ck_assert_int_eq(
+			env_exists(env_posix(), tmpdir_path(dir, name)), 0);
+	}
+	version_edit_fini(&edit);
+	compact_pick_fini(&pick);
+	version_unref(v);
+}
+END_TEST
+
+static Suite *compact_run_suite(void)
+{
+	Suite *s = suite_create("compact_run");
+	TCase *t = tcase_create("run");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_compaction_changes_nothing_that_can_be_read);
+	tcase_add_test(t, nothing_stays_that_nobody_can_read);
+	tcase_add_test(t, a_tombstone_stays_while_something_lies_below);
+	tcase_add_test(t, needs_of_snapshots_are_told_apart);
+	tcase_add_test(t, a_stopped_compaction_leaves_no_table_behind);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TEST_MAIN(compact_run_suite)
