@@ -7,5 +7,7 @@ libtestsupport_la_SOURCES += \
 	%D%/fault_env.h \
 	%D%/prng.c \
 	%D%/prng.h \
+	%D%/sst_gen.c \
+	%D%/sst_gen.h \
 	%D%/tmpdir.c \
 	%D%/tmpdir.h

@@ -26,3 +26,9 @@ test_programs += \
 	%D%/test_memtable \
 	%D%/test_record \
 	%D%/test_wal
+
+# lsm: tables and their caches
+test_programs += \
+	%D%/test_block \
+	%D%/test_bloom \
+	%D%/test_sst
