@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The merge of several cursors into one, in internal order. Should two hold
- * the same (key, ts), the one earlier in the list comes first: list newer
- * sources first.
+ * the same (key, ts), both records come, in either order: they stem from one
+ * write.
  */
 #ifndef LSM_MERGE_ITER_H
 #define LSM_MERGE_ITER_H

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The visible state over an internal cursor.
+ *
+ * Going forward the cursor stands on the current record. Its key is copied
+ * before each step, since the step invalidates it, and versions of that key
+ * are passed over; many of them by a search. Going back the cursor runs
+ * ahead: versions come oldest first, so the newest visible one is known only
+ * when the next key (or a version too new) is reached; key and value are
+ * copied meanwhile.
+ */
+#include "lsm/user_iter.h"
+
+#include "base/assert.h"
+#include "tt_errors.h"
+
+/* Steps over versions of one key before a search is cheaper. */
+#define STEPS_MAX 8
+/* Larger copies are not kept from one position to the next. */
+#define KEEP_BYTES ((size_t)64 << 10)
+
+void user_iter_init(struct user_iter *u)
+{
+	*u = (struct user_iter){ 0 };
+}
+
+void user_iter_fini(struct user_iter *u)
+{
+	rec_iter_free(u->in);
+	u->in = NULL;
+	buf_fini(&u->key);
+	buf_fini(&u->value);
+	buf_fini(&u->lower);
+	buf_fini(&u->upper);
+	u->state = USER_ITER_NONE;
+}
+
+int user_iter_set_bounds(struct user_iter *u, struct tt_slice lower,
+			 struct tt_slice upper)
+{
+	int r;
+
+	u->state = USER_ITER_NONE;
+	r = buf_set(&u->lower, lower);
+	return r < 0 ? r : buf_set(&u->upper, upper);
+}
+
+void user_iter_set_source(struct user_iter *u, struct rec_iter *in,
+			  int64_t as_of)
+{
+	rec_iter_free(u->in);
+	u->in = in;
+	u->as_of = as_of;
+	u->state = USER_ITER_NONE;
+	buf_shrink(&u->value, KEEP_BYTES);
+}
+
+/* Ends a move that found nothing or failed. */
+static int lose(struct user_iter *u, int r)
+{
+	u->state = USER_ITER_NONE;
+	return r;
+}
+
+static ALWAYS_INLINE bool is_beyond(const struct user_iter *u,
+				    struct tt_slice key)
+{
+	return u->upper.len && key_cmp(key, buf_slice(&u->upper)) >= 0;
+}
+
+static ALWAYS_INLINE bool is_under(const struct user_iter *u,
+				   struct tt_slice key)
+{
+	return u->lower.len && key_cmp(key, buf_slice(&u->lower)) < 0;
+}
+
+static ALWAYS_INLINE int keep_key(struct user_iter *u, struct tt_slice key)
+{
+	buf_clear(&u->key);
+	return buf_append(&u->key, key.data, key.len);
+}
+
+/* ---- forward ------------------------------------------------------------ */
+
+/* From a record of the kept key: past all its versions. */
+static int skip_key(struct user_iter *u)
+{
+	struct tt_slice key = buf_slice(&u->key);
+	int r = rec_iter_next(u->in);
+
+	for (int i = 1; r == 0 && key_eq(u->in->rec.key, key); i++) {
+		if (i == STEPS_MAX)
+			return rec_iter_seek(u->in, key, TS_OLDEST);
+		r = rec_iter_next(u->in);
+	}
+	return r;
+}
+
+/* To the newest visible version of the key under the cursor, or past all of
+ * them when there is none. */
+static int skip_newer(struct user_iter *u)
+{
+	int r = keep_key(u, u->in->rec.key);
+
+	for (int i = 1; r == 0; i++) {
+		r = i == STEPS_MAX
+			    ? rec_iter_seek(u->in, buf_slice(&u->key), u->as_of)
+			    : rec_iter_next(u->in);
+		if (r != 0 || u->in->rec.ts <= u->as_of ||
+		    !key_eq(u->in->rec.key, buf_slice(&u->key)))
+			break;
+	}
+	return r;
+}
+
+/* The cursor's move returned `r`: goes on to the first record to show. */
+static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
+{
+	while (r == 0) {
+		const struct record *rec = &u->in->rec;
+
+		if (unlikely(is_beyond(u, rec->key)))
+			return lose(u, TT_END);
+		if (unlikely(rec->ts > u->as_of)) {
+			r = skip_newer(u);
+			continue;
+		}
+		if (likely(rec->kind != RECORD_TOMBSTONE)) {
+			u->cur = *rec;
+			u->state = USER_ITER_FORWARD;
+			return 0;
+		}
+		r = keep_key(u, rec->key);
+		if (r == 0)
+			r = skip_key(u);
+	}
+	return lose(u, r);
+}
+
+int user_iter_first(struct user_iter *u)
+{
+	return settle_forward(
+		u, u->lower.len ? rec_iter_seek(u->in, buf_slice(&u->lower),
+						TS_NEWEST)
+				: rec_iter_first(u->in));
+}
+
+int user_iter_seek(struct user_iter *u, struct tt_slice key)
+{
+	/* A copy: the key may be one that this cursor has shown. */
+	int r = buf_set(&u->key, is_under(u, key) ? buf_slice(&u->lower) : key);
+
+	/* Straight to the newest visible version of the key itself. */
+	if (r == 0)
+		r = rec_iter_seek(u->in, buf_slice(&u->key), u->as_of);
+	return settle_forward(u, r);
+}
+
+int user_iter_next(struct user_iter *u)
+{
+	int r;
+
+	assert(u->state != USER_ITER_NONE);
+	if (unlikely(u->state == USER_ITER_REVERSE))
+		return settle_forward(
+			u, rec_iter_seek(u->in, buf_slice(&u->key), TS_OLDEST));
+	r = keep_key(u, u->cur.key);
+	return unlikely(r < 0) ? lose(u, r) : settle_forward(u, skip_key(u));
+}
+
+/* ---- back --------------------------------------------------------------- */
+
+/* Keeps the version under the cursor as the current one. */
+static int take_version(struct user_iter *u)
+{
+	const struct record *rec = &u->in->rec;
+
+	u->cur.ts = rec->ts;
+	u->cur.kind = rec->kind;
+	return rec->kind == RECORD_TOMBSTONE ? 0
+					     : buf_set(&u->value, rec->value);
+}
+
+/*
+ * The cursor stands on the oldest version of a key: goes before all its
+ * versions, keeping the newest visible one. 1 when there is one to show, 0
+ * when not, < 0.
+ */
+static int take_key(struct user_iter *u)
+{
+	struct rec_iter *in = u->in;
+	bool is_live = false;
+	int r = keep_key(u, in->rec.key);
+
+	u->in_at_end = false;
+	for (int i = 1; r == 0 && in->rec.ts <= u->as_of; i++) {
+		if (i == STEPS_MAX) /* there is one: this one is visible */
+			r = rec_iter_seek(in, buf_slice(&u->key), u->as_of);
+		if (r == 0)
+			r = take_version(u);
+		is_live = u->cur.kind != RECORD_TOMBSTONE;
+		if (r < 0 || i == STEPS_MAX)
+			break;
+		r = rec_iter_prev(in);
+		if (r == 0 && !key_eq(in->rec.key, buf_slice(&u->key)))
+			return is_live;
+	}
+	/* Versions that are too new, or many, are passed by a search. */
+	if (r == 0)
+		r = rec_iter_seek_for_prev(in, buf_slice(&u->key), TS_NEWEST);
+	u->in_at_end = r == TT_END;
+	return r < 0 ? r : is_live;
+}
+
+static int settle_reverse(struct user_iter *u, int r)
+{
+	while (r == 0) {
+		if (is_under(u, u->in->rec.key))
+			return lose(u, TT_END);
+		r = take_key(u);
+		if (r > 0) {
+			u->cur.key = buf_slice(&u->key);
+			u->cur.value = buf_slice(&u->value);
+			u->state = USER_ITER_REVERSE;
+			return 0;
+		}
+		if (r == 0 && u->in_at_end)
+			r = TT_END;
+	}
+	return lose(u, r);
+}
+
+int user_iter_last(struct user_iter *u)
+{
+	/* No record has the timestamp TS_NEWEST: the upper key stays out. */
+	return settle_reverse(
+		u, u->upper.len
+			   ? rec_iter_seek_for_prev(u->in, buf_slice(&u->upper),
+						    TS_NEWEST)
+			   : rec_iter_last(u->in));
+}
+
+int user_iter_seek_for_prev(struct user_iter *u, struct tt_slice key)
+{
+	int r;
+
+	if (is_beyond(u, key))
+		return user_iter_last(u);
+	r = buf_set(&u->key, key);
+	if (r == 0)
+		r = rec_iter_seek_for_prev(u->in, buf_slice(&u->key),
+					   TS_OLDEST);
+	return settle_reverse(u, r);
+}
+
+int user_iter_prev(struct user_iter *u)
+{
+	int r;
+
+	assert(u->state != USER_ITER_NONE);
+	if (u->state == USER_ITER_REVERSE)
+		return u->in_at_end ? lose(u, TT_END) : settle_reverse(u, 0);
+	r = keep_key(u, u->cur.key);
+	if (r < 0)
+		return lose(u, r);
+	return settle_reverse(u, rec_iter_seek_for_prev(
+					 u->in, buf_slice(&u->key), TS_NEWEST));
+}
