@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -173,22 +174,30 @@ static int refuse_overlap(const char *path, const char *store)
 	return 0;
 }
 
+/* The kernel may know the attributes of a dead mount: only statfs() asks. */
+static int reach(const char *path, struct stat *st)
+{
+	struct statvfs sv;
+
+	return stat(path, st) < 0 || statvfs(path, &sv) < 0 ? -errno : 0;
+}
+
 int mount_point_prepare(const char *path, const char *store, bool *was_stale)
 {
 	struct stat st;
 	int r;
 
 	*was_stale = false;
-	while (stat(path, &st) < 0) {
-		if (errno == ENOTCONN || errno == ECONNABORTED)
+	while ((r = reach(path, &st)) < 0) {
+		if (r == -ENOTCONN || r == -ECONNABORTED)
 			r = clear_stale(path, was_stale);
-		else if (errno == ENOENT)
+		else if (r == -ENOENT)
 			r = err_set(-ENOENT,
 				    "%s: no such directory to mount on; make "
 				    "it first: mkdir -p %s",
 				    path, path);
 		else
-			r = err_errno(errno, "%s: cannot mount on it", path);
+			r = err_errno(-r, "%s: cannot mount on it", path);
 		if (r < 0)
 			return r;
 	}

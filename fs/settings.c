@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,6 +166,30 @@ static int make_absolute(const char *path, char **out)
 	return r;
 }
 
+/*
+ * The name by which the mount table knows it: no links. A mount whose daemon
+ * has died cannot be resolved, its parent can.
+ */
+static void resolve(char **path)
+{
+	char *real = realpath(*path, NULL);
+	char *slash = strrchr(*path, '/');
+	char *parent, *joined;
+
+	if (!real && slash != *path) {
+		*slash = '\0';
+		parent = realpath(*path, NULL);
+		*slash = '/';
+		if (parent && asprintf(&joined, "%s%s", parent, slash) >= 0)
+			real = joined;
+		free(parent);
+	}
+	if (!real)
+		return; /* whoever uses it will say why */
+	free(*path);
+	*path = real;
+}
+
 static int take_paths(struct settings *s, const struct opt_env *env,
 		      char **argv, int n_pos)
 {
@@ -185,7 +210,11 @@ static int take_paths(struct settings *s, const struct opt_env *env,
 			       "(STORE may come from TTRUNKSDB_DATA_DIR); see "
 			       "--help");
 	r = make_absolute(store, &s->store);
-	return r == 0 ? make_absolute(argv[n_pos], &s->mountpoint) : r;
+	if (r == 0)
+		r = make_absolute(argv[n_pos], &s->mountpoint);
+	if (r == 0)
+		resolve(&s->mountpoint);
+	return r;
 }
 
 /* A file that was named must be there; one of the usual two may. */

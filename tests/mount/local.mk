@@ -6,7 +6,8 @@ test_scripts += \
 	%D%/kill.sh \
 	%D%/posix.sh \
 	%D%/requests.sh \
-	%D%/start.sh
+	%D%/start.sh \
+	%D%/user.sh
 
 EXTRA_DIST += \
 	%D%/coherence.py \
