@@ -44,7 +44,7 @@ void level_targets(const struct picker *p, const struct version *v,
 		   struct level_targets *out)
 {
 	uint64_t size = p->base_bytes;
-	unsigned level = LAST_LEVEL;
+	unsigned level = LAST_LEVEL, top = LAST_LEVEL;
 
 	for (unsigned i = 1; i < N_LEVELS; i++) {
 		out->bytes[i] = 0;
@@ -52,11 +52,22 @@ void level_targets(const struct picker *p, const struct version *v,
 	}
 	out->bytes[0] = p->base_bytes;
 	out->bytes[level] = size;
-	while (level > 1 && out->bytes[level] > BASE_GROWTH * p->base_bytes) {
+	/* What level 0 holds is newer than any level: it may not pass one. */
+	for (unsigned i = LAST_LEVEL; i >= 1; i--)
+		if (v->level_bytes[i])
+			top = i;
+	while (level > 1 && (level > top ||
+			     out->bytes[level] > BASE_GROWTH * p->base_bytes)) {
 		out->bytes[level - 1] = out->bytes[level] / p->level_ratio;
 		level--;
 	}
 	out->base = level;
+	out->l0_out = level;
+	for (unsigned i = 1; i < level; i++)
+		if (v->level_tables[i]) {
+			out->l0_out = i;
+			break;
+		}
 }
 
 /* How far a level is over its size, in 1/1024; at least 1024 means work. */
@@ -71,9 +82,6 @@ static uint64_t level_score(const struct picker *p, const struct version *v,
 				      MAX_OF(2 * p->base_bytes, 1ull));
 	if (level == LAST_LEVEL || bytes == 0)
 		return 0;
-	/* A level above the base is left over from larger times: empty it. */
-	if (level < t->base)
-		return 1024 * 4;
 	return bytes / MAX_OF(t->bytes[level] / 1024, 1ull);
 }
 
@@ -375,28 +383,46 @@ static int pick_level(struct picker *p, struct version *v, unsigned level,
 	return pick_tables(p, v, run, from, to, false, out);
 }
 
-int compact_pick_next(struct picker *p, struct version *v,
-		      struct compact_pick *out)
+/* The level most over its size, N_LEVELS when all is well. */
+static unsigned worst_level(const struct picker *p, const struct version *v,
+			    const struct level_targets *t)
 {
-	struct level_targets t;
 	uint64_t best_score = 1023;
 	unsigned best = N_LEVELS;
 
-	level_targets(p, v, &t);
 	for (unsigned i = 0; i < LAST_LEVEL; i++) {
-		uint64_t score = level_score(p, v, &t, i);
+		uint64_t score = level_score(p, v, t, i);
 
 		if (score > best_score) {
 			best = i;
 			best_score = score;
 		}
 	}
-	if (best == N_LEVELS)
+	return best;
+}
+
+bool compaction_is_due(const struct picker *p, const struct version *v)
+{
+	struct level_targets t;
+
+	level_targets(p, v, &t);
+	return worst_level(p, v, &t) != N_LEVELS;
+}
+
+int compact_pick_next(struct picker *p, struct version *v,
+		      struct compact_pick *out)
+{
+	struct level_targets t;
+	unsigned level;
+
+	level_targets(p, v, &t);
+	level = worst_level(p, v, &t);
+	if (level == N_LEVELS)
 		return 0;
-	if (best == 0)
-		return pick_level0(p, v, t.base, MIN_OF(p->l0_trigger, v->n_l0),
-				   out);
-	return pick_level(p, v, best, out);
+	if (level == 0)
+		return pick_level0(p, v, t.l0_out,
+				   MIN_OF(p->l0_trigger, v->n_l0), out);
+	return pick_level(p, v, level, out);
 }
 
 /* ---- by request ------------------------------------------------------- */
@@ -431,7 +457,7 @@ int compact_pick_range(struct picker *p, struct version *v,
 			continue;
 		/* Older runs of level 0 hold older versions: they go first. */
 		if (run->level == 0)
-			return pick_level0(p, v, t.base, v->n_l0 - i, out);
+			return pick_level0(p, v, t.l0_out, v->n_l0 - i, out);
 		to = MIN_OF(to, from + INPUT_TABLES);
 		return pick_tables(p, v, run, from, to, true, out);
 	}

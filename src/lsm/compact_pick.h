@@ -46,7 +46,10 @@ void picker_fini(struct picker *p);
 
 /* The sizes that the levels of a version should have. */
 struct level_targets {
-	unsigned base; /* level 0 compacts into this one */
+	unsigned base; /* the levels above it should be empty */
+	/* Level 0 compacts into this one: the base, or a level above it as long
+	 * as that is not empty yet. Newer data may not pass older data. */
+	unsigned l0_out;
 	uint64_t bytes[N_LEVELS];
 };
 void level_targets(const struct picker *p, const struct version *v,
@@ -57,6 +60,9 @@ void level_targets(const struct picker *p, const struct version *v,
  * and the levels over their sizes. Back-pressure follows it.
  */
 uint64_t compaction_debt(const struct picker *p, const struct version *v);
+
+/* True when compact_pick_next() would find something. Any thread. */
+bool compaction_is_due(const struct picker *p, const struct version *v);
 
 /* Neighbouring tables of a run. */
 struct run_part {

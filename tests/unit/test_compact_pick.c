@@ -224,7 +224,7 @@ START_TEST(the_base_level_rises_as_the_last_level_grows)
 	put(LAST_LEVEL, 0, "a", "z", 30000 * MIB, 0);
 	v = built();
 	level_targets(&picker, v, &t);
-	ck_assert_uint_eq(t.base, LAST_LEVEL - 3 + 1);
+	ck_assert_uint_eq(t.base, LAST_LEVEL - 3);
 	version_unref(v);
 }
 END_TEST
@@ -263,6 +263,23 @@ START_TEST(levels_above_the_base_are_emptied)
 	ck_assert_uint_eq(pick.level, 3);
 	ck_assert_uint_eq(pick.out_level, 4);
 	ck_assert(pick.is_move);
+	compact_pick_fini(&pick);
+	version_unref(v);
+}
+END_TEST
+
+START_TEST(level_0_does_not_pass_older_data_above_the_base)
+{
+	struct compact_pick pick;
+	struct version *v;
+
+	for (uint64_t g = 1; g <= 40; g++)
+		put(0, g, "a", "z", 16 * MIB, 0);
+	put(4, 0, "a", "z", 1 * MIB, 0);
+	v = built();
+	ck_assert_int_eq(compact_pick_next(&picker, v, &pick), 1);
+	ck_assert_uint_eq(pick.level, 0);
+	ck_assert_uint_eq(pick.out_level, 4);
 	compact_pick_fini(&pick);
 	version_unref(v);
 }
@@ -354,6 +371,7 @@ static Suite *compact_pick_suite(void)
 	tcase_add_test(t, the_base_level_rises_as_the_last_level_grows);
 	tcase_add_test(t, a_level_over_its_size_gives_its_cheapest_table);
 	tcase_add_test(t, levels_above_the_base_are_emptied);
+	tcase_add_test(t, level_0_does_not_pass_older_data_above_the_base);
 	tcase_add_test(t, a_requested_range_takes_older_runs_along);
 	tcase_add_test(t, compacting_everything_comes_to_an_end);
 	suite_add_tcase(s, t);

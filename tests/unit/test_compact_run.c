@@ -245,6 +245,7 @@ START_TEST(a_compaction_changes_nothing_that_can_be_read)
 		struct version *v, *w;
 		int64_t at = 0;
 
+		picker.base_bytes = rng_below(&rng, 2) ? 1 : 1 << 30;
 		make_history(before, &rng, n);
 		for (unsigned p = 0; p < N_RUNS; p++)
 			write_run(before, p,
@@ -287,6 +288,7 @@ START_TEST(nothing_stays_that_nobody_can_read)
 	size_t live = 0;
 
 	test_rng(&rng);
+	picker.base_bytes = 1 << 30; /* level 0 goes to the last level */
 	make_history(h, &rng, 600);
 	for (unsigned p = 0; p < N_RUNS; p++)
 		write_run(h, p, p ? 0 : LAST_LEVEL);
