@@ -32,3 +32,8 @@ test_programs += \
 	%D%/test_block \
 	%D%/test_bloom \
 	%D%/test_sst
+
+# lsm: compaction
+test_programs += \
+	%D%/test_compact_pick \
+	%D%/test_compact_run
