@@ -21,22 +21,27 @@ int path_join(struct buf *out, const char *dir, const char *name)
 int path_manifest(struct buf *out, const char *dir, uint64_t file_no)
 {
 	buf_clear(out);
-	return finish(out, buf_printf(out, "%s/" FILE_MANIFEST_PREFIX
-				      "%06" PRIu64, dir, file_no));
+	return finish(out,
+		      buf_printf(out, "%s/" FILE_MANIFEST_PREFIX "%06" PRIu64,
+				 dir, file_no));
 }
 
 int path_table(struct buf *out, const char *dir, uint64_t file_no)
 {
 	buf_clear(out);
-	return finish(out, buf_printf(out, "%s/" DIR_TABLES "/%06" PRIu64
-				      TABLE_SUFFIX, dir, file_no));
+	return finish(out,
+		      buf_printf(out,
+				 "%s/" DIR_TABLES "/%06" PRIu64 TABLE_SUFFIX,
+				 dir, file_no));
 }
 
 int path_table_tmp(struct buf *out, const char *dir, uint64_t file_no)
 {
 	buf_clear(out);
-	return finish(out, buf_printf(out, "%s/" DIR_TABLES "/%06" PRIu64
-				      TABLE_SUFFIX TMP_SUFFIX, dir, file_no));
+	return finish(out, buf_printf(out,
+				      "%s/" DIR_TABLES
+				      "/%06" PRIu64 TABLE_SUFFIX TMP_SUFFIX,
+				      dir, file_no));
 }
 
 /* Reads six digits or more; *end is behind them. 0 when there are none. */
@@ -82,14 +87,8 @@ bool name_is_table_tmp(const char *name)
 bool name_belongs_to_store(const char *name)
 {
 	static const char *const names[] = {
-		FILE_LOCK,
-		FILE_CURRENT,
-		FILE_CURRENT TMP_SUFFIX,
-		FILE_LOG,
-		DIR_TABLES,
-		DIR_WAL,
-		"ttrunks.conf",
-		"lost+found",
+		FILE_LOCK,  FILE_CURRENT, FILE_CURRENT TMP_SUFFIX, FILE_LOG,
+		DIR_TABLES, DIR_WAL,	  "ttrunks.conf",	   "lost+found",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -70,8 +70,8 @@ void gc_table(struct gc *g, struct table *t)
 	list_push_back(&g->queue, &t->gc_link);
 	g->n_queued++;
 	mutex_unlock(&g->mu);
-	if (was_empty && atomic_load_explicit(&t->is_dropped,
-					      memory_order_acquire))
+	if (was_empty &&
+	    atomic_load_explicit(&t->is_dropped, memory_order_acquire))
 		g->wake(g->arg);
 }
 

@@ -40,8 +40,8 @@ static int current_parse(const char *path, struct buf *text, uint64_t *out)
 		   &sum) != 2 ||
 	    sum != checksum(s, (size_t)name_end) ||
 	    manifest_no_of_name(name) == 0)
-		return err_set(TT_ECORRUPT,
-			       "%s: offset 0: fails its checksum", path);
+		return err_set(TT_ECORRUPT, "%s: offset 0: fails its checksum",
+			       path);
 	*out = manifest_no_of_name(name);
 	return 0;
 }
@@ -140,7 +140,7 @@ static int each_record(const struct manifest_view *v, manifest_edit_fn fn,
 	uint64_t at = sizeof(struct manifest_header);
 	struct tt_slice payload;
 
-	*out = (struct manifest_end){.end = at};
+	*out = (struct manifest_end){ .end = at };
 	while (at < v->len && record_at(v, at, &payload)) {
 		struct version_edit edit;
 		int r;
@@ -193,7 +193,7 @@ static int check_tail(const struct manifest_view *v, struct manifest_end *end)
 int manifest_read(struct env *env, const char *path, manifest_edit_fn fn,
 		  void *arg, struct manifest_end *out)
 {
-	struct manifest_view v = {.path = path};
+	struct manifest_view v = { .path = path };
 	struct buf bytes = BUF_INIT;
 	int r = env_read_file(env, path, MANIFEST_FILE_MAX, &bytes);
 

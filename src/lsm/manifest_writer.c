@@ -81,8 +81,7 @@ static int encode_record(struct manifest_writer *m, struct tt_slice edit)
 	if (r < 0)
 		return r;
 	at = (struct manifest_record *)(void *)m->record.data;
-	at->checksum =
-		le64_make(manifest_record_sum(at, m->file_no, m->end));
+	at->checksum = le64_make(manifest_record_sum(at, m->file_no, m->end));
 	return 0;
 }
 

@@ -99,8 +99,8 @@ void options_set_env(struct tt_options *opts, struct env *env)
 }
 
 /* An explicit figure, or this part of memory, kept within bounds. */
-static size_t part_of(uint64_t explicit_bytes, uint64_t memory, unsigned divisor,
-		      uint64_t least)
+static size_t part_of(uint64_t explicit_bytes, uint64_t memory,
+		      unsigned divisor, uint64_t least)
 {
 	uint64_t n = explicit_bytes ? explicit_bytes : memory / divisor;
 

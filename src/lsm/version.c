@@ -64,7 +64,7 @@ void table_free(struct table *t)
 
 static uint64_t prefix_at(struct tt_slice key, size_t skip)
 {
-	uint8_t b[8] = {0};
+	uint8_t b[8] = { 0 };
 	size_t n = key.len > skip ? key.len - skip : 0;
 
 	if (n >= 8)
@@ -102,10 +102,10 @@ uint32_t run_find(const struct run *run, struct tt_slice key)
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 		uint64_t p = run->max_prefix[mid];
-		bool is_below = p != prefix
-					? p < prefix
-					: key_cmp(run->tables[mid]->desc.max_key,
-						  key) < 0;
+		bool is_below =
+			p != prefix ? p < prefix
+				    : key_cmp(run->tables[mid]->desc.max_key,
+					      key) < 0;
 
 		if (is_below)
 			lo = mid + 1;
@@ -161,8 +161,8 @@ static void version_free(struct version *v)
 
 void version_unref(struct version *v)
 {
-	if (v && atomic_fetch_sub_explicit(&v->refs, 1,
-					   memory_order_acq_rel) == 1)
+	if (v &&
+	    atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) == 1)
 		version_free(v);
 }
 
@@ -178,7 +178,7 @@ const struct run *version_level(const struct version *v, unsigned level)
 
 void version_builder_init(struct version_builder *b)
 {
-	*b = (struct version_builder){NULL, NULL, 0, 0};
+	*b = (struct version_builder){ NULL, NULL, 0, 0 };
 }
 
 void version_builder_fini(struct version_builder *b)
@@ -217,7 +217,7 @@ int version_builder_add(struct version_builder *b, struct table *t,
 			return r;
 	}
 	b->tables[b->n] = table_ref(t);
-	b->places[b->n] = (struct builder_place){level ? 0 : group, level};
+	b->places[b->n] = (struct builder_place){ level ? 0 : group, level };
 	b->n++;
 	return 0;
 }
@@ -288,11 +288,10 @@ static int run_make(struct version *v, const struct placed *p, uint32_t n)
 		    0)
 			return err_set(TT_ECORRUPT,
 				       "manifest: tables %06" PRIu64
-				       " and %06" PRIu64
-				       " of level %u overlap",
+				       " and %06" PRIu64 " of level %u overlap",
 				       p[i - 1].t->desc.file_no,
 				       p[i].t->desc.file_no, p->place.level);
-	*run = (struct run){.group = p->place.group, .level = p->place.level};
+	*run = (struct run){ .group = p->place.group, .level = p->place.level };
 	run->tables = malloc(n * sizeof(*run->tables));
 	run->max_prefix = malloc(n * sizeof(*run->max_prefix));
 	if (!run->tables || !run->max_prefix) {
@@ -353,7 +352,7 @@ int version_builder_finish(struct version_builder *b, struct version **out)
 	}
 	atomic_init(&v->refs, 1);
 	for (size_t i = 0; i < b->n; i++)
-		p[i] = (struct placed){b->tables[i], b->places[i]};
+		p[i] = (struct placed){ b->tables[i], b->places[i] };
 	qsort(p, b->n, sizeof(*p), placed_cmp);
 	v->runs = malloc((count_runs(p, b->n) + 1) * sizeof(*v->runs));
 	if (!v->runs) {

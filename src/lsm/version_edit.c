@@ -95,9 +95,15 @@ static int put_key(struct buf *out, struct tt_slice key)
 static int put_table(struct buf *out, const struct table_desc *d)
 {
 	const uint64_t fields[] = {
-		EDIT_ADD_TABLE,	 d->level,	  d->group,
-		d->file_no,	 d->file_bytes,	  d->n_records,
-		d->n_tombstones, d->raw_bytes,	  zigzag_fold(d->min_ts),
+		EDIT_ADD_TABLE,
+		d->level,
+		d->group,
+		d->file_no,
+		d->file_bytes,
+		d->n_records,
+		d->n_tombstones,
+		d->raw_bytes,
+		zigzag_fold(d->min_ts),
 		zigzag_fold(d->max_ts),
 	};
 	int r = 0;

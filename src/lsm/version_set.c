@@ -58,8 +58,8 @@ struct version *version_set_current(struct version_set *vs)
 static void set_numbers(struct version_set *vs, struct version_edit *e)
 {
 	version_edit_set_next_file_no(
-		e, atomic_load_explicit(&vs->next_file_no,
-					memory_order_relaxed));
+		e,
+		atomic_load_explicit(&vs->next_file_no, memory_order_relaxed));
 	if (!e->has_next_group)
 		version_edit_set_next_group(e, vs->next_group);
 	if (!e->has_replay_from)
@@ -149,8 +149,8 @@ static int roll(struct version_set *vs, const struct version *v,
 	else
 		set_numbers(vs, &numbers);
 	version_edit_set_next_file_no(
-		&numbers, atomic_load_explicit(&vs->next_file_no,
-					       memory_order_relaxed));
+		&numbers,
+		atomic_load_explicit(&vs->next_file_no, memory_order_relaxed));
 	r = encode_snapshot(vs, v, &numbers, &text);
 	if (r == 0)
 		r = manifest_create(vs->env, vs->dir, no, buf_slice(&text), &m);
@@ -266,7 +266,7 @@ static int continue_manifest(struct version_set *vs, uint64_t no,
 
 static int recover_locked(struct version_set *vs)
 {
-	struct recovery rec = {.vs = vs};
+	struct recovery rec = { .vs = vs };
 	struct manifest_end end;
 	struct buf path = BUF_INIT;
 	uint64_t no;
@@ -360,8 +360,8 @@ static void mark_dropped(const struct version *was,
 			for (size_t d = 0; d < e->n_dropped; d++)
 				is_out |= e->dropped[d] == t->desc.file_no;
 			for (size_t a = 0; a < e->n_added; a++)
-				is_out &= e->added[a].file_no !=
-					  t->desc.file_no;
+				is_out &=
+					e->added[a].file_no != t->desc.file_no;
 			if (is_out)
 				atomic_store_explicit(&t->is_dropped, true,
 						      memory_order_release);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening and closing a store, and the ways into it that are only a step.
+ */
+#include "lsm/db.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lsm/file_name.h"
+#include "lsm/recovery.h"
+#include "lsm/room.h"
+#include "lsm/schedule.h"
+
+#define LOG_FILE_BYTES (4u << 20)
+#define LOG_FILES_KEPT 2
+/* One for flushes, one for compactions. */
+#define N_BACKGROUND_THREADS 2
+
+/* ---- superversions ---------------------------------------------------- */
+
+struct superversion *db_acquire(struct tt *db, struct slot_token *token)
+{
+	struct superversion *sv = slot_take(&db->slots, token);
+
+	if (likely(sv))
+		return sv;
+	mutex_lock(&db->mu);
+	sv = superversion_ref(db->sv);
+	mutex_unlock(&db->mu);
+	return sv;
+}
+
+void db_release(struct tt *db, const struct slot_token *token,
+		struct superversion *sv)
+{
+	if (unlikely(!slot_put_back(&db->slots, token, sv)))
+		superversion_unref(sv);
+}
+
+/* Under the lock this never is the last reference: db->sv has one, or the
+ * caller that replaces it. */
+static void drop_cached(void *sv, void *arg)
+{
+	(void)arg;
+	superversion_unref(sv);
+}
+
+struct superversion *db_install_locked(struct tt *db, struct memtable *active,
+				       struct version *v)
+{
+	struct memtable *few[2 * MAX_IMMUTABLES] = { NULL };
+	struct memtable **imm = few;
+	struct superversion *old = db->sv, *fresh = NULL;
+
+	mutex_assert_held(&db->mu);
+	if (db->n_imms > ARRAY_LEN(few)) {
+		imm = malloc(db->n_imms * sizeof(struct memtable *));
+		if (!imm)
+			return NULL;
+	}
+	for (uint32_t i = 0; i < db->n_imms; i++)
+		imm[i] = db->imms[i].mem;
+	(void)superversion_new(active, imm, db->n_imms, v, &fresh);
+	if (imm != few)
+		free(imm);
+	if (!fresh)
+		return NULL;
+	db->sv = fresh;
+	slot_sweep(&db->slots, drop_cached, NULL);
+	return old;
+}
+
+/* ---- opening ---------------------------------------------------------- */
+
+static struct tt *db_new(const char *dir, const struct tt_options *opts)
+{
+	struct tt *db = calloc(1, sizeof(*db));
+
+	if (!db)
+		return NULL;
+	db->dir = strdup(dir);
+	if (!db->dir || options_resolve(opts, &db->cfg) < 0) {
+		free(db->dir);
+		free(db);
+		return NULL;
+	}
+	db->env = db->cfg.env;
+	mutex_init(&db->mu, RANK_DB);
+	cond_init(&db->changed);
+	snapshots_init(&db->snaps);
+	slot_cache_init(&db->slots);
+	picker_init(&db->picker, &db->cfg);
+	clock_init(&db->clk, db->env, 0);
+	schedule_init(db);
+	db->next_imm_no = 1;
+	return db;
+}
+
+/* Lets go of everything, in the order in which things lean on each other.
+ * Works on half-built stores. */
+static int db_free(struct tt *db)
+{
+	int r = 0;
+
+	if (db->pool)
+		schedule_stop(db);
+	write_queue_free(db->queue);
+	if (db->wal)
+		r = wal_close(db->wal);
+	if (db->sv)
+		slot_sweep(&db->slots, drop_cached, NULL);
+	superversion_unref(db->sv);
+	for (uint32_t i = 0; i < db->n_imms; i++)
+		memtable_unref(db->imms[i].mem);
+	free(db->imms);
+	if (db->gc)
+		version_set_fini(&db->vs);
+	gc_free(db->gc);
+	table_cache_free(db->tables);
+	block_cache_free(db->blocks);
+	thread_pool_free(db->pool);
+	counters_free(db->counters);
+	picker_fini(&db->picker);
+	snapshots_fini(&db->snaps);
+	if (env_unlock(db->lock) < 0 && r == 0)
+		r = err_code();
+	log_detach(db->log);
+	cond_fini(&db->changed);
+	mutex_fini(&db->mu);
+	free(db->dir);
+	free(db);
+	return r;
+}
+
+static int make_parts(struct tt *db)
+{
+	struct buf tables = BUF_INIT;
+	struct table_cache_options o = {
+		.env = db->env,
+		.max_bytes = db->cfg.table_cache_bytes,
+		.max_open = db->cfg.max_open_tables,
+	};
+	int r = path_join(&tables, db->dir, DIR_TABLES);
+
+	if (r < 0)
+		return r;
+	o.dir = path_of(&tables);
+	r = counters_new(N_DB_STATS, &db->counters);
+	if (r == 0)
+		r = block_cache_new(db->cfg.cache_bytes, &db->blocks);
+	if (r == 0)
+		r = table_cache_new(&o, &db->tables);
+	if (r == 0)
+		r = thread_pool_new("ttrunks", N_BACKGROUND_THREADS, &db->pool);
+	if (r == 0)
+		r = gc_new(db->env, db->dir, db->tables, schedule_gc, db,
+			   &db->gc);
+	if (r == 0)
+		version_set_init(&db->vs, db->env, db->dir, db->gc);
+	buf_fini(&tables);
+	return r;
+}
+
+/* The event log is a comfort: a store opens without it. */
+static void attach_log(struct tt *db)
+{
+	struct buf path = BUF_INIT;
+
+	if (path_join(&path, db->dir, FILE_LOG) == 0)
+		(void)log_attach_file(path_of(&path), LOG_LEVEL_INFO,
+				      LOG_FILE_BYTES, LOG_FILES_KEPT, &db->log);
+	buf_fini(&path);
+}
+
+static int take_lock(struct tt *db)
+{
+	struct buf path = BUF_INIT;
+	int r = path_join(&path, db->dir, FILE_LOCK);
+
+	if (r == 0)
+		r = env_lock(db->env, path_of(&path), &db->lock);
+	buf_fini(&path);
+	return r;
+}
+
+/* Makes sure that the directory is ours, and takes it. */
+static int enter_dir(struct tt *db, enum store_kind *kind)
+{
+	int r = recovery_look(db->env, db->dir, kind);
+
+	if (r < 0)
+		return r;
+	if (*kind != STORE_THERE) {
+		if (!db->cfg.create_if_missing)
+			return err_set(TT_ENOSTORE,
+				       "%s: no store here, and "
+				       "create_if_missing is off",
+				       db->dir);
+		r = recovery_make_dirs(db->env, db->dir);
+		if (r < 0)
+			return r;
+	}
+	r = take_lock(db);
+	/* Another opener may have finished a creation meanwhile. */
+	return r < 0 ? r : recovery_look(db->env, db->dir, kind);
+}
+
+static int start(struct tt *db)
+{
+	struct write_hooks hooks = { .arg = db, .make_room = room_make };
+	int r = write_queue_new(&hooks, db->wal, &db->clk, &db->queue);
+
+	if (r < 0)
+		return r;
+	mutex_lock(&db->mu);
+	room_update_locked(db);
+	schedule_locked(db);
+	mutex_unlock(&db->mu);
+	return 0;
+}
+
+static int open_store(struct tt *db)
+{
+	enum store_kind kind;
+	int r = enter_dir(db, &kind);
+
+	if (r < 0)
+		return r;
+	attach_log(db);
+	r = make_parts(db);
+	if (r < 0)
+		return r;
+	r = kind == STORE_THERE ? version_set_recover(&db->vs)
+				: version_set_create(&db->vs);
+	if (r < 0)
+		return r;
+	recovery_remove_orphans(db);
+	r = recovery_replay(db);
+	return r < 0 ? r : start(db);
+}
+
+int tt_open(const char *dir, const struct tt_options *opts, struct tt **out)
+{
+	struct tt *db = db_new(dir, opts);
+	struct err_saved why;
+	int r;
+
+	if (!db)
+		return err_nomem("store");
+	r = open_store(db);
+	if (r == 0) {
+		*out = db;
+		return 0;
+	}
+	err_save(&why, r);
+	log_error(LOG_DB, "%s: cannot open: %s", dir, why.text);
+	(void)db_free(db); /* the first failure counts */
+	return err_restore(&why);
+}
+
+int tt_close(struct tt *db)
+{
+	return db ? db_free(db) : 0;
+}
+
+/* ---- writing ---------------------------------------------------------- */
+
+int tt_put(struct tt *db, const struct tt_write_options *wo,
+	   struct tt_slice key, struct tt_slice value, int64_t *out_ts)
+{
+	return write_commit_one(db->queue, RECORD_VALUE, key, value, wo,
+				out_ts);
+}
+
+int tt_delete(struct tt *db, const struct tt_write_options *wo,
+	      struct tt_slice key, int64_t *out_ts)
+{
+	struct tt_slice none = { NULL, 0 };
+
+	return write_commit_one(db->queue, RECORD_TOMBSTONE, key, none, wo,
+				out_ts);
+}
+
+int tt_write(struct tt *db, const struct tt_write_options *wo,
+	     const struct tt_batch *batch, int64_t *out_ts)
+{
+	return write_commit(db->queue, batch, wo, out_ts);
+}
+
+int tt_sync(struct tt *db)
+{
+	return wal_sync(db->wal, wal_end(db->wal));
+}
+
+/* ---- snapshots -------------------------------------------------------- */
+
+int tt_snapshot_new(struct tt *db, struct tt_snapshot **out)
+{
+	return snapshots_add(&db->snaps, &db->clk, out);
+}
+
+void tt_snapshot_free(struct tt *db, struct tt_snapshot *snap)
+{
+	snapshots_remove(&db->snaps, snap);
+}
+
+int64_t tt_snapshot_ts(const struct tt_snapshot *snap)
+{
+	return snap->ts;
+}
+
+int64_t tt_last_ts(struct tt *db)
+{
+	return clock_visible(&db->clk);
+}

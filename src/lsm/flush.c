@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/flush.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "lsm/compact_run.h"
+#include "lsm/db.h"
+#include "lsm/room.h"
+#include "lsm/schedule.h"
+#include "lsm/sst_output.h"
+
+/* ---- one memtable ----------------------------------------------------- */
+
+struct flush_stream {
+	struct sst_output *output;
+	struct retained_times times;
+	struct buf key;
+	int64_t newer_ts;
+	bool has_key;
+	uint64_t n_dropped;
+};
+
+static int take_record(struct flush_stream *f, const struct record *rec)
+{
+	int64_t newer = f->newer_ts;
+
+	if (!f->has_key || !key_eq(buf_slice(&f->key), rec->key)) {
+		int r = buf_set(&f->key, rec->key);
+
+		if (r < 0)
+			return r;
+		f->has_key = true;
+		newer = TS_NEWEST;
+	}
+	f->newer_ts = rec->ts;
+	if (!version_is_needed(f->times.ts, f->times.n, rec->ts, newer)) {
+		f->n_dropped++;
+		return 0;
+	}
+	return sst_output_add(f->output, rec);
+}
+
+static int take_memtable(struct flush_stream *f, struct memtable *m)
+{
+	struct rec_iter *it;
+	int r = memtable_iter_new(m, &it);
+
+	if (r < 0)
+		return r;
+	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
+		r = take_record(f, &it->rec);
+		if (r < 0)
+			break;
+	}
+	rec_iter_free(it);
+	return r == TT_END ? 0 : r;
+}
+
+static uint64_t new_file_no(void *arg)
+{
+	struct tt *db = arg;
+
+	return version_set_new_file_no(&db->vs);
+}
+
+void db_output_options(struct tt *db, struct sst_output_options *out)
+{
+	*out = (struct sst_output_options){
+		.env = db->env,
+		.dir = db->dir,
+		.table = { .codec = db->cfg.codec,
+			   .block_bytes = (uint32_t)db->cfg.block_bytes,
+			   .bloom_bits = db->cfg.bloom_bits },
+		.table_bytes = db->cfg.table_bytes,
+		.new_file_no = new_file_no,
+		.arg = db,
+	};
+}
+
+int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
+{
+	struct flush_stream f = { .key = BUF_INIT };
+	struct sst_output_options o;
+	uint64_t group;
+	int r;
+
+	mutex_lock(&db->vs.mu);
+	group = db->vs.next_group;
+	mutex_unlock(&db->vs.mu);
+	version_edit_set_next_group(edit, group + 1);
+	db_output_options(db, &o);
+	o.group = group;
+	r = snapshots_collect(&db->snaps, &db->clk, &f.times);
+	if (r == 0)
+		r = sst_output_new(&o, edit, &f.output);
+	if (r == 0)
+		r = take_memtable(&f, m);
+	if (r == 0)
+		r = sst_output_finish(f.output);
+	if (r == 0) {
+		db_count(db, STAT_RECORDS_DROPPED, f.n_dropped);
+		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(f.output));
+	}
+	for (size_t i = 0; i < edit->n_added && r == 0; i++)
+		if (!edit->has_last_ts || edit->added[i].max_ts > edit->last_ts)
+			version_edit_set_last_ts(edit, edit->added[i].max_ts);
+	sst_output_free(f.output);
+	retained_times_fini(&f.times);
+	buf_fini(&f.key);
+	return r;
+}
+
+/* ---- the oldest one --------------------------------------------------- */
+
+/* Shows the new version and lets the flushed memtable go, in one step. */
+struct installation {
+	struct tt *db;
+	struct memtable *flushed;
+	struct superversion *old;
+};
+
+static int install_flushed(void *arg, struct version *v)
+{
+	struct installation *in = arg;
+	struct tt *db = in->db;
+	struct immutable oldest;
+	int r = 0;
+
+	mutex_lock(&db->mu);
+	oldest = db->imms[0];
+	assert(oldest.mem == in->flushed);
+	db->n_imms--;
+	memmove(db->imms, db->imms + 1, db->n_imms * sizeof(*db->imms));
+	in->old = db_install_locked(db, db->active, v);
+	if (in->old) {
+		db->flushed_no = oldest.no;
+		room_update_locked(db);
+	} else {
+		memmove(db->imms + 1, db->imms, db->n_imms * sizeof(*db->imms));
+		db->imms[0] = oldest;
+		db->n_imms++;
+		r = err_nomem("superversion");
+	}
+	mutex_unlock(&db->mu);
+	if (r == 0)
+		memtable_unref(oldest.mem);
+	return r;
+}
+
+static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
+{
+	struct installation in = { .db = db, .flushed = m };
+	struct version_edit edit;
+	uint64_t since = mono_ns(), us;
+	uint64_t bytes = 0;
+	int r;
+
+	version_edit_init(&edit);
+	r = flush_memtable(db, m, &edit);
+	if (r < 0)
+		goto out;
+	for (size_t i = 0; i < edit.n_added; i++)
+		bytes += edit.added[i].file_bytes;
+	version_edit_set_replay_from(&edit, log_end);
+	r = version_set_apply(&db->vs, &edit, install_flushed, &in);
+	if (r < 0)
+		goto out;
+	superversion_unref(in.old);
+	wal_release_before(db->wal, log_end);
+	us = (mono_ns() - since) / 1000;
+	db_count(db, STAT_FLUSHES, 1);
+	db_count(db, STAT_FLUSH_US, us);
+	log_info(LOG_FLUSH,
+		 "%s: %" PRIu64 " records, %zu bytes of memory, written to "
+		 "%zu tables, %" PRIu64 " bytes, in %" PRIu64 " ms",
+		 db->dir, memtable_count(m), memtable_bytes(m), edit.n_added,
+		 bytes, us / 1000);
+out:
+	version_edit_fini(&edit);
+	return r;
+}
+
+int flush_oldest(struct tt *db)
+{
+	struct memtable *m = NULL;
+	uint64_t log_end = 0;
+	int r;
+
+	mutex_lock(&db->mu);
+	if (db->n_imms) {
+		m = memtable_ref(db->imms[0].mem);
+		log_end = db->imms[0].log_end;
+	}
+	mutex_unlock(&db->mu);
+	if (!m)
+		return TT_END;
+	r = flush_one(db, m, log_end);
+	memtable_unref(m);
+	return r;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Point reads: tt_get() and tt_get_pinned().
+ *
+ * No lock on the way. The superversion comes from the thread's slot; then the
+ * active memtable, the immutable ones and the runs of the version are asked
+ * in that order, newest first, and the first that knows the key decides. The
+ * key is hashed once, when the first table is asked.
+ *
+ * The superversion is taken before the timestamp: one as of which the read
+ * happens may then be newer than what the superversion holds, never older
+ * than what a later one has dropped.
+ */
+#include <string.h>
+
+#include "lsm/batch.h"
+#include "lsm/db.h"
+#include "lsm/key_hash.h"
+#include "lsm/sst_reader.h"
+
+/* What a read found, and what holds it: a block, or a memtable of `sv`. */
+struct found {
+	struct record rec;
+	struct sst_hit hit;   /* block set: the record lies in a table */
+	struct memtable *mem; /* otherwise; borrowed from the superversion */
+};
+
+static int ask_memtables(const struct superversion *sv, struct tt_slice key,
+			 int64_t as_of, struct found *f)
+{
+	int r = memtable_get(sv->active, key, as_of, &f->rec);
+
+	f->mem = sv->active;
+	for (uint32_t i = 0; i < sv->n_imm && r == TT_NOTFOUND; i++) {
+		f->mem = sv->imm[i];
+		r = memtable_get(sv->imm[i], key, as_of, &f->rec);
+	}
+	return r;
+}
+
+static int ask_tables(struct tt *db, const struct version *v,
+		      struct tt_slice key, int64_t as_of, bool no_fill,
+		      struct found *f)
+{
+	uint64_t hash = key_hash(key);
+	struct table_guard guard;
+	int r = TT_NOTFOUND;
+
+	table_guard_enter(db->tables, &guard);
+	for (uint32_t i = 0; i < v->n_runs && r == TT_NOTFOUND; i++) {
+		const struct run *run = &v->runs[i];
+		uint32_t at = run_find(run, key);
+		struct sst_reader *reader;
+		struct table *t;
+
+		if (at == run->n)
+			continue;
+		t = run->tables[at];
+		if (key_cmp(key, t->desc.min_key) < 0)
+			continue;
+		r = table_peek(db->tables, &t->slot, &reader);
+		if (r == 0)
+			r = sst_get(reader, db->blocks, key, hash, as_of,
+				    no_fill, &f->hit);
+	}
+	table_guard_leave(db->tables, &guard);
+	if (r == 0) {
+		f->rec = f->hit.rec;
+		f->mem = NULL;
+	}
+	return r;
+}
+
+/* 0 with *f set (found_release() it), TT_NOTFOUND, or negative. */
+static int find(struct tt *db, const struct superversion *sv,
+		struct tt_slice key, int64_t as_of, bool no_fill,
+		struct found *f)
+{
+	int r = ask_memtables(sv, key, as_of, f);
+
+	f->hit.block = NULL;
+	if (r == 0)
+		db_count(db, STAT_GETS_FROM_MEMTABLE, 1);
+	else if (r == TT_NOTFOUND && sv->version->n_runs)
+		r = ask_tables(db, sv->version, key, as_of, no_fill, f);
+	if (r == 0 && f->rec.kind == RECORD_TOMBSTONE) {
+		sst_hit_release(&f->hit);
+		r = TT_NOTFOUND;
+	}
+	db_count(db, STAT_GETS, 1);
+	if (r == 0) {
+		db_count(db, STAT_GET_HITS, 1);
+		db_count(db, STAT_GET_BYTES, f->rec.value.len);
+	}
+	return r;
+}
+
+static int64_t read_ts(struct tt *db, const struct tt_read_options *ro)
+{
+	return ro && ro->snapshot ? ro->snapshot->ts : clock_visible(&db->clk);
+}
+
+int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
+	   void *buf, size_t cap, size_t *out_len, int64_t *out_ts)
+{
+	struct slot_token token;
+	struct superversion *sv;
+	struct found f;
+	int r = batch_check_op(key, 0);
+
+	if (r < 0)
+		return r;
+	sv = db_acquire(db, &token);
+	r = find(db, sv, key, read_ts(db, ro), ro && ro->no_fill, &f);
+	if (r == 0) {
+		size_t n = f.rec.value.len;
+
+		if (n && cap)
+			memcpy(buf, f.rec.value.data, MIN_OF(n, cap));
+		if (out_len)
+			*out_len = n;
+		if (out_ts)
+			*out_ts = f.rec.ts;
+		sst_hit_release(&f.hit);
+	}
+	db_release(db, &token, sv);
+	return r;
+}
+
+/* ---- pins ------------------------------------------------------------- */
+
+static void release_block(void *block, void *unused)
+{
+	(void)unused;
+	block_unref(block);
+}
+
+static void release_memtable(void *mem, void *unused)
+{
+	(void)unused;
+	memtable_unref(mem);
+}
+
+int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
+		  struct tt_slice key, struct tt_pinned *out)
+{
+	struct slot_token token;
+	struct superversion *sv;
+	struct found f;
+	int r = batch_check_op(key, 0);
+
+	if (r < 0)
+		return r;
+	sv = db_acquire(db, &token);
+	r = find(db, sv, key, read_ts(db, ro), ro && ro->no_fill, &f);
+	if (r == 0) {
+		out->value = f.rec.value;
+		out->ts = f.rec.ts;
+		out->b = NULL;
+		if (f.mem) {
+			out->release = release_memtable;
+			out->a = memtable_ref(f.mem);
+		} else {
+			out->release = release_block;
+			out->a = f.hit.block;
+		}
+	}
+	db_release(db, &token, sv);
+	return r;
+}
+
+void tt_unpin(struct tt_pinned *pin)
+{
+	if (!pin || !pin->release)
+		return;
+	pin->release(pin->a, pin->b);
+	*pin = (struct tt_pinned){ .release = NULL };
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/room.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "lsm/schedule.h"
+
+/* The brake at full debt: 4 MiB a second still pass. */
+#define BRAKE_MAX 250000u /* ns per KiB */
+/* The brake while two immutables wait, when the active one is full: somewhat
+ * slower than a flush works. */
+#define BRAKE_IMMUTABLE 20000u /* ns per KiB */
+/* Shorter waits cost more than they delay. */
+#define WAIT_LEAST_NS 100000u
+#define WAIT_MOST_NS 20000000u
+
+/* Full debt: this many times the soft limit. */
+#define HARD_FACTOR 4
+
+/* The square of how far `x` is from soft to hard, times `most`. */
+static uint64_t slope(uint64_t x, uint64_t soft, uint64_t hard, uint64_t most)
+{
+	double f;
+
+	if (x <= soft)
+		return 0;
+	if (x >= hard)
+		return most;
+	f = (double)(x - soft) / (double)(hard - soft);
+	return (uint64_t)(f * f * (double)most);
+}
+
+uint32_t room_brake(uint32_t n_l0, uint32_t l0_trigger, uint64_t debt_bytes,
+		    uint64_t debt_soft)
+{
+	uint64_t a = slope(n_l0, 2 * l0_trigger, 2 * HARD_FACTOR * l0_trigger,
+			   BRAKE_MAX);
+	uint64_t b = slope(debt_bytes, debt_soft, HARD_FACTOR * debt_soft,
+			   BRAKE_MAX);
+
+	return (uint32_t)MAX_OF(a, b);
+}
+
+void room_update_locked(struct tt *db)
+{
+	const struct version *v = db->sv->version;
+	uint32_t brake;
+
+	mutex_assert_held(&db->mu);
+	brake = room_brake(v->n_l0, db->cfg.l0_trigger,
+			   compaction_debt(&db->picker, v),
+			   32 * (uint64_t)db->cfg.memtable_bytes);
+	if (db->n_imms >= MAX_IMMUTABLES)
+		brake = MAX_OF(brake, 1); /* look at the fill of the active */
+	if (db->err.code)
+		brake = MAX_OF(brake, 1);
+	atomic_store_explicit(&db->brake, brake, memory_order_relaxed);
+}
+
+/* ---- switching -------------------------------------------------------- */
+
+static int push_immutable_locked(struct tt *db, uint64_t log_end)
+{
+	if (db->n_imms == db->cap_imms) {
+		uint32_t cap = db->cap_imms ? 2 * db->cap_imms : 4;
+		struct immutable *p =
+			realloc(db->imms, cap * sizeof(*db->imms));
+
+		if (!p)
+			return err_nomem("immutable memtables");
+		db->imms = p;
+		db->cap_imms = cap;
+	}
+	db->imms[db->n_imms++] = (struct immutable){
+		.mem = memtable_ref(db->active),
+		.log_end = log_end,
+		.no = db->next_imm_no++,
+	};
+	return 0;
+}
+
+static int switch_locked(struct tt *db, struct memtable *fresh,
+			 struct superversion **old)
+{
+	int r = push_immutable_locked(db, wal_end(db->wal));
+
+	if (r < 0)
+		return r;
+	*old = db_install_locked(db, fresh, db->sv->version);
+	if (!*old) {
+		db->n_imms--;
+		db->next_imm_no--;
+		memtable_unref(db->imms[db->n_imms].mem);
+		return err_nomem("superversion");
+	}
+	db->active = fresh;
+	db_count(db, STAT_MEMTABLE_SWITCHES, 1);
+	room_update_locked(db);
+	schedule_locked(db);
+	return 0;
+}
+
+int room_switch(struct tt *db)
+{
+	struct superversion *old = NULL;
+	struct memtable *fresh;
+	int r;
+
+	if (memtable_count(db->active) == 0)
+		return TT_END;
+	r = memtable_new(&fresh);
+	if (r < 0)
+		return r;
+	mutex_lock(&db->mu);
+	r = db->n_imms >= MAX_IMMUTABLES ? -EAGAIN
+					 : switch_locked(db, fresh, &old);
+	mutex_unlock(&db->mu);
+	superversion_unref(old);
+	memtable_unref(fresh); /* the superversion has its own */
+	return r;
+}
+
+/* ---- waiting ---------------------------------------------------------- */
+
+static bool is_full(const struct tt *db, size_t bytes)
+{
+	return memtable_count(db->active) != 0 &&
+	       memtable_bytes(db->active) + bytes > db->cfg.memtable_bytes;
+}
+
+/* Delay per KiB now, ns. */
+static uint64_t brake_now_locked(const struct tt *db)
+{
+	uint64_t brake = atomic_load_explicit(&db->brake, memory_order_relaxed);
+	size_t limit = db->cfg.memtable_bytes;
+
+	if (db->n_imms >= MAX_IMMUTABLES)
+		brake = MAX_OF(brake, slope(memtable_bytes(db->active),
+					    limit / 4, limit, BRAKE_IMMUTABLE));
+	return brake;
+}
+
+static void count_stall(struct tt *db, uint64_t since_ns)
+{
+	db_count(db, STAT_STALLS, 1);
+	db_count(db, STAT_STALL_US, (mono_ns() - since_ns) / 1000);
+}
+
+/* Waits what is owed, or until things have changed. */
+static void pay_locked(struct tt *db)
+{
+	uint64_t now = mono_ns();
+	uint64_t owed = MIN_OF(db->owed_ns, (uint64_t)WAIT_MOST_NS);
+
+	(void)cond_wait_until(&db->changed, &db->mu, now + owed);
+	db->owed_ns = 0;
+	count_stall(db, now);
+}
+
+/* Waits until the active memtable may become immutable. */
+static int wait_for_flush_locked(struct tt *db)
+{
+	uint64_t since = mono_ns();
+	bool waited = false;
+	int r = 0;
+
+	while (r == 0 && db->n_imms >= MAX_IMMUTABLES) {
+		r = db_check_locked(db);
+		if (r == 0) {
+			waited = true;
+			cond_wait(&db->changed, &db->mu);
+		}
+	}
+	if (waited)
+		count_stall(db, since);
+	return r;
+}
+
+static int make_slowly(struct tt *db, size_t bytes, bool no_wait)
+{
+	int r;
+
+	mutex_lock(&db->mu);
+	r = db_check_locked(db);
+	/* Short of space, the memtable may still be filled. */
+	if (r < 0 && db->is_short_of_space && !is_full(db, bytes))
+		r = 0;
+	if (r == 0) {
+		db->owed_ns += brake_now_locked(db) * bytes / 1024;
+		if (db->owed_ns >= WAIT_LEAST_NS) {
+			if (no_wait)
+				r = -EAGAIN;
+			else
+				pay_locked(db);
+		}
+	}
+	if (r == 0 && is_full(db, bytes) && db->n_imms >= MAX_IMMUTABLES)
+		r = no_wait ? -EAGAIN : wait_for_flush_locked(db);
+	mutex_unlock(&db->mu);
+	return r;
+}
+
+int room_make(void *arg, size_t bytes, bool no_wait, struct memtable **out)
+{
+	struct tt *db = arg;
+	int r = 0;
+
+	if (unlikely(atomic_load_explicit(&db->brake, memory_order_relaxed) ||
+		     is_full(db, bytes))) {
+		r = make_slowly(db, bytes, no_wait);
+		if (r == 0 && is_full(db, bytes))
+			r = room_switch(db);
+	}
+	if (r < 0)
+		return r;
+	*out = db->active;
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room for writes: when the memtable is switched, and how writers are slowed
+ * when background work falls behind.
+ *
+ * The brake. Every change of the debt (room_update_locked()) sets one number,
+ * the delay per KiB written: it grows with the square of the debt between
+ * "soft" (no delay) and "hard", and falls to 0 with it. The leader adds up
+ * what it owes and waits when that is worth a wait. Only when the active
+ * memtable is full and two immutable ones wait, writers wait for the flush
+ * outright; the brake has then slowed them since the second one arrived.
+ */
+#ifndef LSM_ROOM_H
+#define LSM_ROOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+#include "lsm/db.h"
+
+/* write_hooks.make_room; `arg` is the struct tt. Leader only. */
+int room_make(void *arg, size_t bytes, bool no_wait, struct memtable **out);
+
+/* Makes the active memtable immutable if there is anything in it and room for
+ * it: 0, TT_END when it is empty, -EAGAIN when two are waiting already.
+ * Leader only. */
+int room_switch(struct tt *db);
+
+/* Sets the brake from the state of the store. */
+void room_update_locked(struct tt *db) REQUIRES(db->mu);
+
+/* The brake for this much debt, ns per KiB; plain arithmetic, for tests. */
+uint32_t room_brake(uint32_t n_l0, uint32_t l0_trigger, uint64_t debt_bytes,
+		    uint64_t debt_soft);
+
+#endif

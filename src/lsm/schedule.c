@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/schedule.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "lsm/compact_pick.h"
+#include "lsm/compact_run.h"
+#include "lsm/flush.h"
+#include "lsm/room.h"
+
+/* Pause between two looks for room on a full disk. */
+#define SPACE_RETRY_NS 500000000ull
+
+static bool is_closing(const struct tt *db)
+{
+	return atomic_load_explicit(&db->is_closing, memory_order_acquire);
+}
+
+/* ---- failures --------------------------------------------------------- */
+
+int db_check_locked(struct tt *db)
+{
+	mutex_assert_held(&db->mu);
+	return db->err.code ? err_restore(&db->err) : 0;
+}
+
+/*
+ * Notes a failure of background work. True when it shall be tried again, at
+ * once: for want of space this has waited a moment.
+ */
+static bool note_failure(struct tt *db, int code, const char *what)
+{
+	bool again = code == -ENOSPC || code == -EDQUOT;
+
+	if (code == TT_ECLOSED || is_closing(db))
+		return false;
+	db_count(db, STAT_BACKGROUND_ERRORS, 1);
+	mutex_lock(&db->mu);
+	if (!db->err.code) {
+		err_save(&db->err, code);
+		db->is_short_of_space = again;
+		log_error(LOG_DB, "%s: %s failed: %s; %s", db->dir, what,
+			  err_text(),
+			  again ? "it is tried again when there is room"
+				: "writes are refused until it is reopened");
+	}
+	room_update_locked(db);
+	cond_broadcast(&db->changed);
+	if (again && !is_closing(db))
+		(void)cond_wait_until(&db->changed, &db->mu,
+				      mono_ns() + SPACE_RETRY_NS);
+	mutex_unlock(&db->mu);
+	return again && !is_closing(db);
+}
+
+/* Background work went well: a want of space is over. */
+static void note_success_locked(struct tt *db)
+{
+	if (db->is_short_of_space) {
+		db->is_short_of_space = false;
+		db->err.code = 0;
+		log_info(LOG_DB, "%s: there is room again", db->dir);
+	}
+	room_update_locked(db);
+	cond_broadcast(&db->changed);
+}
+
+static bool is_stopped_locked(const struct tt *db)
+{
+	return is_closing(db) || (db->err.code && !db->is_short_of_space);
+}
+
+/* ---- flush ------------------------------------------------------------ */
+
+static void flush_task(void *arg)
+{
+	struct tt *db = arg;
+	int r;
+
+	do {
+		r = flush_oldest(db);
+	} while (r < 0 && note_failure(db, r, "flush"));
+	mutex_lock(&db->mu);
+	db->is_flushing = false;
+	if (r == 0)
+		note_success_locked(db);
+	schedule_locked(db);
+	cond_broadcast(&db->changed);
+	mutex_unlock(&db->mu);
+	gc_run(db->gc);
+}
+
+int schedule_wait_flushed(struct tt *db, uint64_t no)
+{
+	int r = 0;
+
+	mutex_lock(&db->mu);
+	while (r == 0 && db->flushed_no < no) {
+		r = db_check_locked(db);
+		if (r == 0)
+			cond_wait(&db->changed, &db->mu);
+	}
+	mutex_unlock(&db->mu);
+	return r;
+}
+
+/* ---- compaction ------------------------------------------------------- */
+
+static bool should_stop(void *arg)
+{
+	return is_closing(arg);
+}
+
+struct installation {
+	struct tt *db;
+	struct superversion *old;
+};
+
+static int install_compacted(void *arg, struct version *v)
+{
+	struct installation *in = arg;
+	struct tt *db = in->db;
+
+	mutex_lock(&db->mu);
+	in->old = db_install_locked(db, db->active, v);
+	mutex_unlock(&db->mu);
+	return in->old ? 0 : err_nomem("superversion");
+}
+
+static int apply(struct tt *db, struct version_edit *edit)
+{
+	struct installation in = { .db = db };
+	int r = version_set_apply(&db->vs, edit, install_compacted, &in);
+
+	superversion_unref(in.old);
+	return r;
+}
+
+static int rewrite(struct tt *db, const struct compact_pick *pick,
+		   struct version_edit *edit)
+{
+	struct compact_result res = { 0, 0, 0, 0 };
+	struct compact_job job = {
+		.pick = pick,
+		.tables = db->tables,
+		.should_stop = should_stop,
+		.stop_arg = db,
+	};
+	struct retained_times times;
+	uint64_t since = mono_ns(), us;
+	int r = snapshots_collect(&db->snaps, &db->clk, &times);
+
+	if (r < 0)
+		return r;
+	db_output_options(db, &job.output);
+	job.snapshots = times.ts;
+	job.n_snapshots = times.n;
+	r = compact_run(&job, edit, &res);
+	if (r == 0)
+		r = apply(db, edit);
+	retained_times_fini(&times);
+	if (r < 0)
+		return r;
+	us = (mono_ns() - since) / 1000;
+	db_count(db, STAT_COMPACTIONS, 1);
+	db_count(db, STAT_COMPACTION_US, us);
+	db_count(db, STAT_COMPACTION_READ_BYTES, res.bytes_read);
+	db_count(db, STAT_COMPACTION_WRITE_BYTES, res.bytes_written);
+	db_count(db, STAT_RECORDS_DROPPED, res.records_in - res.records_out);
+	log_info(LOG_COMPACT,
+		 "%s: level %u to %u: %zu tables, %" PRIu64 " bytes, %" PRIu64
+		 " records to %zu tables, %" PRIu64 " bytes, %" PRIu64
+		 " records, in %" PRIu64 " ms",
+		 db->dir, pick->level, pick->out_level, edit->n_dropped,
+		 res.bytes_read, res.records_in, edit->n_added,
+		 res.bytes_written, res.records_out, us / 1000);
+	return 0;
+}
+
+static int move(struct tt *db, const struct compact_pick *pick,
+		struct version_edit *edit)
+{
+	int r = compact_pick_move(pick, edit);
+
+	if (r == 0)
+		r = apply(db, edit);
+	if (r < 0)
+		return r;
+	db_count(db, STAT_TRIVIAL_MOVES, edit->n_added);
+	log_info(LOG_COMPACT, "%s: level %u to %u: %zu tables moved", db->dir,
+		 pick->level, pick->out_level, edit->n_added);
+	return 0;
+}
+
+/* One piece of work: 1 when there was one, 0 when nothing is due. */
+static int compact_once(struct tt *db, const struct manual_compaction *m)
+{
+	struct version *v = version_set_current(&db->vs);
+	struct compact_pick pick;
+	struct version_edit edit;
+	int r;
+
+	if (m)
+		r = compact_pick_range(&db->picker, v, m->lower, m->upper,
+				       &pick);
+	else
+		r = compact_pick_next(&db->picker, v, &pick);
+	version_unref(v);
+	if (r <= 0)
+		return r;
+	version_edit_init(&edit);
+	r = pick.is_move ? move(db, &pick, &edit) : rewrite(db, &pick, &edit);
+	version_edit_fini(&edit);
+	compact_pick_fini(&pick);
+	return r < 0 ? r : 1;
+}
+
+/* True when level 0 or a level is over its size. */
+static bool is_compaction_due_locked(const struct tt *db)
+{
+	return db->manual || compaction_is_due(&db->picker, db->sv->version);
+}
+
+static void end_manual_locked(struct tt *db, struct manual_compaction *m, int r)
+{
+	if (r < 0)
+		err_save(&m->err, r);
+	m->is_done = true;
+	db->manual = NULL;
+}
+
+static void compact_task(void *arg)
+{
+	struct tt *db = arg;
+	struct manual_compaction *m;
+	int r;
+
+	mutex_lock(&db->mu);
+	m = db->manual;
+	mutex_unlock(&db->mu);
+	r = compact_once(db, m);
+	if (r < 0)
+		(void)note_failure(db, r, "compaction");
+	mutex_lock(&db->mu);
+	db->is_compacting = false;
+	if (m && r <= 0)
+		end_manual_locked(db, m, r);
+	if (r >= 0)
+		note_success_locked(db);
+	schedule_locked(db);
+	cond_broadcast(&db->changed);
+	mutex_unlock(&db->mu);
+	gc_run(db->gc);
+}
+
+int schedule_manual(struct tt *db, struct manual_compaction *m)
+{
+	mutex_lock(&db->mu);
+	while (db->manual && !is_closing(db))
+		cond_wait(&db->changed, &db->mu);
+	db->manual = m;
+	schedule_locked(db);
+	while (!m->is_done && !is_stopped_locked(db))
+		cond_wait(&db->changed, &db->mu);
+	while (!m->is_done && db->is_compacting)
+		cond_wait(&db->changed, &db->mu);
+	if (!m->is_done) {
+		end_manual_locked(db, m, 0);
+		if (db_check_locked(db) < 0)
+			m->err = db->err;
+	}
+	cond_broadcast(&db->changed);
+	mutex_unlock(&db->mu);
+	return m->err.code ? err_restore(&m->err) : 0;
+}
+
+/* ---- cleaning --------------------------------------------------------- */
+
+static void gc_task(void *arg)
+{
+	struct tt *db = arg;
+
+	gc_run(db->gc);
+}
+
+void schedule_gc(void *arg)
+{
+	struct tt *db = arg;
+
+	/* A queued task stays where it is; a stopped pool refuses it, and
+	 * closing runs gc itself. */
+	(void)thread_pool_submit(db->pool, &db->gc_task, POOL_HIGH);
+}
+
+/* ---- when ------------------------------------------------------------- */
+
+void schedule_init(struct tt *db)
+{
+	pool_task_init(&db->flush_task, flush_task, db);
+	pool_task_init(&db->compact_task, compact_task, db);
+	pool_task_init(&db->gc_task, gc_task, db);
+}
+
+void schedule_locked(struct tt *db)
+{
+	mutex_assert_held(&db->mu);
+	if (is_stopped_locked(db))
+		return;
+	if (db->n_imms && !db->is_flushing)
+		db->is_flushing = thread_pool_submit(db->pool, &db->flush_task,
+						     POOL_HIGH);
+	if (!db->is_compacting && is_compaction_due_locked(db))
+		db->is_compacting = thread_pool_submit(
+			db->pool, &db->compact_task, POOL_LOW);
+}
+
+void schedule_stop(struct tt *db)
+{
+	mutex_lock(&db->mu);
+	atomic_store_explicit(&db->is_closing, true, memory_order_release);
+	cond_broadcast(&db->changed);
+	mutex_unlock(&db->mu);
+	thread_pool_stop(db->pool);
+}

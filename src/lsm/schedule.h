@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Background work: what runs when, and what happens when it fails.
+ *
+ * One flush and one compaction at a time, on the two threads of the store's
+ * pool; flushes go first. Every task does one piece and asks again.
+ *
+ * Failures. Out of disk space: the flush or compaction is tried again as room
+ * appears (looked for twice a second, and whenever something was removed);
+ * meanwhile writes go on until the memtables are full and then fail with
+ * -ENOSPC. Anything else stops background work for good: writes fail with
+ * what happened, reads go on.
+ */
+#ifndef LSM_SCHEDULE_H
+#define LSM_SCHEDULE_H
+
+#include "base/compiler.h"
+#include "lsm/db.h"
+
+/* Prepares the tasks. */
+void schedule_init(struct tt *db);
+
+/* Starts whatever is due and does not run. */
+void schedule_locked(struct tt *db) REQUIRES(db->mu);
+
+/* gc's wake: somebody must run it soon. `arg` is the struct tt. */
+void schedule_gc(void *arg);
+
+/* Waits until every immutable memtable up to number `no` is in tables. */
+int schedule_wait_flushed(struct tt *db, uint64_t no);
+
+/* Runs a manual compaction and waits for its end. */
+int schedule_manual(struct tt *db, struct manual_compaction *m);
+
+/* Makes background work end soon; waits for it and stops the threads. */
+void schedule_stop(struct tt *db);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "lsm/stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lsm/db.h"
+
+typedef void (*stat_fn)(void *arg, const char *name, uint64_t value,
+			const char *help);
+
+struct stat_walk {
+	stat_fn fn;
+	void *arg;
+};
+
+static void show(const struct stat_walk *w, const char *name, uint64_t value,
+		 const char *help)
+{
+	w->fn(w->arg, name, value, help);
+}
+
+static void show_counters(struct tt *db, const struct stat_walk *w)
+{
+	static const struct {
+		const char *name, *help;
+	} rows[] = {
+#define X(id, name, help) { "engine." name, help },
+#include "lsm/counters.def"
+#undef X
+	};
+	uint64_t v[N_DB_STATS];
+
+	counters_read_all(db->counters, v);
+	for (unsigned i = 0; i < N_DB_STATS; i++)
+		show(w, rows[i].name, v[i], rows[i].help);
+}
+
+static void show_writes(struct tt *db, const struct stat_walk *w)
+{
+	struct write_stats s;
+
+	write_queue_get_stats(db->queue, &s);
+	show(w, "engine.writes", s.n_writes, "batches and single writes");
+	show(w, "engine.write_ops", s.n_ops, "operations in them");
+	show(w, "engine.write_bytes", s.n_bytes, "bytes of log payload");
+	show(w, "engine.write_groups", s.n_groups,
+	     "groups of more than one writer");
+}
+
+static void show_wal(struct tt *db, const struct stat_walk *w)
+{
+	struct wal_stats s;
+
+	wal_get_stats(db->wal, &s);
+	show(w, "engine.wal.records", s.n_records, "log records written");
+	show(w, "engine.wal.bytes", s.n_bytes, "bytes of their payload");
+	show(w, "engine.wal.syncs", s.n_syncs, "device flushes of the log");
+	show(w, "engine.wal.sync_waits", s.n_sync_waits,
+	     "requests that a device flush answered");
+	show(w, "engine.wal.created", s.n_created, "segments written anew");
+	show(w, "engine.wal.recycled", s.n_recycled, "segments used again");
+	show(w, "engine.wal.segment_waits", s.n_segment_waits,
+	     "writes that waited for a segment");
+	show(w, "engine.wal.segments", s.n_segments, "segments on disk");
+	show(w, "engine.wal.disk_bytes", s.disk_bytes, "what they take");
+}
+
+static void show_caches(struct tt *db, const struct stat_walk *w)
+{
+	struct block_cache_stats b;
+	struct table_cache_stats t;
+
+	block_cache_read_stats(db->blocks, &b);
+	show(w, "engine.cache.hits", b.hits, "blocks found in memory");
+	show(w, "engine.cache.misses", b.misses, "blocks read from disk");
+	show(w, "engine.cache.evictions", b.evictions, "blocks evicted");
+	show(w, "engine.cache.refused", b.refused, "blocks without room");
+	show(w, "engine.cache.bytes", b.bytes, "bytes of blocks in memory");
+	show(w, "engine.cache.capacity", b.capacity, "bytes there is room for");
+	table_cache_read_stats(db->tables, &t);
+	show(w, "engine.tables.opens", t.opens, "tables opened");
+	show(w, "engine.tables.evictions", t.evictions, "tables closed early");
+	show(w, "engine.tables.open", t.open_tables, "tables open now");
+	show(w, "engine.tables.memory", t.bytes, "bytes of their indexes");
+}
+
+static void show_levels(const struct version *v, const struct stat_walk *w)
+{
+	char name[64];
+
+	for (unsigned i = 0; i < N_LEVELS; i++) {
+		(void)snprintf(name, sizeof(name), "engine.level%u.files", i);
+		show(w, name, v->level_tables[i], "tables of the level");
+		(void)snprintf(name, sizeof(name), "engine.level%u.bytes", i);
+		show(w, name, v->level_bytes[i], "their bytes on disk");
+	}
+	show(w, "engine.level0.groups", v->n_l0, "flushes not yet compacted");
+	show(w, "engine.tables.files", v->n_tables, "tables of the store");
+	show(w, "engine.tables.bytes", v->bytes, "their bytes on disk");
+}
+
+static void show_state(struct tt *db, const struct stat_walk *w)
+{
+	uint64_t memory, immutable, debt, failed, brake;
+	struct version *v;
+
+	mutex_lock(&db->mu);
+	v = version_ref(db->sv->version);
+	memory = memtable_bytes(db->sv->active);
+	for (uint32_t i = 0; i < db->n_imms; i++)
+		memory += memtable_bytes(db->imms[i].mem);
+	immutable = db->n_imms;
+	debt = compaction_debt(&db->picker, v);
+	failed = db->err.code != 0;
+	brake = atomic_load_explicit(&db->brake, memory_order_relaxed);
+	mutex_unlock(&db->mu);
+	show(w, "engine.memtable.bytes", memory, "bytes of all memtables");
+	show(w, "engine.memtable.immutable", immutable,
+	     "memtables that wait for their flush");
+	show(w, "engine.compaction_debt", debt,
+	     "bytes by which compaction is behind");
+	show(w, "engine.brake", brake, "delay of writers, ns per KiB");
+	show(w, "engine.failed", failed,
+	     "1 while background work cannot go on");
+	show_levels(v, w);
+	version_unref(v);
+}
+
+void tt_stats_each(struct tt *db, stat_fn fn, void *arg)
+{
+	const struct stat_walk w = { fn, arg };
+
+	show_counters(db, &w);
+	show_writes(db, &w);
+	show_wal(db, &w);
+	show_caches(db, &w);
+	show_state(db, &w);
+	show(&w, "engine.snapshots", snapshots_count(&db->snaps),
+	     "snapshots held");
+	show(&w, "engine.files_removed", gc_n_removed(db->gc),
+	     "obsolete tables removed");
+	show(&w, "engine.disk_bytes", db_disk_bytes(db),
+	     "bytes of the store's files");
+	show(&w, "engine.last_ts", (uint64_t)tt_last_ts(db),
+	     "timestamp of the newest write, microseconds");
+}
+
+struct stat_search {
+	const char *name;
+	uint64_t value;
+	bool is_found;
+};
+
+static void match(void *arg, const char *name, uint64_t value, const char *help)
+{
+	struct stat_search *s = arg;
+
+	(void)help;
+	if (strcmp(name, s->name) == 0) {
+		s->value = value;
+		s->is_found = true;
+	}
+}
+
+int tt_stat(struct tt *db, const char *name, uint64_t *out)
+{
+	struct stat_search s = { .name = name };
+
+	tt_stats_each(db, match, &s);
+	if (!s.is_found)
+		return TT_NOTFOUND;
+	*out = s.value;
+	return 0;
+}
