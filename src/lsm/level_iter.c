@@ -119,16 +119,22 @@ static size_t count_by_min(const struct level_iter *l, struct tt_slice key)
 	return lo;
 }
 
+/* The table found may hold only versions before (behind) the one sought, and
+ * its neighbour others of the same key: hence the searches go on there. */
 static int level_seek(struct rec_iter *it, struct tt_slice key, int64_t ts)
 {
 	struct level_iter *l = of(it);
 	size_t i = find_by_max(l, key);
-	int r;
+	int r = TT_END;
 
-	if (i == l->src.n)
-		return TT_END;
-	r = open_table(l, i);
-	return r < 0 ? r : forward(l, rec_iter_seek(l->table, key, ts));
+	for (; r == TT_END && i < l->src.n; i++) {
+		r = open_table(l, i);
+		if (r == 0)
+			r = rec_iter_seek(l->table, key, ts);
+	}
+	if (r == 0)
+		l->it.rec = l->table->rec;
+	return r;
 }
 
 static int level_seek_for_prev(struct rec_iter *it, struct tt_slice key,
@@ -136,13 +142,16 @@ static int level_seek_for_prev(struct rec_iter *it, struct tt_slice key,
 {
 	struct level_iter *l = of(it);
 	size_t n = count_by_min(l, key);
-	int r;
+	int r = TT_END;
 
-	if (n == 0)
-		return TT_END;
-	r = open_table(l, n - 1);
-	return r < 0 ? r
-		     : backward(l, rec_iter_seek_for_prev(l->table, key, ts));
+	for (; r == TT_END && n > 0; n--) {
+		r = open_table(l, n - 1);
+		if (r == 0)
+			r = rec_iter_seek_for_prev(l->table, key, ts);
+	}
+	if (r == 0)
+		l->it.rec = l->table->rec;
+	return r;
 }
 
 static int level_next(struct rec_iter *it)

@@ -41,7 +41,8 @@ struct wal_options {
  * Continues the log in `dir` (made when missing) where `tail` says that it
  * ended. Makes what is there durable first; segments below
  * tail->next_segment_no that are part of the log stay until
- * wal_release_before(). Needs no free disk space: without any, the first
+ * wal_release_before() (which the opener calls with the LSN it replayed from,
+ * for what a crash kept from being released). Needs no free disk space: without any, the first
  * append that needs a segment fails instead. `env` is kept.
  */
 int wal_open(struct env *env, const char *dir, const struct wal_options *opts,

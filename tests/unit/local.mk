@@ -22,10 +22,12 @@ test_programs += \
 # lsm: the write side and the cursors
 test_programs += \
 	%D%/test_batch \
+	%D%/test_iter \
 	%D%/test_memindex \
 	%D%/test_memtable \
 	%D%/test_record \
-	%D%/test_wal
+	%D%/test_wal \
+	%D%/test_write
 
 # lsm: tables and their caches
 test_programs += \

@@ -624,7 +624,7 @@ static Suite *wal_suite(void)
 	tcase_add_test(t, recycled_segments_do_not_replay_their_former_life);
 	tcase_add_loop_test(
 		t, after_any_cut_the_log_is_a_prefix_with_all_that_was_synced,
-		0, 4);
+		0, 2);
 	tcase_add_loop_test(
 		t, damage_below_the_durable_mark_is_reported_with_its_place, 0,
 		10);
