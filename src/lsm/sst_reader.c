@@ -347,6 +347,8 @@ int sst_get(struct sst_reader *r, struct block_cache *cache,
 		return rc;
 	at = block_find_exact(b, key, as_of);
 	if (likely(at < b->n)) {
+		__builtin_prefetch(block_at(b, at) + CACHE_LINE);
+		__builtin_prefetch(block_at(b, at) + 2 * CACHE_LINE);
 		block_record(b, at, &out->rec);
 		if (likely(key_eq(out->rec.key, key))) {
 			out->block = b;

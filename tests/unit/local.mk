@@ -32,8 +32,10 @@ test_programs += \
 # lsm: tables and their caches
 test_programs += \
 	%D%/test_block \
+	%D%/test_block_cache \
 	%D%/test_bloom \
-	%D%/test_sst
+	%D%/test_sst \
+	%D%/test_table_cache
 
 # lsm: compaction
 test_programs += \
