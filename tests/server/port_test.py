@@ -274,8 +274,7 @@ def answered_writes_survive_sigkill():
         store = os.path.join(folder, "store")
         done = 0
         for _ in range(3):
-            daemon = Daemon(store=store)
-            with daemon.connect() as c:
+            with Daemon(store=store) as daemon, daemon.connect() as c:
                 for i in range(done):
                     assert c.ask("GET", key=f"k/{i}")["data"] == str(i)
                 c.send(b"".join(request("SET", key=f"k/{i}", value=str(i))
