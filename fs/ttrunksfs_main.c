@@ -230,7 +230,7 @@ static int serve(struct mounted *m)
 		return err_nomem("session loop");
 	fuse_loop_cfg_set_clone_fd(c, s->v.clone_fd);
 	fuse_loop_cfg_set_max_threads(c, (unsigned)s->v.max_threads);
-	fuse_loop_cfg_set_idle_threads(c, (unsigned)s->v.max_threads);
+	fuse_loop_cfg_set_idle_threads(c, (unsigned)s->v.idle_threads);
 	r = watch_start(&o, &w);
 	if (r == 0) {
 		r = fuse_session_loop_mt(m->session, c);
