@@ -326,6 +326,8 @@ static int link_locked(struct txn *tx, struct inode *in, struct inode *dir,
 	r = txn_find(tx, dir, name, &there);
 	if (r != TT_NOTFOUND)
 		return r < 0 ? r : -EEXIST;
+	if (state_is_dir(&in->st))
+		return err_set(-EPERM, "directories have one name");
 	if (in->st.nlink >= NLINK_MAX)
 		return -EMLINK;
 	if (in->st.home == HOME_NONE)
@@ -398,8 +400,6 @@ static int link_txn(struct txn *tx, uint64_t ino, uint64_t parent,
 	if (r < 0)
 		return r;
 	*out = in;
-	if (state_is_dir(&in->st)) /* the type never changes */
-		return err_set(-EPERM, "directories have one name");
 	r = lock_for_link(tx, in, dir, &home_dir);
 	if (r == 0)
 		r = names_check_dir(tx, dir);
