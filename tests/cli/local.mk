@@ -1,1 +1,3 @@
 # SPDX-License-Identifier: MIT
+test_scripts += %D%/client.sh %D%/daemon.sh
+EXTRA_DIST += %D%/cli_lib.sh
