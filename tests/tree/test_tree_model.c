@@ -5,8 +5,8 @@
  * restarts and with files that are open while they lose their names.
  */
 #include <dirent.h>
-#include <inttypes.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/falloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,8 +123,8 @@ static void same_contents(const char *what, uint64_t ino, int fd, uint64_t size)
 	ck_assert_msg(mine.len == size, "%s: read %zu of %" PRIu64, what,
 		      mine.len, size);
 	for (size_t i = 0; i < size; i++)
-		ck_assert_msg((char)mine.data[i] == theirs[i],
-			      "%s differs at %zu", what, i);
+		if ((char)mine.data[i] != theirs[i])
+			ck_abort_msg("%s differs at %zu", what, i);
 	free(theirs);
 	buf_fini(&mine);
 }
@@ -422,9 +422,9 @@ static void close_handles(void)
 START_TEST(does_what_a_disk_does)
 {
 	static void (*const ops[])(void) = {
-		op_names,    op_names, op_names, op_rename,	 op_rename,
-		op_link,     op_mode,  op_xattr, op_into_itself, op_contents,
-		op_contents, op_handle,
+		op_names,	op_names,    op_names,	  op_rename,
+		op_rename,	op_link,     op_mode,	  op_xattr,
+		op_into_itself, op_contents, op_contents, op_handle,
 	};
 	uint64_t n = test_scale(N_OPS);
 

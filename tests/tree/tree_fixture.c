@@ -57,8 +57,8 @@ static int walk(struct tree *t, struct tt_slice path, struct tree_attr *out)
 
 	while (r == 0 && path.len) {
 		const char *slash = memchr(path.data, '/', path.len);
-		size_t n = slash ? (size_t)(slash - (const char *)path.data) :
-				   path.len;
+		size_t n = slash ? (size_t)(slash - (const char *)path.data)
+				 : path.len;
 
 		r = tree_lookup(t, ino, slice_first(path, n), out);
 		tree_forget(t, ino, 1);
@@ -104,16 +104,16 @@ int path_parent(struct tree *t, const char *path, uint64_t *parent,
 	return 0;
 }
 
-#define IN_PARENT(path, call)                               \
-	do {                                                \
-		struct tt_slice name;                       \
-		uint64_t parent;                            \
+#define IN_PARENT(path, call)                                  \
+	do {                                                   \
+		struct tt_slice name;                          \
+		uint64_t parent;                               \
 		int r_ = path_parent(t, path, &parent, &name); \
-		if (r_ < 0)                                 \
-			return r_;                          \
-		r_ = (call);                                \
-		tree_forget(t, parent, 1);                  \
-		return r_;                                  \
+		if (r_ < 0)                                    \
+			return r_;                             \
+		r_ = (call);                                   \
+		tree_forget(t, parent, 1);                     \
+		return r_;                                     \
 	} while (0)
 
 /* For calls that look up what they make. */
@@ -128,8 +128,10 @@ int do_mkdir(struct tree *t, const char *path)
 {
 	struct tree_attr a;
 
-	IN_PARENT(path, given_back(t, tree_mkdir(t, parent, name, &test_cred,
-						 0755, &a), &a));
+	IN_PARENT(path,
+		  given_back(t,
+			     tree_mkdir(t, parent, name, &test_cred, 0755, &a),
+			     &a));
 }
 
 int do_create(struct tree *t, const char *path)
@@ -137,8 +139,9 @@ int do_create(struct tree *t, const char *path)
 	struct tree_attr a;
 	bool created;
 
-	IN_PARENT(path, given_back(t, tree_create(t, parent, name, &test_cred,
-						  0644, true, &created, &a),
+	IN_PARENT(path, given_back(t,
+				   tree_create(t, parent, name, &test_cred,
+					       0644, true, &created, &a),
 				   &a));
 }
 
@@ -155,8 +158,8 @@ int do_rmdir(struct tree *t, const char *path)
 static int rename_into(struct tree *t, uint64_t old_parent,
 		       struct tt_slice old_name, const char *to, unsigned flags)
 {
-	IN_PARENT(to, tree_rename(t, old_parent, old_name, parent, name,
-				  flags));
+	IN_PARENT(to,
+		  tree_rename(t, old_parent, old_name, parent, name, flags));
 }
 
 int do_rename(struct tree *t, const char *from, const char *to, unsigned flags)
@@ -187,19 +190,21 @@ int do_symlink(struct tree *t, const char *target, const char *path)
 {
 	struct tree_attr a;
 
-	IN_PARENT(path, given_back(t, tree_symlink(t, parent, name, &test_cred,
-						   tt_str(target), &a), &a));
+	IN_PARENT(path, given_back(t,
+				   tree_symlink(t, parent, name, &test_cred,
+						tt_str(target), &a),
+				   &a));
 }
 
-#define ON_PATH(path, call)                      \
-	do {                                     \
-		struct tree_attr at;             \
+#define ON_PATH(path, call)                         \
+	do {                                        \
+		struct tree_attr at;                \
 		int r_ = path_lookup(t, path, &at); \
-		if (r_ < 0)                      \
-			return r_;               \
-		r_ = (call);                     \
-		tree_forget(t, at.ino, 1);       \
-		return r_;                       \
+		if (r_ < 0)                         \
+			return r_;                  \
+		r_ = (call);                        \
+		tree_forget(t, at.ino, 1);          \
+		return r_;                          \
 	} while (0)
 
 int do_write(struct tree *t, const char *path, uint64_t off, const void *data,
