@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# The tree: files as rows of the engine.
 libtree_la_SOURCES += \
 	%D%/attr.c \
 	%D%/block.c \
@@ -51,4 +52,5 @@ libtree_la_SOURCES += \
 	%D%/value.c \
 	%D%/value.h \
 	%D%/xattr.c
+
 EXTRA_DIST += %D%/README.md
