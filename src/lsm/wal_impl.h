@@ -69,6 +69,8 @@ struct wal {
 	bool has_failed;     /* preparing did, and why: */
 	struct err_saved failed_why;
 	struct list_node used;
+	uint32_t n_used;
+	uint32_t max_used; /* the most there ever were */
 	struct list_node released;
 	uint32_t free_nos[WAL_MAX_FREE];
 	uint32_t n_free;

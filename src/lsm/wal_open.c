@@ -32,6 +32,7 @@ static int keep_used(struct wal *w, const struct wal_scan *scan)
 	s->end = UINT32_MAX; /* needed as long as its number is */
 	s->is_synced = true;
 	list_push_back(&w->used, &s->link);
+	w->n_used++;
 	return env_sync(scan->file, ENV_SYNC_DATA);
 }
 

@@ -24,7 +24,11 @@ bool wal_segment_is_below(const struct wal_segment *s, uint64_t lsn)
 static bool is_surplus_locked(struct wal *w, const struct wal_segment *s)
 {
 	mutex_assert_held(&w->mu);
-	if (s->bytes != w->opts.segment_bytes || w->n_free >= w->opts.max_free)
+	/* Kept is what the log has needed at a time: memtables are flushed,
+	 * and segments released, several at once. */
+	if (s->bytes != w->opts.segment_bytes || w->n_free == WAL_MAX_FREE ||
+	    (w->n_free >= w->opts.max_free &&
+	     w->n_free + w->n_used >= w->max_used))
 		return true;
 	w->free_nos[w->n_free++] = s->no;
 	return false;

@@ -81,6 +81,8 @@ static NOINLINE int advance(struct wal *w, uint64_t space)
 	if (w->current) {
 		w->current->end = w->pos;
 		list_push_back(&w->used, &w->current->link);
+		w->n_used++;
+		w->max_used = MAX_OF(w->max_used, w->n_used);
 	}
 	w->current = s;
 	w->pos = WAL_FIRST_OFFSET;
@@ -174,18 +176,28 @@ static int sync_used_locked(struct wal *w, struct wal_segment *s)
 	return r;
 }
 
-/* Makes the current segment durable from `from` up to `to`. Drops the lock
- * meanwhile; the segment may become a used one. */
-static int sync_current_locked(struct wal *w, uint32_t from, uint32_t to)
+/*
+ * Makes the current segment durable up to `to`. Drops the lock meanwhile; the
+ * segment may become a used one. Begins where its last sync ended, not at
+ * wal_durable(): that also moves when a flush makes records durable elsewhere,
+ * and the header and the records before must reach the disk nevertheless.
+ */
+static int sync_current_locked(struct wal *w, uint32_t to)
 {
 	struct wal_segment *s = w->current;
+	uint32_t from = s->synced_to;
 	int r;
+
+	if (from >= to)
+		return 0;
 
 	s->is_syncing = true;
 	mutex_unlock(&w->mu);
 	r = env_map_sync(s->map, from, to - from);
 	mutex_lock(&w->mu);
 	s->is_syncing = false;
+	if (r == 0)
+		s->synced_to = to;
 	w->n_syncs++;
 	cond_signal(&w->prepare);
 	return r;
@@ -194,7 +206,7 @@ static int sync_current_locked(struct wal *w, uint32_t from, uint32_t to)
 /* Makes durable what has been written by now. */
 static int sync_locked(struct wal *w)
 {
-	uint64_t target = wal_end(w), from = wal_durable(w);
+	uint64_t target = wal_end(w);
 	uint32_t no = wal_lsn_segment(target);
 	struct wal_segment *s;
 	int r = 0;
@@ -207,10 +219,7 @@ static int sync_locked(struct wal *w)
 	}
 	/* Its header counts as a part of what the first sync covers. */
 	if (r == 0 && w->current && w->current->no == no)
-		r = sync_current_locked(
-			w,
-			wal_lsn_segment(from) == no ? wal_lsn_offset(from) : 0,
-			wal_lsn_offset(target));
+		r = sync_current_locked(w, wal_lsn_offset(target));
 	if (r == 0 && target > wal_durable(w))
 		atomic_store_explicit(&w->durable, target,
 				      memory_order_release);
@@ -294,6 +303,7 @@ void wal_release_before(struct wal *w, uint64_t lsn)
 			break;
 		list_remove(n);
 		list_push_back(&w->released, n);
+		w->n_used--;
 		/* There is room again, perhaps. */
 		w->has_failed = false;
 	}
