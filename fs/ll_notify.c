@@ -29,7 +29,7 @@
 #define DIR_SLOTS 16384u /* a power of two */
 #define DIRS_MAX (DIR_SLOTS / 4 * 3)
 #define KNOWN_WORDS 1024u /* a power of two; 64 bits each */
-#define SETTLE_NS 100000000u
+#define SETTLE_NS UINT64_C(1000000000)
 
 /* The code of the notice, not yet in every <linux/fuse.h>. */
 #define NOTIFY_INC_EPOCH 8

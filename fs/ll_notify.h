@@ -40,7 +40,8 @@ void ll_notify_stop(struct ll_notify *n);
 void ll_notify_free(struct ll_notify *n);
 
 /* What the tree is to be given. Its changes_told() waits for the thread, for
- * a tenth of a second at most. */
+ * a second at most: longer than that the kernel only takes when a process
+ * holds a directory of the mount locked on purpose. */
 struct tree_listener ll_notify_listener(struct ll_notify *n);
 
 /*

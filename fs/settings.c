@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/log.h"
 
 static const struct opt_row rows[] = {
 /* clang-format off */
@@ -99,7 +98,7 @@ static int take_mount_flag(void *arg, const char *name, const char *value)
 
 static void warn(const char *text)
 {
-	log_warn(LOG_MAIN, "%s", text);
+	(void)fprintf(stderr, "ttrunksfs: %s\n", text);
 }
 
 struct command {

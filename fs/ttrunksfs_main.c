@@ -281,9 +281,6 @@ static const char *advice(int code)
 	case TT_ELOCKED:
 		return "; a store has one daemon at a time: stop that one "
 		       "first";
-	case TT_EFOREIGN:
-		return "; choose an empty or a missing directory for the "
-		       "store";
 	default:
 		return "";
 	}
@@ -322,11 +319,15 @@ static int start(struct mounted *m)
 static int run(const struct settings *s)
 {
 	struct mounted m = { .settings = s };
+	struct log_sink *sink = NULL;
 	int r, r_end;
 
 	r = background_start(&m.background, s->wants_foreground);
 	if (r == 0)
 		r = start(&m);
+	/* Not before: a start that failed is told once, by complain(). */
+	if (r == 0)
+		r = log_attach_stderr(PROGRAM, LOG_LEVEL_WARN, &sink);
 	if (r == 0)
 		r = serve(&m);
 	if (r < 0)
@@ -334,6 +335,7 @@ static int run(const struct settings *s)
 	r_end = end(&m);
 	if (r_end < 0)
 		complain(r_end);
+	log_detach(sink);
 	return r < 0 || r_end < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -366,13 +368,10 @@ static int dispatch(struct settings *s)
 
 int main(int argc, char **argv)
 {
-	struct log_sink *sink = NULL;
 	struct settings s;
 	int status = EXIT_USAGE;
 	int r;
 
-	/* Without it warnings are lost, and nothing else. */
-	(void)log_attach_stderr(PROGRAM, LOG_LEVEL_WARN, &sink);
 	fuse_set_log_func(on_fuse_log);
 	r = settings_read(&s, argc, argv);
 	if (r == 0)
@@ -380,6 +379,5 @@ int main(int argc, char **argv)
 	else
 		complain(r);
 	settings_fini(&s);
-	log_detach(sink);
 	return status;
 }

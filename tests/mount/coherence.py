@@ -144,11 +144,15 @@ def _(d):
         port.must(operation="BATCH", ops=[
             {"operation": "SET", "key": key(d, f"many/{n}"), "value": n}
             for n in half])
-    told = {n: v for n, v in port.stats().items() if "fuse.notices" in n}
-    print(f"# {told}")
+    show_notices()
     for n in names:
         equal(os.stat(f"many/{n}").st_size, len(n))
     equal(len(os.listdir("many")), len(names))
+
+
+def show_notices():
+    told = {n: v for n, v in port.stats().items() if "fuse.notices" in n}
+    print(f"# {told}")
 
 
 def hammer(workers):
@@ -171,6 +175,7 @@ def hammer(workers):
         t.join(60)
         if t.is_alive():
             failures.append("a worker is stuck")
+    show_notices()
     equal(failures[:3], [])
 
 
