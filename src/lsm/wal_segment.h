@@ -22,6 +22,7 @@ struct wal_segment {
 	uint32_t no;
 	uint32_t bytes;	       /* of the file */
 	uint32_t end;	       /* of its records, once it is used up */
+	uint32_t synced_to;    /* durable from the start up to here */
 	bool is_synced;	       /* durable up to `end` */
 	bool is_syncing;       /* in use by a sync … */
 	bool is_closing;       /* … or by the preparer, never by both */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a store must hold: a history of batches over a small set of keys, and
+ * the state after each prefix of it.
+ *
+ * Every batch also writes its number under ORACLE_SEQ, so a store that comes
+ * back says which prefix it claims to be; oracle_check() then compares every
+ * key with that prefix, by get and by iterating both ways. Values follow from
+ * (batch, key), so nothing large is kept. One thread at a time.
+ */
+#ifndef TESTS_MODEL_ORACLE_H
+#define TESTS_MODEL_ORACLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rand.h"
+#include "ttrunks.h"
+
+#define ORACLE_SEQ "!seq"
+
+struct oracle_change {
+	uint32_t batch; /* from 1 */
+	uint16_t key;
+	bool is_delete;
+};
+
+struct oracle {
+	unsigned n_keys;
+	size_t max_value;
+	struct oracle_change *changes; /* in order */
+	size_t n, cap;
+	uint32_t n_batches;
+};
+
+void oracle_init(struct oracle *o, unsigned n_keys, size_t max_value);
+void oracle_fini(struct oracle *o);
+
+/* Makes the next batch (1 to 8 random changes) in `b`, cleared before, and
+ * notes it in the history. */
+void oracle_next(struct oracle *o, struct rng *rng, struct tt_batch *b);
+
+/* Forgets what came after batch number `n`. */
+void oracle_truncate(struct oracle *o, uint32_t n);
+
+/* The batch number that the store claims; 0 for an empty store. */
+uint32_t oracle_seq(struct tt *db, const struct tt_snapshot *snap);
+
+/* Aborts the test unless the store (at the snapshot, may be NULL) is exactly
+ * the state after batch `n`. */
+void oracle_check(const struct oracle *o, struct tt *db,
+		  const struct tt_snapshot *snap, uint32_t n);
+
+#endif
