@@ -149,6 +149,7 @@ void inode_publish(struct inode_table *t, struct inode *in, uint64_t lookups)
 	uint64_t hash = hash_u64(in->ino);
 	struct inode_shard *s = shard_of(t, hash);
 
+	in->is_dir = state_is_dir(&in->st);
 	mutex_lock(&s->mu);
 	in->lookups += lookups;
 	hmap_insert(&s->map, &in->node, hash);
@@ -163,6 +164,7 @@ int inode_insert_loaded(struct inode_table *t, struct inode **in,
 	struct inode *mine = *in, *there;
 	int r = 0;
 
+	mine->is_dir = state_is_dir(&mine->st);
 	mutex_lock(&s->mu);
 	there = find_locked(s, mine->ino, hash);
 	if (there) {

@@ -23,8 +23,9 @@
 
 struct inode {
 	struct hmap_node node; /* guarded by the shard's mu */
-	/* constant */
+	/* constant once others can see it */
 	uint64_t ino;
+	bool is_dir;
 
 	struct rwlock lock; /* RANK_TREE_INODE; several by rising ino */
 	/* guarded by lock, or by the namespace lock held exclusively */

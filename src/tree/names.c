@@ -238,10 +238,13 @@ static int cut_off_dir(struct txn *tx, struct inode *parent,
 		r = txn_touch(tx, parent);
 	if (r < 0)
 		return r;
-	st = txn_edit(tx, parent);
-	if (!st)
-		return -ENOMEM;
-	st->nlink--;
+	/* a parent that is cut off itself counts no links any more */
+	if (txn_state(tx, parent)->nlink > 0) {
+		st = txn_edit(tx, parent);
+		if (!st)
+			return -ENOMEM;
+		st->nlink--;
+	}
 	st = txn_edit(tx, dir);
 	if (!st)
 		return -ENOMEM;

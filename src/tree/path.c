@@ -73,7 +73,7 @@ static int find_slowly(struct tree *t, uint64_t parent, struct tt_slice name,
 	if (r)
 		return r < 0 ? r : -ENOENT;
 	*ino = in->ino;
-	*is_dir = state_is_dir(&in->st); /* the type never changes */
+	*is_dir = in->is_dir;
 	inode_unref(t, in, 0);
 	return 0;
 }

@@ -255,7 +255,7 @@ int sweep_orphan_now(struct tree *t, uint64_t ino)
 
 	if (in) {
 		/* in use: an orphan waits, what it holds need not */
-		r = !state_is_dir(&in->st) ? sweep_trims_now(t, ino)
+		r = !in->is_dir ? sweep_trims_now(t, ino)
 		    : is_cut_off(t, in)	   ? sweep_children(t, ino)
 					   : 0;
 		r = r < 0 ? r : 0;
