@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "lsm/version_edit.h"
 
 struct env;
-struct version_edit;
 
 /*
  * The number of the live manifest. -ENOENT without CURRENT; TT_EVERSION for a

@@ -192,6 +192,19 @@ void sst_info(const struct sst_reader *r, struct sst_info *out)
 	};
 }
 
+void sst_block_info(const struct sst_reader *r, uint32_t i,
+		    struct sst_block_info *out)
+{
+	struct sst_block_ref ref;
+
+	sst_index_block(&r->index, i, &ref);
+	out->offset = ref.offset;
+	out->stored_len = ref.stored_len;
+	out->raw_len = ref.raw_len;
+	out->n_records = ref.n_records;
+	out->separator = sst_index_sep_key(&r->index, i);
+}
+
 const struct filter *sst_filter(const struct sst_reader *r)
 {
 	return &r->filter;

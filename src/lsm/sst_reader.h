@@ -58,7 +58,18 @@ struct sst_info {
 };
 void sst_info(const struct sst_reader *r, struct sst_info *out);
 
-/* The filter and the index, for tools; they live as long as the reader. */
+/* Where block `i` is; the separator lives as long as the reader. */
+struct sst_block_info {
+	uint64_t offset;
+	uint32_t stored_len;
+	uint32_t raw_len;
+	uint32_t n_records;
+	struct tt_slice separator;
+};
+void sst_block_info(const struct sst_reader *r, uint32_t i,
+		    struct sst_block_info *out);
+
+/* The filter and the index, for tests; they live as long as the reader. */
 const struct filter *sst_filter(const struct sst_reader *r);
 const struct sst_index *sst_index_of(const struct sst_reader *r);
 
