@@ -18,7 +18,7 @@ static bool reserve(struct json_out *o, size_t n)
 	return o->err == 0;
 }
 
-void json_put(struct json_out *o, struct tt_slice s)
+void json_put_slow(struct json_out *o, struct tt_slice s)
 {
 	if (reserve(o, s.len))
 		buf_put(o->buf, s.data, s.len);

@@ -3,8 +3,8 @@
  * Writing JSON straight into a buffer: no tree is built, a string costs one
  * pass over its bytes. Commas and braces are the caller's, as literals.
  *
- * Memory running out is remembered (`err`), later calls do nothing: check
- * once at the end. One user at a time.
+ * Memory running out is remembered (`err`), and the text is worthless then:
+ * check once at the end. One user at a time.
  */
 #ifndef SERVER_JSON_OUT_H
 #define SERVER_JSON_OUT_H
@@ -19,8 +19,17 @@ struct json_out {
 	int err;	 /* 0 or -ENOMEM */
 };
 
+/* Slow path of json_put(). */
+void json_put_slow(struct json_out *o, struct tt_slice s);
+
 /* Bytes as they are. */
-void json_put(struct json_out *o, struct tt_slice s);
+static ALWAYS_INLINE void json_put(struct json_out *o, struct tt_slice s)
+{
+	if (likely(o->buf->cap - o->buf->len >= s.len))
+		buf_put(o->buf, s.data, s.len);
+	else
+		json_put_slow(o, s);
+}
 /* A string literal as it is. */
 #define json_lit(o, s) json_put((o), SLICE_LIT(s))
 
