@@ -63,15 +63,15 @@ void gc_free(struct gc *g)
 
 void gc_table(struct gc *g, struct table *t)
 {
-	bool was_empty;
+	/* Asked first: once queued, the table may be freed at any moment. */
+	bool wakes = atomic_load_explicit(&t->is_dropped, memory_order_acquire);
 
 	mutex_lock(&g->mu);
-	was_empty = list_is_empty(&g->queue);
+	wakes = wakes && list_is_empty(&g->queue);
 	list_push_back(&g->queue, &t->gc_link);
 	g->n_queued++;
 	mutex_unlock(&g->mu);
-	if (was_empty &&
-	    atomic_load_explicit(&t->is_dropped, memory_order_acquire))
+	if (wakes)
 		g->wake(g->arg);
 }
 

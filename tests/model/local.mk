@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: MIT
+test_programs += \
+	%D%/test_concurrent \
+	%D%/test_model
+%C%_test_model_SOURCES = %D%/test_model.c %D%/oracle.c %D%/oracle.h
