@@ -266,6 +266,27 @@ START_TEST(after_any_cut_the_log_is_a_prefix_with_all_that_was_synced)
 }
 END_TEST
 
+START_TEST(a_release_inside_the_current_segment_does_not_pass_for_a_sync)
+{
+	uint64_t released;
+
+	ck_ok(replay(0, 0));
+	open_wal();
+	append(1);
+	append(2);
+	released = wal_end(w);
+	wal_release_before(w, released);
+	append(3);
+	ck_ok(wal_sync(w, wal_end(w)));
+	ck_ok(fault_env_cut(fe, CUT_STRICT));
+	(void)wal_close(w);
+	w = NULL;
+	ck_ok(fault_env_power_on(fe));
+	ck_ok(replay(released, 3));
+	ck_assert_uint_eq(tail.n_records, 1);
+}
+END_TEST
+
 /* ---- damage ------------------------------------------------------------ */
 
 static const char *segment_path(uint32_t no)
@@ -625,6 +646,9 @@ static Suite *wal_suite(void)
 	tcase_add_loop_test(
 		t, after_any_cut_the_log_is_a_prefix_with_all_that_was_synced,
 		0, 2);
+	tcase_add_test(
+		t,
+		a_release_inside_the_current_segment_does_not_pass_for_a_sync);
 	tcase_add_loop_test(
 		t, damage_below_the_durable_mark_is_reported_with_its_place, 0,
 		10);
