@@ -242,7 +242,7 @@ static void end_turn(struct conn *c)
 		server_has_ready(s);
 	}
 	list_remove(&c->cursor_link);
-	if (c->session.n_cursors > 0 && !c->job)
+	if (!c->job && c->session.n_cursors > 0)
 		list_push_back(&s->cursors, &c->cursor_link);
 	update_reading(c);
 }
