@@ -572,13 +572,16 @@ static void cut_page(struct buf *found, const struct buf *live, size_t at,
 {
 	size_t n = MIN_OF(found->len, live->len);
 	size_t len = at < n ? MIN_OF((size_t)PAGE, n - at) : 0;
+	size_t torn_at;
 
 	if (!len || !memcmp(found->data + at, live->data + at, len))
 		return;
 	if (rng_one_in(rng, 2))
 		return;
-	if (rng_one_in(rng, 8)) /* torn between two sectors */
-		len = MIN_OF(len, SECTOR * (size_t)rng_below(rng, 8));
+	if (rng_one_in(rng, 8)) { /* torn between two sectors */
+		torn_at = SECTOR * (size_t)rng_below(rng, PAGE / SECTOR);
+		len = MIN_OF(len, torn_at);
+	}
 	memcpy(found->data + at, live->data + at, len);
 }
 
