@@ -85,7 +85,7 @@ static int walk_down(struct apply *a, const struct tree_op *op,
 			r = op->kind == TREE_OP_SET
 				    ? make_parent(a, *dir, *name, &in)
 				    : -ENOENT;
-		if (r == 0 && !state_is_dir(txn_state(&a->tx, in)))
+		if (r == 0 && !in->is_dir)
 			r = err_set(-ENOTDIR, "a prefix of the key is a file");
 		*dir = in;
 		*name = path_next(&rest);

@@ -72,6 +72,7 @@ int names_make(struct txn *tx, struct inode *dir, struct tt_slice name,
 	r = txn_new_inode(tx, ni->lookups, &in, &st);
 	if (r < 0)
 		return r;
+	in->is_dir = is_dir;
 	st->mode = ni->mode & (S_IFMT | 07777);
 	if (is_dir && is_setgid)
 		st->mode |= S_ISGID;
