@@ -41,3 +41,9 @@ test_programs += \
 test_programs += \
 	%D%/test_compact_pick \
 	%D%/test_compact_run
+
+# lsm: the database
+test_programs += \
+	%D%/test_db \
+	%D%/test_db_faults \
+	%D%/test_manifest

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* The store on a full disk, on a failing disk, and over damaged files. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lsm/options.h"
+#include "support/check_main.h"
+#include "support/fault_env.h"
+#include "support/prng.h"
+#include "support/tmpdir.h"
+#include "ttrunks.h"
+
+static char *dir;
+static struct tt_options *opts;
+static struct fault_env *fault;
+static struct tt *db;
+
+static void setup(void)
+{
+	dir = tmpdir_new();
+	opts = tt_options_new();
+	ck_assert_ptr_nonnull(opts);
+	ck_ok(tt_options_set(opts, "memtable_bytes", "64k"));
+	ck_ok(tt_options_set(opts, "table_bytes", "64k"));
+	ck_ok(tt_options_set(opts, "wal_segment_bytes", "64k"));
+	ck_ok(tt_options_set(opts, "sync_interval", "0"));
+	ck_ok(fault_env_new(env_posix(), dir, test_seed(), &fault));
+	options_set_env(opts, fault_env_env(fault));
+	ck_ok(tt_open(tmpdir_path(dir, "store"), opts, &db));
+}
+
+static void teardown(void)
+{
+	(void)tt_close(db);
+	db = NULL;
+	fault_env_free(fault);
+	tt_options_free(opts);
+	tmpdir_free(dir);
+}
+
+static int put(unsigned i)
+{
+	char key[32], value[600];
+
+	(void)snprintf(key, sizeof(key), "key%06u", i);
+	memset(value, 'a' + (int)(i % 26), sizeof(value));
+	return tt_put(db, NULL, tt_str(key),
+		      (struct tt_slice){ value, sizeof(value) }, NULL);
+}
+
+static int get(unsigned i)
+{
+	char key[32], value[600];
+	size_t n;
+	int r;
+
+	(void)snprintf(key, sizeof(key), "key%06u", i);
+	r = tt_get(db, NULL, tt_str(key), value, sizeof(value), &n, NULL);
+	if (r == 0)
+		ck_assert(n == 600 && value[599] == 'a' + (int)(i % 26));
+	return r;
+}
+
+static int reopen(void)
+{
+	struct tt *was = db;
+
+	db = NULL;
+	(void)tt_close(was);
+	return tt_open(tmpdir_path(dir, "store"), opts, &db);
+}
+
+START_TEST(a_full_disk_refuses_writes_until_there_is_room)
+{
+	unsigned n = 0;
+	int r;
+
+	while (n < 100)
+		ck_ok(put(n++));
+	fault_env_limit_bytes(fault, 100000);
+	while ((r = put(n)) == 0)
+		n++;
+	ck_assert_int_eq(r, -ENOSPC);
+	for (unsigned i = 0; i < n; i++)
+		ck_ok(get(i));
+	/* It opens, and shows all of it, without a byte of room. */
+	fault_env_limit_bytes(fault, 0);
+	r = reopen();
+	ck_assert_msg(r == 0, "open on a full disk: %s", tt_error_text(r));
+	for (unsigned i = 0; i < n; i++)
+		ck_ok(get(i));
+	fault_env_clear(fault);
+	/* The background notices by itself. */
+	for (unsigned tries = 0; (r = put(n)) == -ENOSPC && tries < 100;
+	     tries++)
+		(void)usleep(50000); /* its pause is half a second */
+	ck_assert_int_eq(r, 0);
+	for (unsigned i = n + 1; i < n + 500; i++)
+		ck_ok(put(i));
+	ck_ok(tt_flush(db));
+	ck_ok(reopen());
+	for (unsigned i = 0; i < n + 500; i++)
+		ck_ok(get(i));
+}
+END_TEST
+
+START_TEST(a_failing_disk_refuses_writes_and_reads_go_on)
+{
+	unsigned n = 0;
+	int r = 0;
+
+	while (n < 500)
+		ck_ok(put(n++));
+	ck_ok(tt_flush(db));
+	fault_env_fail(fault, FAULT_SYNC | FAULT_SYNC_DIR, 1, EIO,
+		       FAULT_FROM_THEN_ON);
+	for (unsigned i = n; i < n + 2000 && r == 0; i++)
+		r = put(i);
+	ck_assert_int_lt(r, 0);
+	ck_assert_msg(strstr(tt_error_text(r), "rror") != NULL, "text: %s",
+		      tt_error_text(r));
+	for (unsigned i = 0; i < n; i++)
+		ck_ok(get(i));
+	fault_env_clear(fault);
+	ck_ok(reopen());
+	for (unsigned i = 0; i < n; i++)
+		ck_ok(get(i));
+	ck_ok(put(1));
+}
+END_TEST
+
+/* The path of some table. */
+static const char *a_table(void)
+{
+	static char path[512];
+	DIR *d = opendir(tmpdir_path(dir, "store/sst"));
+	struct dirent *e;
+
+	ck_assert_ptr_nonnull(d);
+	path[0] = '\0';
+	while ((e = readdir(d)) != NULL)
+		if (strstr(e->d_name, ".sst"))
+			(void)snprintf(path, sizeof(path), "%s/%s",
+				       tmpdir_path(dir, "store/sst"),
+				       e->d_name);
+	(void)closedir(d);
+	ck_assert(path[0]);
+	return path;
+}
+
+static void fill_tables(unsigned n)
+{
+	struct tt_slice all = { NULL, 0 };
+
+	for (unsigned i = 0; i < n; i++)
+		ck_ok(put(i));
+	ck_ok(tt_compact(db, all, all));
+}
+
+/* Reads all: how many are there, how many are damaged; nothing is wrong. */
+static void survey(unsigned n, unsigned *good, unsigned *bad, const char *name)
+{
+	*good = *bad = 0;
+	for (unsigned i = 0; i < n; i++) {
+		int r = get(i);
+
+		if (r == 0) {
+			++*good;
+			continue;
+		}
+		ck_assert_msg(r == TT_ECORRUPT || r == -ENOENT, "key %u: %d %s",
+			      i, r, tt_error_text(r));
+		ck_assert_msg(strstr(tt_error_text(r), name) != NULL,
+			      "%s does not name %s", tt_error_text(r), name);
+		++*bad;
+	}
+}
+
+static void count_report(void *arg, const char *text)
+{
+	unsigned *n = arg;
+
+	ck_assert_ptr_nonnull(strstr(text, ".sst"));
+	++*n;
+}
+
+START_TEST(a_damaged_table_does_not_take_the_rest_down)
+{
+	unsigned good, bad, reports = 0;
+	struct stat st;
+	char path[512];
+	uint8_t b;
+	int fd;
+
+	ck_ok(tt_options_set(opts, "compression", "none"));
+	ck_ok(reopen());
+	fill_tables(1000);
+	(void)snprintf(path, sizeof(path), "%s", a_table());
+	fd = open(path, O_RDWR);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(pread(fd, &b, 1, st.st_size - 100), 1);
+	b ^= 1;
+	ck_assert_int_eq(pwrite(fd, &b, 1, st.st_size - 100), 1);
+	ck_assert_int_eq(close(fd), 0);
+	ck_ok(reopen());
+	survey(1000, &good, &bad, strrchr(path, '/') + 1);
+	ck_assert_uint_gt(bad, 0);
+	ck_assert_uint_lt(bad, 20);
+	ck_err(tt_verify(db, count_report, &reports), TT_ECORRUPT);
+	ck_assert_uint_ge(reports, 1);
+	ck_ok(put(1000));
+}
+END_TEST
+
+START_TEST(a_missing_table_is_named_and_the_rest_readable)
+{
+	unsigned good, bad;
+	char path[512];
+
+	fill_tables(3000);
+	(void)snprintf(path, sizeof(path), "%s", a_table());
+	ck_assert_int_eq(unlink(path), 0);
+	ck_ok(reopen());
+	survey(3000, &good, &bad, strrchr(path, '/') + 1);
+	ck_assert_uint_gt(bad, 0);
+	ck_assert_uint_gt(good, 0);
+}
+END_TEST
+
+START_TEST(a_store_without_current_is_not_made_anew)
+{
+	int r;
+
+	fill_tables(500);
+	ck_ok(tt_close(db));
+	db = NULL;
+	ck_assert_int_eq(unlink(tmpdir_path(dir, "store/CURRENT")), 0);
+	r = tt_open(tmpdir_path(dir, "store"), opts, &db);
+	ck_assert_int_eq(r, TT_ECORRUPT);
+	ck_assert_ptr_nonnull(strstr(tt_error_text(r), "CURRENT"));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("db_faults");
+	TCase *t = tcase_create("faults");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_full_disk_refuses_writes_until_there_is_room);
+	tcase_add_test(t, a_failing_disk_refuses_writes_and_reads_go_on);
+	tcase_add_test(t, a_damaged_table_does_not_take_the_rest_down);
+	tcase_add_test(t, a_missing_table_is_named_and_the_rest_readable);
+	tcase_add_test(t, a_store_without_current_is_not_made_anew);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TEST_MAIN(suite)
