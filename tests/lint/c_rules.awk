@@ -26,7 +26,10 @@ function layer_of(path)
 {
 	if (path ~ /^tests\/api\//)
 		return "api"
-	if (path ~ /^(tests|bench|data)\//)
+	# The harness of a benchmark is a folder of its own.
+	if (path ~ /^bench\//)
+		return "bench"
+	if (path ~ /^(tests|data)\//)
 		return "any"
 	if (path ~ /^fs\//)
 		return "fs"
@@ -46,6 +49,8 @@ function basename(path)
 # Whether a file of this layer may include a project header.
 function may_include(layer, file, header)
 {
+	if (layer == "bench")
+		return header !~ /\.\./
 	if (layer == "any")
 		return header ~ /\// || header ~ /^tt(runks|_errors|_slice)\.h$/
 	if (layer == "api")
@@ -89,21 +94,27 @@ function may_include(layer, file, header)
 	return 0
 }
 
+# Tests and benchmarks may look at everything.
+function is_free(layer)
+{
+	return layer == "any" || layer == "bench"
+}
+
 # Whether this layer may include a header of another library.
 function may_include_system(layer, header)
 {
 	if (header ~ /^(fuse|linux\/fuse)/)
-		return layer == "fs" || layer == "any"
+		return layer == "fs" || is_free(layer)
 	if (header ~ /^(uv\.h|uv\/)/)
-		return layer == "server" || layer == "tools" || layer == "any"
+		return layer == "server" || layer == "tools" || is_free(layer)
 	if (header ~ /^(cjson\/|cJSON)/)
-		return layer == "server" || layer == "tools" || layer == "any"
+		return layer == "server" || layer == "tools" || is_free(layer)
 	if (header ~ /^(histedit|editline\/)/)
 		return layer == "tools"
 	if (header ~ /^(lz4|zstd|snappy|xxhash)/)
-		return layer == "base" || layer == "any"
+		return layer == "base" || is_free(layer)
 	if (header ~ /^check\.h/)
-		return layer == "any" || layer == "api"
+		return is_free(layer) || layer == "api"
 	return 1
 }
 

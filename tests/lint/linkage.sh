@@ -18,7 +18,7 @@ exported() {
 # declared: the functions that the public headers promise.
 declared() {
 	cat "$TT_SRCDIR"/src/tt*.h | tr '\n\t' '  ' |
-		grep -oE 'TT_API[^;{]*\(' |
+		grep -oE 'TT_API[^;{(]*\(' |
 		grep -oE 'tt_[a-z0-9_]+ *\($' | tr -d ' (' | LC_ALL=C sort -u
 }
 
