@@ -104,8 +104,9 @@ void request_fields(struct fields *f, cJSON *object);
 
 #define X(name) int cmd_##name(struct request *rq);
 X(get)
-X(set) X(delete) X(exists) X(stat) X(scan) X(list) X(count) X(mget) X(batch)
-	X(ping) X(info) X(stats)
+X(set)
+X(delete) X(exists) X(stat) X(scan) X(list) X(count) X(mget) X(batch) X(ping)
+	X(info) X(stats)
 #undef X
 	/* The next slice of a COUNT. */
 	int cmd_count_continue(struct request *rq);

@@ -119,8 +119,7 @@ static void expire_cursors(struct server *s)
 
 	if (now < ttl_us)
 		return;
-	LIST_FOR_SAFE(&s->cursors, n, after)
-	{
+	LIST_FOR_SAFE(&s->cursors, n, after) {
 		struct conn *c = container_of(n, struct conn, cursor_link);
 
 		session_expire(&c->session, now - ttl_us);
@@ -181,7 +180,7 @@ static void on_stop(uv_async_t *h)
 	}
 	(void)uv_timer_again(&s->tick); /* it has a repeat: no error */
 	LIST_FOR_SAFE(&s->conns, n, after)
-	conn_drain(container_of(n, struct conn, link));
+		conn_drain(container_of(n, struct conn, link));
 }
 
 static void *run_loop(void *arg)

@@ -37,6 +37,15 @@ static const struct opt_row rows[] = {
 };
 /* clang-format on */
 
+/* Settings of ttrunksfs, which may share a configuration file with us. */
+static const char *const mount_settings[] = {
+	"no_port",	  "allow_other",  "default_permissions",
+	"entry_timeout",  "attr_timeout", "negative_timeout",
+	"writeback",	  "max_threads",  "clone_fd",
+	"max_background", "max_write",	  "read_ahead",
+	"fsname",	  "subtype",	  NULL,
+};
+
 struct daemon {
 	struct opt_set set;
 	struct settings v;
@@ -149,6 +158,7 @@ static int read_settings(struct daemon *d, int argc, char **argv)
 
 	r = opt_init(&d->set, rows, ARRAY_LEN(rows), &d->v);
 	d->set.warn = warn;
+	d->set.also_known = mount_settings;
 	if (r == 0)
 		r = opt_read_args(&d->set, &a, argc, argv, &n_pos);
 	if (r < 0)

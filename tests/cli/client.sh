@@ -3,7 +3,7 @@
 #
 # ttrunks, command by command: output, messages, exit status.
 
-# shellcheck source=tests/cli/cli_lib.sh
+# shellcheck source=tests/cli/cli_lib.sh disable=SC2154
 . "$TT_SRCDIR/tests/cli/cli_lib.sh"
 
 start_daemon "$scratch/store"
