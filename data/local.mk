@@ -15,7 +15,7 @@ endif
 	mv '$@.tmp' '$@'
 
 CLEANFILES += %D%/ttrunksfs@.service
-EXTRA_DIST += %D%/ttrunksfs@.service.in
+EXTRA_DIST += %D%/README.md %D%/ttrunksfs@.service.in
 
 # bash-completion looks for a file by the name of the program.
 bashcompletiondir = $(datadir)/bash-completion/completions

@@ -11,5 +11,6 @@ include tests/mount/local.mk
 include tests/server/local.mk
 include tests/cli/local.mk
 include tests/fuzz/local.mk
+include tests/format/local.mk
 include tests/golden/local.mk
 include tests/lint/local.mk

@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: MIT
+check_PROGRAMS += %D%/make_tables
+EXTRA_DIST += \
+	%D%/README.md \
+	%D%/lz4.sst \
+	%D%/none.sst \
+	%D%/records.txt \
+	%D%/snappy.sst \
+	%D%/zstd.sst

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Reads tables, knowing nothing of the C code.
+
+read_sst.py FILE
+    Lists every record of an uncompressed table, from the two boxes of the
+    published layout alone: what the boxes hold is skipped.
+
+read_sst.py --verify FILE
+    Decodes the whole file as data/README.md describes it, of any codec whose
+    blocks can be inflated without modules (none, lz4, snappy), and checks
+    everything redundant in it. Blocks of zstd are checked by their checksum.
+
+Both print one line per record: timestamp, flag, key and value in hexadecimal
+("-" for no bytes). Exit status 1 and a message for a file that is not sound.
+"""
+
+import struct
+import sys
+
+from xxh3 import xxh3
+
+TS_NEWEST = (1 << 63) - 1
+FILTER_MIX = 0x9E3779B97F4A7C15
+M64 = (1 << 64) - 1
+CODECS = {0: "none", 1: "lz4", 2: "snappy", 3: "zstd"}
+
+
+class Unsound(Exception):
+    """The file is not what the specification says."""
+
+
+def need(holds, what):
+    if not holds:
+        raise Unsound(what)
+
+
+def take(data, at, n):
+    need(0 <= n and at + n <= len(data), "file ends at a field at %d" % at)
+    return data[at:at + n], at + n
+
+
+def take_int32(data, at):
+    raw, at = take(data, at, 4)
+    return struct.unpack("<i", raw)[0], at
+
+
+# ---- the published layout -------------------------------------------------
+
+def records(data, at):
+    """Yields (key, value, timestamp, flag) to the end of `data`."""
+    while at < len(data):
+        n, at = take_int32(data, at)
+        key, at = take(data, at, n)
+        n, at = take_int32(data, at)
+        value, at = take(data, at, n)
+        n, at = take_int32(data, at)
+        need(n == 8, "timestamp size %d at %d" % (n, at - 4))
+        raw, at = take(data, at, 8)
+        n, at = take_int32(data, at)
+        need(n == 1, "tombstone size %d at %d" % (n, at - 4))
+        flag, at = take(data, at, 1)
+        yield key, value, struct.unpack("<q", raw)[0], flag[0]
+
+
+def boxes(data):
+    """The filter box, the index box, and where the data begins."""
+    n, at = take_int32(data, 0)
+    filter_box, at = take(data, at, n)
+    n, at = take_int32(data, at)
+    index_box, at = take(data, at, n)
+    return filter_box, index_box, at
+
+
+# ---- the boxes, as data/README.md has them --------------------------------
+
+class Block:
+    def __init__(self, raw):
+        (self.offset, self.checksum, self.sep_ts, self.stored_len,
+         self.raw_len, self.n_records, self.key_end) = \
+            struct.unpack("<QQqIIII", raw)
+
+
+class Index:
+    def __init__(self, box, data, data_at):
+        need(len(box) >= 128, "index box of %d bytes" % len(box))
+        need(box[:4] == b"TTSX", "no magic in the index box")
+        stored = struct.unpack("<Q", box[-8:])[0]
+        need(stored == xxh3(data[:data_at - 8]), "header checksum")
+        (version, _, _, incompat, codec, _, n_blocks, keys_len,
+         self.n_records, self.n_tombstones, self.raw_bytes, file_bytes,
+         self.min_ts, self.max_ts) = \
+            struct.unpack("<IIIIB3sIIQQQQqq", box[4:80])
+        need(version == 1, "version %d" % version)
+        need(incompat == 0, "incompatible features %#x" % incompat)
+        need(codec in CODECS, "codec %d" % codec)
+        need(file_bytes == len(data), "file length")
+        need(80 + 40 * n_blocks + keys_len + 8 == len(box), "index box length")
+        self.codec = CODECS[codec]
+        self.blocks = [Block(box[80 + 40 * i:120 + 40 * i])
+                       for i in range(n_blocks)]
+        keys = box[80 + 40 * n_blocks:-8]
+        at = 0
+        for b in self.blocks:
+            need(at <= b.key_end <= keys_len, "separator out of bounds")
+            b.separator = keys[at:b.key_end]
+            at = b.key_end
+        self.min_key = self.blocks[0].separator
+        self.max_key = keys[at:]
+
+
+class Filter:
+    def __init__(self, box):
+        need(len(box) >= 8, "filter box of %d bytes" % len(box))
+        self.kind, self.n_probes, _, self.n_lines = \
+            struct.unpack("<BBHI", box[:8])
+        need(self.kind in (0, 1), "filter of kind %d" % self.kind)
+        need(len(box) == 8 + 64 * self.n_lines, "filter box length")
+        self.lines = box[8:]
+
+    def may_have(self, key):
+        if self.kind == 0:
+            return True
+        h = xxh3(key)
+        line = 64 * ((h * self.n_lines) >> 64)
+        x = h * FILTER_MIX & M64
+        for _ in range(self.n_probes):
+            bit = x & 511
+            if not self.lines[line + bit // 8] >> (bit % 8) & 1:
+                return False
+            x >>= 9
+        return True
+
+
+# ---- codecs ----------------------------------------------------------------
+
+def copy_back(out, distance, n):
+    need(0 < distance <= len(out), "a copy from before the block")
+    for _ in range(n):
+        out.append(out[-distance])
+
+
+def lz4_length(src, at, n):
+    while n >= 15:
+        more = src[at]
+        at += 1
+        n += more
+        if more != 255:
+            break
+    return n, at
+
+
+def inflate_lz4(src):
+    out, at = bytearray(), 0
+    while at < len(src):
+        token = src[at]
+        n, at = lz4_length(src, at + 1, token >> 4)
+        out += src[at:at + n]
+        at += n
+        if at >= len(src):
+            break
+        distance = src[at] | src[at + 1] << 8
+        n, at = lz4_length(src, at + 2, token & 15)
+        copy_back(out, distance, n + 4)
+    return bytes(out)
+
+
+def inflate_snappy(src):
+    out, at, total, shift = bytearray(), 0, 0, 0
+    while True:
+        b = src[at]
+        at += 1
+        total |= (b & 127) << shift
+        shift += 7
+        if b < 128:
+            break
+    while at < len(src):
+        tag = src[at]
+        at += 1
+        kind, n = tag & 3, tag >> 2
+        if kind == 0:
+            if n >= 60:
+                k = n - 59
+                n = int.from_bytes(src[at:at + k], "little")
+                at += k
+            out += src[at:at + n + 1]
+            at += n + 1
+        elif kind == 1:
+            copy_back(out, (tag >> 5) << 8 | src[at], (n & 7) + 4)
+            at += 1
+        else:
+            k = 2 if kind == 2 else 4
+            copy_back(out, int.from_bytes(src[at:at + k], "little"), n + 1)
+            at += k
+    need(len(out) == total, "a snappy block of another length")
+    return bytes(out)
+
+
+INFLATE = {"lz4": inflate_lz4, "snappy": inflate_snappy}
+
+
+# ---- the two modes ----------------------------------------------------------
+
+def show(record):
+    key, value, ts, flag = record
+    print(ts, flag, key.hex() or "-", value.hex() or "-")
+
+
+def check_order(last, record):
+    key, _, ts, _ = record
+    if last is not None:
+        need(last < (key, -ts), "records out of order at key %s" % key.hex())
+    return key, -ts
+
+
+def list_records(data):
+    last = None
+    for record in records(data, boxes(data)[2]):
+        last = check_order(last, record)
+        show(record)
+
+
+def block_records(data, index, b):
+    """The records of a block; None when its codec is beyond us."""
+    stored = data[b.offset:b.offset + b.stored_len]
+    need(len(stored) == b.stored_len, "block beyond the end of the file")
+    need(xxh3(stored) == b.checksum, "checksum of block at %d" % b.offset)
+    raw = stored
+    if b.stored_len != b.raw_len:
+        if index.codec not in INFLATE:
+            return None
+        raw = INFLATE[index.codec](stored)
+    need(len(raw) == b.raw_len, "raw length of block at %d" % b.offset)
+    found = list(records(raw, 0))
+    need(len(found) == b.n_records, "records in block at %d" % b.offset)
+    return found
+
+
+def check_sums(index, seen):
+    need(seen[0][0] == index.min_key, "smallest key")
+    need(seen[-1][0] == index.max_key, "largest key")
+    need(sum(r[3] == 1 for r in seen) == index.n_tombstones, "tombstones")
+    need(min(r[2] for r in seen) == index.min_ts, "smallest timestamp")
+    need(max(r[2] for r in seen) == index.max_ts, "largest timestamp")
+
+
+def verify(data):
+    filter_box, index_box, at = boxes(data)
+    index = Index(index_box, data, at)
+    keys = Filter(filter_box)
+    seen, last, all_known = [], None, True
+    for i, b in enumerate(index.blocks):
+        need(b.offset == at, "block at %d, not %d" % (b.offset, at))
+        at += b.stored_len
+        found = block_records(data, index, b)
+        if found is None:
+            all_known = False
+            continue
+        for record in found:
+            key, _, ts, flag = record
+            last = check_order(last, record)
+            need(flag in (0, 1), "flag %d" % flag)
+            need((b.separator, -b.sep_ts) <= (key, -ts),
+                 "a record before its separator")
+            if i + 1 < len(index.blocks):
+                follows = index.blocks[i + 1]
+                need((key, -ts) < (follows.separator, -follows.sep_ts),
+                     "a record beyond the next separator")
+            need(keys.may_have(key), "the filter denies %s" % key.hex())
+            show(record)
+        seen += found
+    need(at == len(data), "data ends at %d" % at)
+    need(sum(b.n_records for b in index.blocks) == index.n_records, "records")
+    need(sum(b.raw_len for b in index.blocks) == index.raw_bytes, "raw bytes")
+    if all_known:
+        check_sums(index, seen)
+
+
+def main(args):
+    mode = list_records
+    if args and args[0] == "--verify":
+        mode, args = verify, args[1:]
+    if len(args) != 1:
+        sys.exit("usage: read_sst.py [--verify] FILE")
+    with open(args[0], "rb") as f:
+        data = f.read()
+    try:
+        mode(data)
+    except (Unsound, IndexError) as e:
+        sys.stdout.flush()
+        sys.exit("%s: %s" % (args[0], e))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Tables read by a program that shares nothing with ours: once from the
+# published layout alone, once from data/README.md. And ours reads the pinned
+# tables of every codec.
+
+# shellcheck source=tests/tap.sh
+. "$TT_SRCDIR/tests/tap.sh"
+
+golden=$TT_SRCDIR/tests/golden
+make_tables=$TT_BUILDDIR/tests/golden/make_tables
+command -v python3 >/dev/null || tap_skip_all 'no python3'
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/ttrunks-format-XXXXXX") || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+read_sst() {
+	PYTHONDONTWRITEBYTECODE=1 python3 "$TT_SRCDIR/tests/format/read_sst.py" "$@"
+}
+
+# same_records FILE [--verify]: FILE lists as records.txt does.
+same_records() {
+	local file=$1
+	shift
+	read_sst "$@" "$file" >"$scratch/listed" &&
+		cmp "$scratch/listed" "$golden/records.txt"
+}
+
+# dumped FILE: its records by ttrunks-fsck, in the form of records.txt.
+dumped() {
+	ttrunks-fsck dump --json "$1" | python3 -c '
+import base64, json, sys
+
+def bytes_of(r, name):
+    if name not in r:
+        return "-"
+    text = r[name]
+    if r.get(name + "_encoding") == "base64":
+        return base64.b64decode(text).hex() or "-"
+    return text.encode().hex() or "-"
+
+for line in sys.stdin:
+    r = json.loads(line)
+    if r["type"] == "record":
+        print(r["ts"], int(r["tombstone"]), bytes_of(r, "key"),
+              bytes_of(r, "value"))
+'
+}
+
+tap_run 'the two boxes are enough to read every record' \
+	same_records "$golden/none.sst"
+for codec in none lz4 snappy; do
+	tap_run "a $codec table is as data/README.md says" \
+		same_records "$golden/$codec.sst" --verify
+done
+tap_run 'a zstd table is as data/README.md says, blocks unopened' \
+	read_sst --verify "$golden/zstd.sst"
+
+mkdir "$scratch/new"
+tap_run 'tables are made' "$make_tables" "$scratch/new"
+tap_run 'a table without codec is byte for byte the pinned one' \
+	cmp "$scratch/new/none.sst" "$golden/none.sst"
+tap_run 'the records are the pinned ones' \
+	cmp "$scratch/new/records.txt" "$golden/records.txt"
+for codec in none lz4 snappy zstd; do
+	dumped "$golden/$codec.sst" >"$scratch/dumped"
+	tap_run "the pinned $codec table is read" \
+		cmp "$scratch/dumped" "$golden/records.txt"
+	dumped "$scratch/new/$codec.sst" >"$scratch/dumped"
+	tap_run "a new $codec table is read" \
+		cmp "$scratch/dumped" "$golden/records.txt"
+done
+
+# flip AT: a copy of the pinned table with one bit of byte AT flipped.
+flip() {
+	python3 -c '
+import sys
+at = int(sys.argv[3])
+data = bytearray(open(sys.argv[1], "rb").read())
+data[at] ^= 4
+open(sys.argv[2], "wb").write(data)
+' "$golden/none.sst" "$scratch/flipped.sst" "$1"
+}
+
+size=$(stat -c %s "$golden/none.sst")
+unnoticed=
+for i in $(seq 0 39); do
+	at=$((i * (size - 1) / 39))
+	flip "$at"
+	read_sst --verify "$scratch/flipped.sst" >/dev/null 2>&1 &&
+		unnoticed="$unnoticed $at"
+done
+tap_is 'a flipped bit is noticed from the specification alone' "$unnoticed" ''
+
+tap_done
