@@ -7,7 +7,7 @@
 #
 # The demo lives in demo/: the store, the mount point and a log. A second run
 # goes on with the same store.
-set -euo pipefail
+set -Eeuo pipefail
 
 cd "$(dirname "$0")"
 top=$PWD
@@ -213,8 +213,10 @@ tour_port() {
 	n=$(find "$mnt" -path "$mnt/trees" -prune -o -type f -print | wc -l)
 	say "on the mount they are files: $n outside demo/mnt/trees"
 	[ "$n" -ge 5000 ] || fail "5,000 records were written, $n files are there"
-	show "grep -rlm1 alice demo/mnt/users | head -n 3"
-	grep -rlm1 -i alice "$mnt/users" | sed "s|^$top/|     |" | awk 'NR <= 3'
+	show "grep -r 'Grace Hopper' demo/mnt/users | head -n 3"
+	grep -r 'Grace Hopper' "$mnt/users" >"$work/found"
+	sed "s|^$top/||; s/^/     /" "$work/found" | cut -c1-110 | awk 'NR <= 3'
+	say "  … $(wc -l <"$work/found") records of that name"
 	show "echo 'written by the shell' > demo/mnt/notes/hello; ttrunks get notes/hello"
 	mkdir -p "$mnt/notes"
 	echo 'written by the shell' >"$mnt/notes/hello"
