@@ -87,6 +87,7 @@ struct tt {
 	uint64_t flushed_no; /* every immutable up to it is in tables */
 	bool is_flushing;
 	bool is_compacting;
+	bool is_compaction_off; /* a damaged table stands in its way */
 	bool is_short_of_space; /* the flush waits for room; err says why */
 	struct manual_compaction *manual;
 	struct err_saved err; /* code 0: background work is well */

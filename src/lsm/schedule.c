@@ -219,7 +219,8 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 /* True when level 0 or a level is over its size. */
 static bool is_compaction_due_locked(const struct tt *db)
 {
-	return db->manual || compaction_is_due(&db->picker, db->sv->version);
+	return db->manual || (!db->is_compaction_off &&
+			      compaction_is_due(&db->picker, db->sv->version));
 }
 
 static void end_manual_locked(struct tt *db, struct manual_compaction *m, int r)
@@ -228,6 +229,26 @@ static void end_manual_locked(struct tt *db, struct manual_compaction *m, int r)
 		err_save(&m->err, r);
 	m->is_done = true;
 	db->manual = NULL;
+}
+
+/* What the inputs are to blame for, not the disk they are written to. */
+static bool is_damage(int code)
+{
+	return code == TT_ECORRUPT || code == TT_EVERSION || code == -ENOENT;
+}
+
+/* A table that cannot be read keeps its place and its readable part: writes
+ * go on, and what compaction would tidy up stays as it is. */
+static void stop_compacting_locked(struct tt *db)
+{
+	if (db->is_compaction_off)
+		return;
+	db->is_compaction_off = true;
+	db_count(db, STAT_BACKGROUND_ERRORS, 1);
+	log_error(LOG_COMPACT,
+		  "%s: a damaged table ends compaction until the store is "
+		  "reopened, reads and writes go on: %s",
+		  db->dir, err_text());
 }
 
 static void compact_task(void *arg)
@@ -240,10 +261,12 @@ static void compact_task(void *arg)
 	m = db->manual;
 	mutex_unlock(&db->mu);
 	r = compact_once(db, m);
-	if (r < 0)
+	if (r < 0 && !is_damage(r))
 		(void)note_failure(db, r, "compaction");
 	mutex_lock(&db->mu);
 	db->is_compacting = false;
+	if (is_damage(r))
+		stop_compacting_locked(db);
 	if (m && r <= 0)
 		end_manual_locked(db, m, r);
 	if (r >= 0)
