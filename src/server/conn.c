@@ -276,8 +276,9 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 	} else if (buf_reserve(&c->in, want) < 0) {
 		*out = uv_buf_init(NULL, 0); /* read as UV_ENOBUFS */
 	} else {
-		*out = uv_buf_init((char *)buf_tail(&c->in),
-				   (unsigned)(c->in.cap - c->in.len));
+		/* No more than a slab, however much room there is: libuv reads
+		 * again while reads are full, others wait meanwhile. */
+		*out = uv_buf_init((char *)buf_tail(&c->in), SLAB_BYTES);
 	}
 }
 
