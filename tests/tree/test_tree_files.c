@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contents and attributes: sizes, holes, big truncations, orphans, times.
+ */
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tree/schema_format.h"
+#include "tree/schema_key.h"
+#include "tree/sweeper.h"
+#include "tree/tree_fixture.h"
+#include "tree/tree_priv.h"
+
+#define BLOCK (1u << SCHEMA_BLOCK_SHIFT)
+
+static struct fixture f;
+static uint64_t file; /* "f", looked up */
+static char data[1 << 20];
+
+static void setup(void)
+{
+	struct tree_attr a;
+
+	memset(data, 'x', sizeof(data));
+	fixture_open(&f);
+	ck_ok(do_create(f.t, "f"));
+	ck_ok(path_lookup(f.t, "f", &a));
+	file = a.ino;
+}
+
+static void teardown(void)
+{
+	tree_forget(f.t, file, 1);
+	fixture_check(&f);
+	fixture_close(&f);
+}
+
+static struct tree_attr attr(void)
+{
+	struct tree_attr a;
+
+	ck_ok(tree_getattr(f.t, file, &a));
+	return a;
+}
+
+static void put(uint64_t off, const void *p, size_t n)
+{
+	ck_ok(tree_write(f.t, file, off, p, n, 0, NULL));
+}
+
+static void resize(uint64_t size)
+{
+	struct tree_attr in = { .size = size };
+
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_SIZE, NULL));
+}
+
+/* Bytes off..off+n-1 are all `c`. */
+static void expect(uint64_t off, size_t n, char c)
+{
+	struct buf b = BUF_INIT;
+
+	ck_ok(read_ino(f.t, file, off, n, &b));
+	ck_assert_uint_eq(b.len, n);
+	for (size_t i = 0; i < n; i++)
+		if ((char)b.data[i] != c)
+			ck_abort_msg("byte %zu is %d, not %d", (size_t)off + i,
+				     b.data[i], c);
+	buf_fini(&b);
+}
+
+/* Rows of a kind under the file's number. */
+static size_t n_rows(enum schema_kind kind)
+{
+	struct schema_key lo, hi;
+	struct tt_iter_options io = {
+		.lower = key_prefix(&lo, kind, file),
+		.upper = key_prefix_end(&hi, kind, file),
+	};
+	struct tt_iter *it;
+	size_t n = 0;
+
+	ck_ok(tt_iter_new(f.db, &io, &it));
+	for (int r = tt_iter_first(it); r == 0; r = tt_iter_next(it))
+		n++;
+	tt_iter_free(it);
+	return n;
+}
+
+START_TEST(small_contents_are_in_the_entry)
+{
+	put(0, data, SCHEMA_INLINE_MAX);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 0);
+	ck_assert_uint_eq(attr().blocks, SCHEMA_INLINE_MAX / 512);
+	put(SCHEMA_INLINE_MAX, data, 1);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 1);
+	expect(0, SCHEMA_INLINE_MAX + 1, 'x');
+}
+END_TEST
+
+START_TEST(zeros_take_no_room)
+{
+	static char zeros[8 * BLOCK];
+
+	put(0, zeros, sizeof(zeros));
+	ck_assert_uint_eq(attr().size, sizeof(zeros));
+	ck_assert_uint_eq(attr().blocks, 0);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 0);
+	expect(0, sizeof(zeros), 0);
+}
+END_TEST
+
+START_TEST(a_file_may_be_nearly_8_eib)
+{
+	uint64_t end = INT64_MAX;
+	char c = 'e';
+
+	put(end - 1, &c, 1);
+	ck_assert_uint_eq(attr().size, end);
+	expect(end - 1, 1, 'e');
+	expect(12345678, 1000, 0);
+	ck_err(tree_write(f.t, file, end, &c, 1, 0, NULL), -EFBIG);
+	resize(0);
+}
+END_TEST
+
+START_TEST(what_was_cut_off_never_comes_back)
+{
+	put(0, data, 3 * BLOCK);
+	resize(BLOCK + 7);
+	resize(3 * BLOCK);
+	expect(0, BLOCK + 7, 'x');
+	expect(BLOCK + 7, 2 * BLOCK - 7, 0);
+}
+END_TEST
+
+/* More blocks than one batch removes. */
+static void make_big(void)
+{
+	for (uint64_t off = 0; off < 600ull * BLOCK; off += sizeof(data))
+		put(off, data, sizeof(data));
+}
+
+START_TEST(a_big_truncation_is_done_in_the_background)
+{
+	make_big();
+	resize(10);
+	resize(600ull * BLOCK);
+	expect(0, 10, 'x');
+	expect(10, 100 * BLOCK, 0);
+	put(5 * BLOCK, data, BLOCK); /* among the garbage */
+	sweeper_drain(f.t->sweeper);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 2);
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
+	expect(5 * BLOCK, BLOCK, 'x');
+	expect(6 * BLOCK, 10 * BLOCK, 0);
+}
+END_TEST
+
+START_TEST(a_truncation_goes_on_after_a_restart)
+{
+	struct tree_attr a;
+
+	make_big();
+	resize(0);
+	tree_forget(f.t, file, 1);
+	fixture_reopen(&f);
+	ck_ok(path_lookup(f.t, "f", &a));
+	sweeper_drain(f.t->sweeper);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 0);
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
+	ck_assert_uint_eq(attr().blocks, 0);
+}
+END_TEST
+
+START_TEST(many_big_truncations_do_not_pile_up)
+{
+	for (int i = 0; i < 8; i++) {
+		make_big();
+		resize((uint64_t)i * BLOCK + 5);
+		expect(0, (uint64_t)i * BLOCK + 5, 'x');
+	}
+	sweeper_drain(f.t->sweeper);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 8);
+}
+END_TEST
+
+START_TEST(a_trim_survives_rename_link_and_unlink)
+{
+	make_big();
+	resize(1);
+	ck_ok(do_rename(f.t, "f", "g", 0));
+	make_big();
+	resize(1);
+	ck_ok(do_link(f.t, "g", "h"));
+	make_big();
+	resize(1);
+	ck_ok(do_unlink(f.t, "g"));
+	ck_ok(do_unlink(f.t, "h"));
+	expect(0, 1, 'x');
+}
+END_TEST
+
+START_TEST(an_unlinked_file_lives_until_it_is_forgotten)
+{
+	make_big();
+	ck_ok(do_unlink(f.t, "f"));
+	ck_assert_uint_eq(attr().nlink, 0);
+	expect(BLOCK, BLOCK, 'x');
+	put(0, "y", 1);
+	expect(0, 1, 'y');
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 1);
+	tree_forget(f.t, file, 1);
+	sweeper_drain(f.t->sweeper);
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 0);
+	ck_err(tree_getattr(f.t, file, &(struct tree_attr){ 0 }), -ESTALE);
+}
+END_TEST
+
+START_TEST(an_orphan_is_swept_at_the_next_start)
+{
+	make_big();
+	ck_ok(tree_setxattr(f.t, file, tt_str("user.a"), tt_str("b"), 0));
+	ck_ok(do_unlink(f.t, "f"));
+	fixture_reopen(&f);
+	sweeper_drain(f.t->sweeper);
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 0);
+	ck_assert_uint_eq(n_rows(KEY_XATTR), 0);
+}
+END_TEST
+
+START_TEST(an_unnamed_file_gets_a_name_by_link)
+{
+	struct tree_attr a, b;
+
+	ck_ok(tree_tmpfile(f.t, TREE_ROOT, &test_cred, 0640, &a));
+	ck_assert_uint_eq(a.nlink, 0);
+	ck_ok(tree_write(f.t, a.ino, 0, "text", 4, 0, NULL));
+	ck_ok(tree_link(f.t, a.ino, TREE_ROOT, tt_str("named"), &b));
+	ck_assert_uint_eq(b.nlink, 1);
+	tree_forget(f.t, a.ino, 2);
+	fixture_reopen(&f);
+	ck_assert_str_eq(do_get(f.t, "named"), "text");
+}
+END_TEST
+
+START_TEST(an_unnamed_file_without_a_name_goes)
+{
+	struct tree_attr a;
+
+	ck_ok(tree_tmpfile(f.t, TREE_ROOT, &test_cred, 0640, &a));
+	tree_forget(f.t, a.ino, 1);
+	sweeper_drain(f.t->sweeper);
+	ck_err(tree_getattr(f.t, a.ino, &a), -ESTALE);
+}
+END_TEST
+
+START_TEST(appends_go_to_the_end)
+{
+	put(0, "ab", 2);
+	ck_ok(tree_write(f.t, file, 0, "cd", 2, TREE_WRITE_APPEND, NULL));
+	ck_assert_str_eq(do_get(f.t, "f"), "abcd");
+}
+END_TEST
+
+START_TEST(writes_by_others_clear_setuid)
+{
+	struct tree_attr in = { .mode = 06755 };
+
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
+	put(0, "a", 1);
+	ck_assert_uint_eq(attr().mode & 07777, 06755);
+	ck_ok(tree_write(f.t, file, 0, "a", 1, TREE_WRITE_KILL_PRIV, NULL));
+	ck_assert_uint_eq(attr().mode & 07777, 0755);
+	in.mode = 02644; /* mandatory locking, not setgid */
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
+	ck_ok(tree_write(f.t, file, 0, "a", 1, TREE_WRITE_KILL_PRIV, NULL));
+	ck_assert_uint_eq(attr().mode & 07777, 02644);
+}
+END_TEST
+
+START_TEST(times_are_kept_to_the_nanosecond)
+{
+	struct tree_attr in = {
+		.atime = { 1, 999999999 },
+		.mtime = { -5, 1 },
+	};
+
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_ATIME | TREE_SET_MTIME,
+			   NULL));
+	tree_forget(f.t, file, 1);
+	fixture_reopen(&f);
+	ck_ok(path_lookup(f.t, "f", &in));
+	ck_assert_int_eq(in.atime.tv_sec, 1);
+	ck_assert_int_eq(in.atime.tv_nsec, 999999999);
+	ck_assert_int_eq(in.mtime.tv_sec, -5);
+	ck_assert_int_eq(in.mtime.tv_nsec, 1);
+}
+END_TEST
+
+START_TEST(holes_are_found)
+{
+	uint64_t at;
+
+	put(2 * BLOCK, data, BLOCK);
+	resize(8 * BLOCK);
+	ck_ok(tree_lseek(f.t, file, 0, SEEK_DATA, &at));
+	ck_assert_uint_eq(at, 2 * BLOCK);
+	ck_ok(tree_lseek(f.t, file, 0, SEEK_HOLE, &at));
+	ck_assert_uint_eq(at, 0);
+	ck_ok(tree_lseek(f.t, file, 2 * BLOCK + 5, SEEK_DATA, &at));
+	ck_assert_uint_eq(at, 2 * BLOCK + 5);
+	ck_ok(tree_lseek(f.t, file, 2 * BLOCK, SEEK_HOLE, &at));
+	ck_assert_uint_eq(at, 3 * BLOCK);
+	ck_err(tree_lseek(f.t, file, 3 * BLOCK, SEEK_DATA, &at), -ENXIO);
+	ck_err(tree_lseek(f.t, file, 8 * BLOCK, SEEK_HOLE, &at), -ENXIO);
+}
+END_TEST
+
+START_TEST(the_end_of_a_full_file_is_a_hole)
+{
+	uint64_t at;
+
+	put(0, data, 5 * BLOCK + 3);
+	ck_ok(tree_lseek(f.t, file, 7, SEEK_HOLE, &at));
+	ck_assert_uint_eq(at, 5 * BLOCK + 3);
+}
+END_TEST
+
+START_TEST(holes_are_punched)
+{
+	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	make_big();
+	ck_ok(tree_fallocate(f.t, file, mode, 100, 598ull * BLOCK));
+	expect(0, 100, 'x');
+	expect(100, 50 * BLOCK, 0);
+	expect(598ull * BLOCK + 100, BLOCK, 'x');
+	ck_assert_uint_ge(attr().size, 600ull * BLOCK);
+	sweeper_drain(f.t->sweeper);
+	expect(100, 50 * BLOCK, 0);
+	ck_err(tree_fallocate(f.t, file, FALLOC_FL_COLLAPSE_RANGE, 0, BLOCK),
+	       -EOPNOTSUPP);
+}
+END_TEST
+
+START_TEST(allocating_sets_the_size_unless_told_not_to)
+{
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_KEEP_SIZE, 0, 5000));
+	ck_assert_uint_eq(attr().size, 0);
+	ck_ok(tree_fallocate(f.t, file, 0, 0, 5000));
+	ck_assert_uint_eq(attr().size, 5000);
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_ZERO_RANGE, 4000, 2000));
+	ck_assert_uint_eq(attr().size, 6000);
+}
+END_TEST
+
+START_TEST(ranges_are_copied)
+{
+	struct tree_attr g;
+	uint64_t n;
+
+	put(0, data, 3 * BLOCK);
+	put(100, "abc", 3);
+	ck_ok(do_create(f.t, "g"));
+	ck_ok(path_lookup(f.t, "g", &g));
+	ck_ok(tree_copy_range(f.t, file, 100, g.ino, 7, 1 << 30, &n));
+	ck_assert_uint_eq(n, 3 * BLOCK - 100);
+	ck_ok(tree_getattr(f.t, g.ino, &g));
+	ck_assert_uint_eq(g.size, 3 * BLOCK - 93);
+	ck_err(tree_copy_range(f.t, file, 0, file, 10, 100, &n), -EINVAL);
+	ck_ok(tree_copy_range(f.t, file, 100, file, 9000, 3, &n));
+	expect(9003, 5, 'x');
+	tree_forget(f.t, g.ino, 1);
+}
+END_TEST
+
+START_TEST(a_read_stops_at_the_end)
+{
+	struct buf b = BUF_INIT;
+
+	put(0, "abc", 3);
+	ck_ok(read_ino(f.t, file, 1, 100, &b));
+	ck_assert_str_eq(buf_cstr(&b), "bc");
+	ck_ok(read_ino(f.t, file, 3, 100, &b));
+	ck_assert_uint_eq(b.len, 0);
+	ck_ok(read_ino(f.t, file, 1ull << 60, 100, &b));
+	ck_assert_uint_eq(b.len, 0);
+	ck_err(read_ino(f.t, TREE_ROOT, 0, 100, &b), -EISDIR);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(attributes_have_their_rules)
+{
+	char v[16];
+	size_t n;
+
+	ck_err(tree_getxattr(f.t, file, tt_str("user.a"), v, 16, &n), -ENODATA);
+	ck_err(tree_setxattr(f.t, file, tt_str("user.a"), tt_str("1"),
+			     TREE_XATTR_REPLACE),
+	       -ENODATA);
+	ck_ok(tree_setxattr(f.t, file, tt_str("user.a"), tt_str("12"), 0));
+	ck_err(tree_setxattr(f.t, file, tt_str("user.a"), tt_str("1"),
+			     TREE_XATTR_CREATE),
+	       -EEXIST);
+	ck_err(tree_getxattr(f.t, file, tt_str("user.a"), v, 1, &n), -ERANGE);
+	ck_ok(tree_getxattr(f.t, file, tt_str("user.a"), NULL, 0, &n));
+	ck_assert_uint_eq(n, 2);
+	ck_err(tree_setxattr(f.t, file, tt_str("user.b"),
+			     SLICE(data, TREE_XATTR_MAX + 1), 0),
+	       -E2BIG);
+	ck_ok(tree_removexattr(f.t, file, tt_str("user.a")));
+	ck_err(tree_removexattr(f.t, file, tt_str("user.a")), -ENODATA);
+}
+END_TEST
+
+START_TEST(numbers_are_never_used_again)
+{
+	struct tree_attr a, b;
+
+	ck_ok(do_create(f.t, "a"));
+	ck_ok(do_stat(f.t, "a", &a));
+	ck_ok(do_unlink(f.t, "a"));
+	tree_forget(f.t, file, 1);
+	fixture_reopen(&f);
+	ck_ok(do_create(f.t, "a"));
+	ck_ok(do_stat(f.t, "a", &b));
+	ck_assert_uint_gt(b.ino, a.ino);
+	ck_ok(path_lookup(f.t, "f", &a));
+	ck_assert_uint_eq(a.ino, file);
+}
+END_TEST
+
+static Suite *tree_files_suite(void)
+{
+	const TTest *const tests[] = {
+		small_contents_are_in_the_entry,
+		zeros_take_no_room,
+		a_file_may_be_nearly_8_eib,
+		what_was_cut_off_never_comes_back,
+		a_big_truncation_is_done_in_the_background,
+		a_truncation_goes_on_after_a_restart,
+		many_big_truncations_do_not_pile_up,
+		a_trim_survives_rename_link_and_unlink,
+		an_unlinked_file_lives_until_it_is_forgotten,
+		an_orphan_is_swept_at_the_next_start,
+		an_unnamed_file_gets_a_name_by_link,
+		an_unnamed_file_without_a_name_goes,
+		appends_go_to_the_end,
+		writes_by_others_clear_setuid,
+		times_are_kept_to_the_nanosecond,
+		holes_are_found,
+		the_end_of_a_full_file_is_a_hole,
+		holes_are_punched,
+		allocating_sets_the_size_unless_told_not_to,
+		ranges_are_copied,
+		a_read_stops_at_the_end,
+		attributes_have_their_rules,
+		numbers_are_never_used_again,
+	};
+	Suite *s = suite_create("tree_files");
+	TCase *tc = tcase_create("files");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+		tcase_add_test(tc, tests[i]);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+TEST_MAIN(tree_files_suite)
