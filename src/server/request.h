@@ -102,12 +102,19 @@ typedef int (*request_fn)(struct request *rq);
 /* Sorts an object's members into fields. */
 void request_fields(struct fields *f, cJSON *object);
 
-#define X(name) int cmd_##name(struct request *rq);
-X(get)
-X(set)
-X(delete) X(exists) X(stat) X(scan) X(list) X(count) X(mget) X(batch) X(ping)
-	X(info) X(stats)
-#undef X
+int cmd_get(struct request *rq);
+int cmd_set(struct request *rq);
+int cmd_delete(struct request *rq);
+int cmd_exists(struct request *rq);
+int cmd_stat(struct request *rq);
+int cmd_scan(struct request *rq);
+int cmd_list(struct request *rq);
+int cmd_count(struct request *rq);
+int cmd_mget(struct request *rq);
+int cmd_batch(struct request *rq);
+int cmd_ping(struct request *rq);
+int cmd_info(struct request *rq);
+int cmd_stats(struct request *rq);
 	/* The next slice of a COUNT. */
 	int cmd_count_continue(struct request *rq);
 
