@@ -115,8 +115,8 @@ int cmd_batch(struct request *rq);
 int cmd_ping(struct request *rq);
 int cmd_info(struct request *rq);
 int cmd_stats(struct request *rq);
-	/* The next slice of a COUNT. */
-	int cmd_count_continue(struct request *rq);
+/* The next slice of a COUNT. */
+int cmd_count_continue(struct request *rq);
 
 /* Fields, checked: 0, or -EBADMSG with a text naming the field. */
 int field_bool(const cJSON *item, const char *name, bool *out);
