@@ -15,7 +15,9 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "base/compiler.h"
 #include "tt_errors.h"
@@ -63,6 +65,12 @@ void err_clear(void);
  * for 0 and for positive answers.
  */
 int err_to_errno(int code);
+
+/* True for the codes that say that the disk, or the quota on it, is full. */
+static inline bool err_is_no_space(int code)
+{
+	return code == -ENOSPC || code == -EDQUOT;
+}
 
 /*
  * Stable symbolic name: "ENOENT", "TT_ECORRUPT"; "OK" for 0 and "UNKNOWN"

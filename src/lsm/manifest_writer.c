@@ -85,6 +85,14 @@ static int encode_record(struct manifest_writer *m, struct tt_slice edit)
 	return 0;
 }
 
+static COLD int sync_failed(struct manifest_writer *m)
+{
+	struct err_saved why;
+
+	err_save(&why, err_code());
+	return err_set(-EIO, "%s: sync failed: %s", m->file->path, why.text);
+}
+
 int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 {
 	int r;
@@ -98,10 +106,14 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 		return r;
 	reserve(m, m->record.len);
 	r = env_write(m->file, m->end, m->record.data, m->record.len);
-	if (r == -ENOSPC)
+	if (err_is_no_space(r))
 		return r;
-	if (r == 0)
+	if (r == 0) {
 		r = env_sync(m->file, ENV_SYNC_DATA);
+		/* Not as if nothing had been written. */
+		if (err_is_no_space(r))
+			r = sync_failed(m);
+	}
 	if (r < 0) {
 		m->is_broken = true;
 		return r;
@@ -110,6 +122,11 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 	if (m->reserved < m->end)
 		m->reserved = m->end;
 	return 0;
+}
+
+void manifest_break(struct manifest_writer *m)
+{
+	m->is_broken = true;
 }
 
 static int write_header(struct manifest_writer *m)

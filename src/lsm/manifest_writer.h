@@ -36,11 +36,14 @@ int manifest_reopen(struct env *env, const char *dir, uint64_t file_no,
 int manifest_close(struct manifest_writer *m);
 
 /*
- * Appends one record and makes it durable. -ENOSPC for want of space leaves
- * the manifest as it was: it may be tried again. Any other failure breaks the
- * writer: TT_EPOISONED from then on.
+ * Appends one record and makes it durable. -ENOSPC and -EDQUOT for want of
+ * space leave the manifest as it was: it may be tried again. Any other failure
+ * breaks the writer: TT_EPOISONED from then on.
  */
 int manifest_append(struct manifest_writer *m, struct tt_slice edit);
+
+/* Breaks the writer: appends are refused from now on. */
+void manifest_break(struct manifest_writer *m);
 
 uint64_t manifest_file_no(const struct manifest_writer *m);
 /* Bytes of header and records. */

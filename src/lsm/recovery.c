@@ -158,6 +158,8 @@ static int flush_now(struct tt *db, struct memtable *m, uint64_t end)
 	version_edit_set_replay_from(&edit, end);
 	if (r == 0)
 		r = version_set_apply(&db->vs, &edit, NULL, NULL);
+	if (err_is_no_space(r))
+		sst_output_discard(db->env, db->dir, &edit);
 	version_edit_fini(&edit);
 	return r;
 }
@@ -174,7 +176,7 @@ static int next_memtable(struct replay *rp, uint64_t lsn)
 	r = rp->n_full ? -ENOSPC : flush_now(rp->db, rp->m, lsn);
 	if (r == 0)
 		memtable_unref(rp->m);
-	else if (r == -ENOSPC)
+	else if (err_is_no_space(r))
 		r = keep_full(rp, rp->m, lsn);
 	if (r < 0) {
 		memtable_unref(fresh);

@@ -31,7 +31,7 @@ int db_check_locked(struct tt *db)
  */
 static bool note_failure(struct tt *db, int code, const char *what)
 {
-	bool again = code == -ENOSPC || code == -EDQUOT;
+	bool again = err_is_no_space(code);
 
 	if (code == TT_ECLOSED || is_closing(db))
 		return false;
@@ -159,6 +159,8 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
 		r = apply(db, edit);
+	if (err_is_no_space(r))
+		sst_output_discard(db->env, db->dir, edit);
 	retained_times_fini(&times);
 	if (r < 0)
 		return r;

@@ -63,14 +63,25 @@ static int note_table(struct sst_output *s, uint64_t file_no,
 	return version_edit_add(s->edit, &d);
 }
 
-static void remove_table(struct sst_output *s, uint64_t file_no)
+static void remove_table(struct env *env, const char *dir, uint64_t file_no)
 {
 	struct buf path = BUF_INIT;
 
 	/* What stays behind is found and removed when the store is opened. */
-	if (path_table(&path, s->o.dir, file_no) == 0)
-		(void)env_unlink(s->o.env, path_of(&path));
+	if (path_table(&path, dir, file_no) == 0)
+		(void)env_unlink(env, path_of(&path));
 	buf_fini(&path);
+}
+
+void sst_output_discard(struct env *env, const char *dir,
+			const struct version_edit *edit)
+{
+	struct err_saved why;
+
+	err_save(&why, err_code());
+	for (size_t i = 0; i < edit->n_added; i++)
+		remove_table(env, dir, edit->added[i].file_no);
+	(void)err_restore(&why);
 }
 
 static int end_table(struct sst_output *s)
@@ -92,7 +103,7 @@ static int end_table(struct sst_output *s)
 		goto out;
 	r = note_table(s, file_no, &meta);
 	if (r < 0)
-		remove_table(s, file_no);
+		remove_table(s->o.env, s->o.dir, file_no);
 out:
 	sst_meta_fini(&meta);
 	buf_fini(&tmp);
@@ -161,7 +172,8 @@ void sst_output_free(struct sst_output *s)
 		return;
 	if (!s->is_finished)
 		for (size_t i = s->first_added; i < s->edit->n_added; i++)
-			remove_table(s, s->edit->added[i].file_no);
+			remove_table(s->o.env, s->o.dir,
+				     s->edit->added[i].file_no);
 	sst_writer_free(s->writer);
 	buf_fini(&s->last_key);
 	free(s);

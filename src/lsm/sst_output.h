@@ -52,6 +52,12 @@ int sst_output_finish(struct sst_output *o);
 /* Frees, removing the tables unless finished. NULL does nothing. */
 void sst_output_free(struct sst_output *o);
 
+/* Removes the tables of a finished output, all that `edit` adds, when the edit
+ * could not be written for want of space: nothing names them. Keeps the
+ * caller's error text. */
+void sst_output_discard(struct env *env, const char *dir,
+			const struct version_edit *edit);
+
 /* Bytes of the tables ended so far. */
 uint64_t sst_output_bytes(const struct sst_output *o);
 

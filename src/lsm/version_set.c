@@ -132,8 +132,38 @@ static int remove_old_manifest(void *arg, const char *name,
 	return 0;
 }
 
+/*
+ * CURRENT could not be replaced. Nothing has happened as long as it names the
+ * old manifest: the new one goes. Otherwise the rename was made and may or may
+ * not be durable; whatever would be added to either of them might never be
+ * read again, so nothing is any more.
+ */
+static int give_up_new(struct version_set *vs, uint64_t no)
+{
+	struct buf path = BUF_INIT;
+	struct err_saved why;
+	uint64_t named;
+
+	err_save(&why, err_code());
+	if (!vs->manifest)
+		return err_restore(&why);
+	if (current_read(vs->env, vs->dir, &named) == 0 &&
+	    named == manifest_file_no(vs->manifest)) {
+		if (path_manifest(&path, vs->dir, no) == 0)
+			(void)env_unlink(vs->env, path_of(&path));
+		buf_fini(&path);
+		return err_restore(&why);
+	}
+	manifest_break(vs->manifest);
+	return err_set(TT_EPOISONED,
+		       "%s: which manifest is the live one is not certain "
+		       "since: %s",
+		       vs->dir, why.text);
+}
+
 /* Begins a new manifest that says `v` and the numbers of `e`, and makes it
- * the live one. On failure the old one stays live. */
+ * the live one. On failure the old one stays live, unless that is not certain:
+ * TT_EPOISONED, and it is broken. */
 static int roll(struct version_set *vs, const struct version *v,
 		const struct version_edit *e)
 {
@@ -154,10 +184,12 @@ static int roll(struct version_set *vs, const struct version *v,
 	r = encode_snapshot(vs, v, &numbers, &text);
 	if (r == 0)
 		r = manifest_create(vs->env, vs->dir, no, buf_slice(&text), &m);
-	if (r == 0)
-		r = manifest_set_current(vs->env, vs->dir, no);
+	if (r < 0)
+		goto out;
+	r = manifest_set_current(vs->env, vs->dir, no);
 	if (r < 0) {
-		(void)manifest_close(m); /* never live, never written again */
+		r = give_up_new(vs, no);
+		(void)manifest_close(m); /* never written again */
 		goto out;
 	}
 	(void)manifest_close(vs->manifest); /* durable and superseded */
@@ -256,6 +288,8 @@ static int continue_manifest(struct version_set *vs, uint64_t no,
 	if (r < 0 || !wants_roll(vs))
 		return r;
 	r = roll(vs, vs->current, NULL);
+	if (r == TT_EPOISONED)
+		return r;
 	if (r < 0)
 		log_warn(LOG_MANIFEST,
 			 "%s: cannot begin a new manifest, the old one goes "
@@ -376,8 +410,8 @@ static int write_edit(struct version_set *vs, struct version_edit *e,
 
 	if (wants_roll(vs)) {
 		r = roll(vs, next, e);
-		if (r == 0)
-			return 0;
+		if (r == 0 || r == TT_EPOISONED)
+			return r;
 		log_warn(LOG_MANIFEST,
 			 "%s: cannot begin a new manifest, the old one goes "
 			 "on: %s",

@@ -66,8 +66,10 @@ uint64_t version_set_new_file_no(struct version_set *vs);
 /*
  * Writes the edit (completed by the numbers) durably and makes the outcome
  * the current version. `install` (may be NULL) is called with the new version
- * before the old one is let go. -ENOSPC and other failures before anything
- * was written leave the old version current.
+ * before the old one is let go. On failure the old version stays current.
+ * -ENOSPC and -EDQUOT say that nothing was written: it may be tried again, and
+ * the tables added are nobody's. After any other failure they may be named by
+ * what was written, and must stay.
  *
  * The edit's `added` tables must be on disk, durable, their names too.
  */

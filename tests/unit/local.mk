@@ -46,4 +46,5 @@ test_programs += \
 test_programs += \
 	%D%/test_db \
 	%D%/test_db_faults \
-	%D%/test_manifest
+	%D%/test_manifest \
+	%D%/test_version_set
