@@ -1,1 +1,19 @@
 # SPDX-License-Identifier: MIT
+fuzz_common = %D%/fuzz_file.c %D%/replay.c %D%/replay.h
+
+test_programs += \
+	%D%/fuzz_manifest \
+	%D%/fuzz_old_table \
+	%D%/fuzz_sst \
+	%D%/fuzz_wal
+%C%_fuzz_manifest_SOURCES = %D%/fuzz_manifest.c $(fuzz_common)
+%C%_fuzz_old_table_SOURCES = %D%/fuzz_old_table.c $(fuzz_common)
+%C%_fuzz_old_table_LDADD = libtools.la $(LDADD)
+%C%_fuzz_sst_SOURCES = %D%/fuzz_sst.c $(fuzz_common)
+%C%_fuzz_wal_SOURCES = %D%/fuzz_wal.c $(fuzz_common)
+
+EXTRA_DIST += \
+	%D%/corpus/manifest/small \
+	%D%/corpus/old_table/width4 \
+	%D%/corpus/old_table/width8 \
+	%D%/corpus/wal/segment0
