@@ -37,7 +37,8 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		return false;
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
 	mutex_lock(&db->mu);
-	if (!db->err.code) {
+	/* What stays counts more than what passes. */
+	if (!db->err.code || (db->is_short_of_space && !again)) {
 		err_save(&db->err, code);
 		db->is_short_of_space = again;
 		log_error(LOG_DB, "%s: %s failed: %s; %s", db->dir, what,
@@ -233,10 +234,11 @@ static void end_manual_locked(struct tt *db, struct manual_compaction *m, int r)
 	db->manual = NULL;
 }
 
-/* What the inputs are to blame for, not the disk they are written to. */
+/* What the inputs may be to blame for. If it was the disk that outputs are
+ * written to, the next flush will tell. */
 static bool is_damage(int code)
 {
-	return code == TT_ECORRUPT || code == TT_EVERSION || code == -ENOENT;
+	return code == TT_ECORRUPT || code == TT_EVERSION || code == -EIO;
 }
 
 /* A table that cannot be read keeps its place and its readable part: writes

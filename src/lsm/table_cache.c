@@ -190,6 +190,9 @@ static int open_reader(struct table_cache *tc, uint64_t file_no,
 	r = buf_printf(&path, "%s/%06" PRIu64 ".sst", tc->dir, file_no);
 	p = r < 0 ? NULL : buf_cstr(&path);
 	r = p ? sst_open(tc->env, p, file_no, out) : err_nomem("a path");
+	/* Nobody may take it for a missing key. */
+	if (r == -ENOENT)
+		r = err_set(TT_ECORRUPT, "%s: the table is missing", p);
 	buf_fini(&path);
 	return r;
 }

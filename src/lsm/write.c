@@ -287,7 +287,12 @@ static void lead_requests(struct write_queue *q, struct list_node *group,
 {
 	struct write_req *first = req_of(group->next);
 
-	if (unlikely(first->fn != NULL))
+	/* Switching memtables too is refused: the tables would show the half
+	 * batch that the queue may be poisoned for. */
+	if (unlikely(atomic_load_explicit(&q->poison, memory_order_relaxed)))
+		LIST_FOR(group, n)
+			req_set(req_of(n), refuse(q));
+	else if (unlikely(first->fn != NULL))
 		req_set(first, first->fn(first->arg));
 	else
 		lead_group(q, group, own);

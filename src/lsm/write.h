@@ -62,7 +62,7 @@ int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
 /*
  * Runs `fn` as the leader: no write is in progress, all that returned are
  * applied. For switching memtables and for cuts at a point in time. Its
- * return is handed through.
+ * return is handed through. TT_EPOISONED in a poisoned queue.
  */
 int write_exclusive(struct write_queue *q, int (*fn)(void *arg), void *arg);
 

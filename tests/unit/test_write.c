@@ -168,6 +168,18 @@ static int note(void *arg)
 	return 7;
 }
 
+START_TEST(a_poisoned_queue_does_not_switch_memtables)
+{
+	int n = 0;
+
+	write_queue_poison(q, err_set(-ENOMEM, "half a batch"));
+	atomic_store(&is_full, true); /* asking for room would not return */
+	ck_err(put("k", "v", NULL), TT_EPOISONED);
+	ck_err(write_exclusive(q, note, &n), TT_EPOISONED);
+	ck_assert_int_eq(n, 0);
+}
+END_TEST
+
 START_TEST(exclusive_work_runs_once_and_hands_its_result_through)
 {
 	int n = 0;
@@ -317,6 +329,7 @@ static Suite *write_suite(void)
 	tcase_add_test(t, a_full_disk_fails_the_write_and_not_the_next);
 	tcase_add_test(t, a_failed_flush_stops_writes_with_its_reason);
 	tcase_add_test(t, a_poisoned_queue_refuses_all);
+	tcase_add_test(t, a_poisoned_queue_does_not_switch_memtables);
 	tcase_add_test(t,
 		       exclusive_work_runs_once_and_hands_its_result_through);
 	tcase_add_test(t, who_must_not_wait_is_sent_away);
