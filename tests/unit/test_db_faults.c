@@ -115,13 +115,13 @@ START_TEST(a_disk_that_fails_once_there_is_room_stops_trying)
 	unsigned n = 0;
 	int r;
 
-	fault_env_limit_bytes(fault, 100000);
-	while ((r = put(n)) == 0)
-		n++;
-	ck_assert_int_eq(r, -ENOSPC);
+	while (n < 20)
+		ck_ok(put(n++));
+	fault_env_limit_bytes(fault, 0);
+	ck_err(tt_flush(db), -ENOSPC);
 	fault_env_limit_bytes(fault, UINT64_MAX);
 	fault_env_fail(fault, FAULT_SYNC, 1, EIO, FAULT_FROM_THEN_ON);
-	for (unsigned tries = 0; (r = put(n)) != -EIO && tries < 200; tries++)
+	for (unsigned i = 0; (r = tt_flush(db)) == -ENOSPC && i < 200; i++)
 		(void)usleep(20000); /* its pause is half a second */
 	ck_assert_int_eq(r, -EIO);
 	(void)usleep(20000); /* let what is under way end */
