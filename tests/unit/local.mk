@@ -48,3 +48,7 @@ test_programs += \
 	%D%/test_db_faults \
 	%D%/test_manifest \
 	%D%/test_version_set
+
+# tree
+test_programs += \
+	%D%/test_inode_rec
