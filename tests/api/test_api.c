@@ -3,7 +3,6 @@
  * The public interface as an embedding program sees it: nothing but
  * ttrunks.h, linked to the shared library.
  */
-#define _GNU_SOURCE
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
