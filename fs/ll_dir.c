@@ -92,6 +92,7 @@ struct answer {
 	char *buf;
 	size_t size, len;
 	bool is_plus;
+	bool is_fleeting; /* names are good for one use */
 	/* the lookups the answer carries, to be undone if it fails */
 	uint64_t *looked_up;
 	size_t n_looked_up, cap_looked_up;
@@ -131,6 +132,8 @@ static size_t put_entry(struct answer *a, const struct tree_dirent *e,
 		ll_attr_to_entry(a->ll, e->attr, &p);
 		if (is_dot(e->name))
 			p.ino = 0; /* carries no lookup */
+		if (a->is_fleeting)
+			p.entry_timeout = 0;
 		return fuse_add_direntry_plus(a->req, a->buf + a->len, left,
 					      name, &p, (off_t)e->cookie);
 	}
@@ -195,6 +198,8 @@ static void answer_readdir(fuse_req_t req, enum ll_counter what, fuse_ino_t ino,
 	int r = -ENOMEM;
 
 	ll_notify_will_know(a.ll->notify, ino);
+	if (a.is_plus)
+		a.is_fleeting = ll_notify_listing(a.ll->notify, ino);
 	if (a.buf)
 		r = list_into(&a, ino, off, dir_of(fi));
 	/* What came before a failure is good; the failure comes again. */
@@ -202,6 +207,8 @@ static void answer_readdir(fuse_req_t req, enum ll_counter what, fuse_ino_t ino,
 		ll_reply(req, r);
 	else if (fuse_reply_buf(req, a.buf, a.len) < 0)
 		undo_lookups(&a);
+	if (a.is_plus)
+		(void)ll_notify_listing(a.ll->notify, ino);
 	free(a.looked_up);
 	free(a.buf);
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue is two buffers of fixed size: callers fill one, the thread works
- * off the other, and they swap. A record is an inode number and a name.
+ * Two ways to make the kernel forget a name.
  *
- * When the buffer is full, names give way: one notice makes the kernel look
- * up every name again (its epoch, Linux 6.16), and only the numbers of the
- * directories concerned are kept, in a set. When that is full too, or the
- * kernel is older, the caller waits for the next swap. That wait ends: the
- * thread waits for requests of the mount alone, and no request waits for the
- * port. Nothing is ever lost.
+ * Since Linux 6.16 one notice makes it look up every name again when it is
+ * next used (its "epoch"). It takes no lock, so it is what we use: the price
+ * is a LOOKUP per name in use, once per change set.
+ *
+ * Older kernels are told name by name. That notice waits for the directory's
+ * lock, uninterruptibly: should we be killed meanwhile, the thread that waits
+ * keeps the session alive for the very request it waits for, and the mount
+ * hangs until somebody forces it (mount_point.c does, at the next start).
+ *
+ * The queue is two buffers of fixed size: callers fill one, the thread works
+ * off the other, and they swap. When one is full the caller waits for the
+ * next swap. That wait ends: the thread waits for requests of the mount at
+ * most, and no request waits for the port. Nothing is ever lost.
  */
 #include "fs/ll_notify.h"
 
@@ -30,6 +36,10 @@
 #define DIRS_MAX (DIR_SLOTS / 4 * 3)
 #define KNOWN_WORDS 1024u /* a power of two; 64 bits each */
 #define SETTLE_NS UINT64_C(1000000000)
+#define RECENT_SLOTS 1024u /* a power of two */
+#define HOT_NS UINT64_C(10000000000)
+#define LISTED_NS UINT64_C(1000000000)
+#define LINGER_NS UINT64_C(200000000)
 
 /* The code of the notice, not yet in every <linux/fuse.h>. */
 #define NOTIFY_INC_EPOCH 8
@@ -43,8 +53,9 @@ struct record {
 struct pending {
 	uint8_t bytes[QUEUE_BYTES]; /* struct record, name, … */
 	size_t len;
-	size_t last; /* offset of the record added last */
-	bool names_lost;
+	size_t last;	/* offset of the record added last */
+	bool any_name;	/* all names are to be looked up again … */
+	bool is_listed; /* … and once more: a listing was under way */
 	uint64_t dirs[DIR_SLOTS]; /* hash set of inode numbers; 0 is free */
 	size_t n_dirs;
 };
@@ -64,6 +75,16 @@ struct ll_notify {
 	 * tree before the commit has set the bit before the test.
 	 */
 	_Atomic uint64_t known[KNOWN_WORDS];
+
+	/*
+	 * When names last changed through the port, and were last listed with
+	 * attributes, by hash of the directory. Each side stores its own time
+	 * and then looks at the other's, sequentially consistent: one of them
+	 * sees the other. See ll_notify_listing().
+	 */
+	struct {
+		_Atomic uint64_t changed_ns, listed_ns;
+	} recent[RECENT_SLOTS];
 
 	struct mutex mu; /* RANK_FS; never held across a notice */
 	struct cond work, room, done;
@@ -142,6 +163,39 @@ static bool may_know(struct ll_notify *n, uint64_t parent)
 	return atomic_load(w) & mask;
 }
 
+/* ---- listings ------------------------------------------------------------ */
+
+/*
+ * A READDIRPLUS leaves names behind that count as new from the moment the
+ * kernel takes them in, though we may have read them earlier. So names of a
+ * directory that has changed lately are given for one use only; and at the
+ * first change in a long time, listings under way are waited for.
+ */
+static bool is_within(uint64_t then, uint64_t now, uint64_t ns)
+{
+	return then && now - then < ns;
+}
+
+bool ll_notify_listing(struct ll_notify *n, uint64_t dir)
+{
+	size_t i = hash_u64(dir) & (RECENT_SLOTS - 1);
+	uint64_t now = mono_ns();
+
+	atomic_store(&n->recent[i].listed_ns, now);
+	return is_within(atomic_load(&n->recent[i].changed_ns), now, HOT_NS);
+}
+
+/* True when a listing may bring back what has changed just now. */
+static bool note_change(struct ll_notify *n, uint64_t dir)
+{
+	size_t i = hash_u64(dir) & (RECENT_SLOTS - 1);
+	uint64_t now = mono_ns();
+	uint64_t then = atomic_exchange(&n->recent[i].changed_ns, now);
+
+	return !is_within(then, now, HOT_NS / 2) &&
+	       is_within(atomic_load(&n->recent[i].listed_ns), now, LISTED_NS);
+}
+
 /* ---- filling ------------------------------------------------------------ */
 
 /* False when the set is full and does not hold `ino`. */
@@ -173,22 +227,20 @@ static bool is_last(const struct pending *p, const struct record *rec,
 		!memcmp(p->bytes + p->last + sizeof(last), name, name_len));
 }
 
-/* False when it does not fit in any form. */
+/* False when it does not fit. */
 static bool add(struct pending *p, const struct record *rec, const void *name,
 		bool has_epoch)
 {
 	size_t name_len = rec->name_len == NO_NAME ? 0 : rec->name_len;
-	bool fits = QUEUE_BYTES - p->len >= sizeof(*rec) + name_len;
 
+	if (has_epoch && name_len) {
+		p->any_name = true;
+		return dirs_add(p, rec->ino);
+	}
 	if (is_last(p, rec, name, name_len))
 		return true;
-	if (!fits && rec->name_len != NO_NAME) {
-		if (!has_epoch)
-			return false;
-		p->names_lost = true;
-	}
-	if (!fits)
-		return dirs_add(p, rec->ino);
+	if (QUEUE_BYTES - p->len < sizeof(*rec) + name_len)
+		return false;
 	p->last = p->len;
 	memcpy(p->bytes + p->len, rec, sizeof(*rec));
 	p->len += sizeof(*rec);
@@ -199,13 +251,14 @@ static bool add(struct pending *p, const struct record *rec, const void *name,
 }
 
 static void enqueue(struct ll_notify *n, const struct record *rec,
-		    const void *name)
+		    const void *name, bool is_listed)
 {
 	mutex_lock(&n->mu);
 	while (n->runs && !n->stops && !add(n->fill, rec, name, n->has_epoch))
 		cond_wait(&n->room, &n->mu);
 	if (n->runs && !n->stops) {
 		n->n_queued++;
+		n->fill->is_listed |= is_listed;
 		cond_signal(&n->work);
 	}
 	mutex_unlock(&n->mu);
@@ -217,7 +270,7 @@ static void entry_changed(void *arg, uint64_t parent, struct tt_slice name)
 	struct record rec = { .ino = parent, .name_len = (uint32_t)name.len };
 
 	if (may_know(n, parent))
-		enqueue(n, &rec, name.data);
+		enqueue(n, &rec, name.data, note_change(n, parent));
 	else
 		counter_inc(n->counters, LL_NOTICE_UNKNOWN);
 }
@@ -226,7 +279,7 @@ static void inode_changed(void *arg, uint64_t ino)
 {
 	struct record rec = { .ino = ino, .name_len = NO_NAME };
 
-	enqueue(arg, &rec, NULL);
+	enqueue(arg, &rec, NULL, false);
 }
 
 static void changes_told(void *arg)
@@ -270,19 +323,20 @@ static void tell_entry(struct ll_notify *n, uint64_t parent, const char *name,
 	(void)fuse_lowlevel_notify_inval_entry(n->se, parent, name, name_len);
 }
 
+/* Attributes only: the port changes no contents, it replaces inodes. Dropping
+ * pages could wait for a READ. */
 static void tell_inode(struct ll_notify *n, uint64_t ino)
 {
 	counter_inc(n->counters, LL_NOTICE_INODES);
-	(void)fuse_lowlevel_notify_inval_inode(n->se, ino, 0, 0);
+	(void)fuse_lowlevel_notify_inval_inode(n->se, ino, -1, 0);
 }
 
-/*
- * A name that cannot exist: nothing is invalidated, but the notice returns
- * only when requests under way in the directory have ended.
- */
-static void wait_for_requests(struct ll_notify *n, uint64_t dir)
+/* Attributes and the cached listing. No request is under way while a page of
+ * a listing is locked. */
+static void tell_dir(struct ll_notify *n, uint64_t ino)
 {
-	(void)fuse_lowlevel_notify_inval_entry(n->se, dir, "/", 1);
+	counter_inc(n->counters, LL_NOTICE_INODES);
+	(void)fuse_lowlevel_notify_inval_inode(n->se, ino, 0, 0);
 }
 
 /* libfuse 3.14 has no call for it. -1 when the kernel does not know it. */
@@ -292,6 +346,12 @@ static int tell_epoch(struct ll_notify *n)
 				     .error = NOTIFY_INC_EPOCH };
 
 	return write(fuse_session_fd(n->se), &h, sizeof(h)) < 0 ? -1 : 0;
+}
+
+static void tell_names(struct ll_notify *n)
+{
+	counter_inc(n->counters, LL_NOTICE_EPOCHS);
+	(void)tell_epoch(n);
 }
 
 static void tell_records(struct ll_notify *n, const struct pending *p)
@@ -310,33 +370,42 @@ static void tell_records(struct ll_notify *n, const struct pending *p)
 			continue;
 		}
 		if (dir && rec.ino != dir)
-			tell_inode(n, dir);
+			tell_dir(n, dir);
 		tell_entry(n, rec.ino, (const char *)p->bytes + at,
 			   rec.name_len);
 		at += rec.name_len;
 		dir = rec.ino;
 	}
 	if (dir)
-		tell_inode(n, dir);
+		tell_dir(n, dir);
 }
 
 static void tell_all(struct ll_notify *n, struct pending *p)
 {
-	if (p->names_lost) {
-		counter_inc(n->counters, LL_NOTICE_EPOCHS);
-		(void)tell_epoch(n);
-	}
+	if (p->any_name)
+		tell_names(n);
 	tell_records(n, p);
 	for (size_t i = 0; p->n_dirs && i < DIR_SLOTS; i++) {
 		if (!p->dirs[i])
 			continue;
-		wait_for_requests(n, p->dirs[i]);
-		tell_inode(n, p->dirs[i]);
+		tell_dir(n, p->dirs[i]);
 		p->dirs[i] = 0;
+		p->n_dirs--;
 	}
-	p->n_dirs = 0;
 	p->len = 0;
-	p->names_lost = false;
+	p->any_name = false;
+	p->is_listed = false;
+}
+
+/* Until listings that were under way have been taken in by the kernel. */
+static void linger(struct ll_notify *n)
+{
+	uint64_t deadline = mono_ns() + LINGER_NS;
+
+	mutex_lock(&n->mu);
+	while (!n->stops && cond_wait_until(&n->work, &n->mu, deadline))
+		;
+	mutex_unlock(&n->mu);
 }
 
 static void *run(void *arg)
@@ -356,6 +425,10 @@ static void *run(void *arg)
 		n->drain = p;
 		cond_broadcast(&n->room);
 		mutex_unlock(&n->mu);
+		if (p->any_name && p->is_listed) {
+			tell_names(n);
+			linger(n);
+		}
 		tell_all(n, p);
 		mutex_lock(&n->mu);
 		n->n_done = upto;

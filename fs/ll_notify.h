@@ -2,23 +2,19 @@
 /*
  * Tells the kernel what it must forget after a change that came through the
  * port: the entry (a positive or a negative one), the directory's attributes
- * and its cached listing, the attributes and pages of an inode.
+ * and its cached listing, the attributes of an inode.
  *
- * Invalidating a name takes the directory's lock in the kernel, which every
- * LOOKUP, CREATE and READDIR under way holds until we answer it: a request
- * handler that notified could wait for itself. So one thread does nothing
- * else, holds no lock meanwhile, and is fed by a queue of fixed size.
- *
- * The same lock is what makes the caches right: when the notice returns, every
- * request that might have read the old state has ended, and what it left in a
- * cache has been dropped.
+ * Some notices take the directory's lock in the kernel, which every LOOKUP,
+ * CREATE and READDIR under way holds until we answer it: a request handler
+ * that notified could wait for itself. So one thread does nothing else, holds
+ * no lock meanwhile, and is fed by a queue of fixed size.
  *
  * Threads: any, unless a function says otherwise.
  */
 #ifndef FS_LL_NOTIFY_H
 #define FS_LL_NOTIFY_H
 
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/counter.h"
@@ -50,5 +46,12 @@ struct tree_listener ll_notify_listener(struct ll_notify *n);
  * named here cost the port nothing.
  */
 void ll_notify_will_know(struct ll_notify *n, uint64_t parent);
+
+/*
+ * A READDIRPLUS of `dir` is about to be answered: before the tree is read, and
+ * once more when the answer has been sent. True when names there have changed
+ * lately, and the kernel must not trust those it is given.
+ */
+bool ll_notify_listing(struct ll_notify *n, uint64_t dir);
 
 #endif

@@ -41,12 +41,14 @@ class Daemon:
 
     def end(self, signo):
         os.kill(self.pid, signo)
-        while True:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
             try:
                 os.kill(self.pid, 0)
             except ProcessLookupError:
                 return
             time.sleep(0.005)
+        raise AssertionError(f"the daemon {self.pid} does not end")
 
 
 def contents(n):
