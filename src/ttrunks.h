@@ -153,6 +153,8 @@ TT_API int tt_delete(struct tt *db, const struct tt_write_options *wo,
 /*
  * Applies a batch atomically: after a crash all of it is there or none. All
  * its operations share one timestamp; of several on one key the last counts.
+ * TT_ETOOBIG when it has so many small operations (some 90 millions) that they
+ * would take over 4 GiB of memory.
  * The batch is unchanged and may be reused. An empty batch does nothing.
  */
 TT_API int tt_write(struct tt *db, const struct tt_write_options *wo,

@@ -18,6 +18,15 @@
 
 struct memtable;
 
+/*
+ * What surely fits into one, whatever the sizes of keys and values: this many
+ * bytes of memory before an operation is added; or a batch, alone, of so many
+ * operations and bytes. Who logs first and adds then must keep to it.
+ */
+#define MEMTABLE_MOST (1u << 30)
+#define MEMTABLE_OP_BYTES 40u /* of an operation beyond its encoded bytes */
+#define MEMTABLE_BATCH_MOST ((uint64_t)4 << 30)
+
 /* An empty one with one reference, the caller's. */
 int memtable_new(struct memtable **out);
 struct memtable *memtable_ref(struct memtable *m);

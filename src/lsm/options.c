@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "lsm/memtable.h"
 
 static const struct opt_row rows[] = {
 #define OPT(name, ...) OPT_ROW(struct option_values, name, __VA_ARGS__)
@@ -112,6 +113,7 @@ static void resolve(const struct option_values *v, struct db_config *c)
 	uint64_t segment;
 
 	c->memtable_bytes = part_of(v->memtable_bytes, v->memory, 8, 32 << 10);
+	c->memtable_bytes = MIN_OF(c->memtable_bytes, (size_t)MEMTABLE_MOST);
 	c->cache_bytes = part_of(v->cache_bytes, v->memory, 2, 64 << 10);
 	c->table_cache_bytes =
 		part_of(v->table_cache_bytes, v->memory, 8, 64 << 10);

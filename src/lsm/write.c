@@ -27,8 +27,6 @@
 #define N_ROUNDS 8
 /* A group takes no more writers once it has so many bytes. */
 #define GROUP_BYTES ((size_t)1 << 20)
-/* What an operation takes in a memtable beyond its encoded bytes. */
-#define OP_BYTES 40
 
 enum { QUEUE_IDLE = 0, QUEUE_LED = 1, QUEUE_WAITED = 2 };
 
@@ -122,6 +120,12 @@ static void count(_Atomic uint64_t *c, uint64_t n)
 	atomic_store_explicit(c,
 			      atomic_load_explicit(c, memory_order_relaxed) + n,
 			      memory_order_relaxed);
+}
+
+/* About what a batch takes in a memtable. */
+static ALWAYS_INLINE uint64_t memory_of(size_t len, uint32_t n_ops)
+{
+	return len + (uint64_t)MEMTABLE_OP_BYTES * n_ops;
 }
 
 /* ---- leading ------------------------------------------------------------ */
@@ -234,7 +238,7 @@ static void lead_group(struct write_queue *q, struct list_node *group,
 	int r;
 
 	LIST_FOR(group, n)
-		bytes += req_of(n)->len + OP_BYTES * (size_t)req_of(n)->n_ops;
+		bytes += memory_of(req_of(n)->len, req_of(n)->n_ops);
 	r = q->hooks.make_room(q->hooks.arg, bytes, true, &m);
 	if (unlikely(r == -EAGAIN))
 		r = wait_for_room(q, group, bytes, own, &m);
@@ -424,6 +428,10 @@ int write_commit(struct write_queue *q, const struct tt_batch *batch,
 			*out_ts = clock_visible(q->clk);
 		return 0;
 	}
+	if (memory_of(encoded.len, batch->n_ops) > MEMTABLE_BATCH_MOST)
+		return err_set(TT_ETOOBIG,
+			       "a batch of %u operations takes too much memory",
+			       (unsigned)batch->n_ops);
 	req.parts = &encoded;
 	req.n_parts = 1;
 	req.len = encoded.len;

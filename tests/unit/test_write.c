@@ -168,6 +168,23 @@ static int note(void *arg)
 	return 7;
 }
 
+/* Once logged it would have to fit, now and at every start. */
+START_TEST(a_batch_that_no_memtable_can_hold_is_refused_before_the_log)
+{
+	struct tt_batch b;
+	uint64_t end;
+
+	batch_init(&b);
+	ck_ok(batch_add(&b, RECORD_VALUE, tt_str("k"), tt_str("v")));
+	ck_ok(write_commit(q, &b, NULL, NULL));
+	end = wal_end(w);
+	b.n_ops = 120u << 20;
+	ck_err(write_commit(q, &b, NULL, NULL), TT_ETOOBIG);
+	ck_assert_uint_eq(wal_end(w), end);
+	batch_fini(&b);
+}
+END_TEST
+
 START_TEST(a_poisoned_queue_does_not_switch_memtables)
 {
 	int n = 0;
@@ -330,6 +347,8 @@ static Suite *write_suite(void)
 	tcase_add_test(t, a_failed_flush_stops_writes_with_its_reason);
 	tcase_add_test(t, a_poisoned_queue_refuses_all);
 	tcase_add_test(t, a_poisoned_queue_does_not_switch_memtables);
+	tcase_add_test(
+		t, a_batch_that_no_memtable_can_hold_is_refused_before_the_log);
 	tcase_add_test(t,
 		       exclusive_work_runs_once_and_hands_its_result_through);
 	tcase_add_test(t, who_must_not_wait_is_sent_away);
