@@ -35,22 +35,22 @@ struct mishap {
 };
 
 static const struct mishap mishaps[] = {
-	{"killed at", FAULT_MUTATING | FAULT_OPEN | FAULT_MAP, EIO,
-	 FAULT_FROM_THEN_ON, true, CUT_NOTHING_LOST},
-	{"power cut at", FAULT_MUTATING, EIO, FAULT_FROM_THEN_ON, true,
-	 CUT_STRICT},
-	{"power cut with random loss at", FAULT_MUTATING, EIO,
-	 FAULT_FROM_THEN_ON, true, CUT_RANDOM},
-	{"killed after one EIO at", FAULT_ANY, EIO, FAULT_ONCE, true,
-	 CUT_NOTHING_LOST},
-	{"power cut after one EIO at", FAULT_ANY, EIO, FAULT_ONCE, true,
-	 CUT_RANDOM},
-	{"power cut after one ENOSPC at",
-	 FAULT_WRITE | FAULT_ALLOCATE | FAULT_SYNC | FAULT_OPEN, ENOSPC,
-	 FAULT_ONCE, true, CUT_STRICT},
-	{"killed after one ENOSPC at",
-	 FAULT_WRITE | FAULT_ALLOCATE | FAULT_RENAME | FAULT_OPEN, ENOSPC,
-	 FAULT_ONCE, true, CUT_NOTHING_LOST},
+	{ "killed at", FAULT_MUTATING | FAULT_OPEN | FAULT_MAP, EIO,
+	  FAULT_FROM_THEN_ON, true, CUT_NOTHING_LOST },
+	{ "power cut at", FAULT_MUTATING, EIO, FAULT_FROM_THEN_ON, true,
+	  CUT_STRICT },
+	{ "power cut with random loss at", FAULT_MUTATING, EIO,
+	  FAULT_FROM_THEN_ON, true, CUT_RANDOM },
+	{ "killed after one EIO at", FAULT_ANY, EIO, FAULT_ONCE, true,
+	  CUT_NOTHING_LOST },
+	{ "power cut after one EIO at", FAULT_ANY, EIO, FAULT_ONCE, true,
+	  CUT_RANDOM },
+	{ "power cut after one ENOSPC at",
+	  FAULT_WRITE | FAULT_ALLOCATE | FAULT_SYNC | FAULT_OPEN, ENOSPC,
+	  FAULT_ONCE, true, CUT_STRICT },
+	{ "killed after one ENOSPC at",
+	  FAULT_WRITE | FAULT_ALLOCATE | FAULT_RENAME | FAULT_OPEN, ENOSPC,
+	  FAULT_ONCE, true, CUT_NOTHING_LOST },
 };
 
 static char *dir;
@@ -68,10 +68,13 @@ static uint32_t acked, synced;
 static void setup(void)
 {
 	static const char *const settings[][2] = {
-		{"memory", "4M"},	      {"memtable_bytes", "32k"},
-		{"table_bytes", "64k"},	      {"cache_bytes", "256k"},
-		{"wal_segment_bytes", "64k"}, {"l0_trigger", "2"},
-		{"sync_interval", "0"},
+		{ "memory", "4M" },
+		{ "memtable_bytes", "32k" },
+		{ "table_bytes", "64k" },
+		{ "cache_bytes", "256k" },
+		{ "wal_segment_bytes", "64k" },
+		{ "l0_trigger", "2" },
+		{ "sync_interval", "0" },
 	};
 
 	test_rng(&rng);
@@ -114,7 +117,7 @@ static struct tt *open_store(void)
 /* True while writes succeed. */
 static bool write_one(struct tt *db)
 {
-	struct tt_write_options wo = {.sync = rng_one_in(&rng, 6)};
+	struct tt_write_options wo = { .sync = rng_one_in(&rng, 6) };
 
 	oracle_next(&oracle, &rng, batch);
 	if (tt_write(db, &wo, batch, NULL) == 0) {
@@ -245,8 +248,7 @@ START_TEST(no_call_is_a_bad_one_to_fail)
 	     nth += rng_range(&rng, 1, 2 * step - 1))
 		continue;
 	printf("# %s each of %llu calls, about every %llu. visited\n",
-	       mishap->name, (unsigned long long)nth,
-	       (unsigned long long)step);
+	       mishap->name, (unsigned long long)nth, (unsigned long long)step);
 }
 END_TEST
 

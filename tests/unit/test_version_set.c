@@ -40,7 +40,7 @@ static void setup(void)
 static void open_parts(void)
 {
 	struct env *env = fault_env_env(fault);
-	struct table_cache_options o = {env, dir, 1 << 20, 16};
+	struct table_cache_options o = { env, dir, 1 << 20, 16 };
 
 	ck_ok(table_cache_new(&o, &tables));
 	ck_ok(gc_new(env, dir, tables, nothing, NULL, &gc));
@@ -90,8 +90,8 @@ static int replace_table(uint64_t *out_no)
 		.file_no = version_set_new_file_no(&vs),
 		.file_bytes = 1,
 		.n_records = 1,
-		.min_key = {min, KEY_BYTES},
-		.max_key = {max, KEY_BYTES},
+		.min_key = { min, KEY_BYTES },
+		.max_key = { max, KEY_BYTES },
 		.level = 3,
 	};
 	struct version_edit e;
@@ -118,15 +118,15 @@ struct way {
 };
 
 static const struct way ways[] = {
-	{FAULT_ANY, EIO, FAULT_ONCE, CUT_NOTHING_LOST},
-	{FAULT_MUTATING, EIO, FAULT_ONCE, CUT_STRICT},
-	{FAULT_MUTATING, EIO, FAULT_ONCE, CUT_RANDOM},
-	{FAULT_SYNC_DIR, EIO, FAULT_FROM_THEN_ON, CUT_NOTHING_LOST},
-	{FAULT_SYNC_DIR, EIO, FAULT_FROM_THEN_ON, CUT_RANDOM},
-	{FAULT_WRITE | FAULT_ALLOCATE | FAULT_SYNC, ENOSPC, FAULT_ONCE,
-	 CUT_NOTHING_LOST},
-	{FAULT_MUTATING, ENOSPC, FAULT_FROM_THEN_ON, CUT_NOTHING_LOST},
-	{FAULT_WRITE | FAULT_ALLOCATE, EDQUOT, FAULT_ONCE, CUT_RANDOM},
+	{ FAULT_ANY, EIO, FAULT_ONCE, CUT_NOTHING_LOST },
+	{ FAULT_MUTATING, EIO, FAULT_ONCE, CUT_STRICT },
+	{ FAULT_MUTATING, EIO, FAULT_ONCE, CUT_RANDOM },
+	{ FAULT_SYNC_DIR, EIO, FAULT_FROM_THEN_ON, CUT_NOTHING_LOST },
+	{ FAULT_SYNC_DIR, EIO, FAULT_FROM_THEN_ON, CUT_RANDOM },
+	{ FAULT_WRITE | FAULT_ALLOCATE | FAULT_SYNC, ENOSPC, FAULT_ONCE,
+	  CUT_NOTHING_LOST },
+	{ FAULT_MUTATING, ENOSPC, FAULT_FROM_THEN_ON, CUT_NOTHING_LOST },
+	{ FAULT_WRITE | FAULT_ALLOCATE, EDQUOT, FAULT_ONCE, CUT_RANDOM },
 };
 
 /* Fails the n-th call of a kind; false when there are fewer. */
