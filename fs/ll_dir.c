@@ -2,9 +2,8 @@
 /*
  * Listings. The kernel caches them (FOPEN_CACHE_DIR) and most directories are
  * opened without being read again, so the tree's listing begins with the first
- * READDIR, inside the directory lock that the kernel holds for it: that is
- * what lets an invalidation find every listing that is too old
- * (see ll_notify.h).
+ * READDIR, when the kernel has noted which state of the directory it is about
+ * to cache.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,8 +2,11 @@
 #include "fs/mount_point.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,8 @@
 #include "base/log.h"
 
 extern char **environ;
+
+#define ANSWER_MS 10000 /* a live mount answers statfs() within it */
 
 /* ---- the mount table ----------------------------------------------------- */
 
@@ -174,6 +179,55 @@ static int refuse_overlap(const char *path, const char *store)
 	return 0;
 }
 
+/* Asks in a child, which may never come back. */
+static bool answers_in_time(const char *path)
+{
+	struct pollfd ended = { .events = POLLIN };
+	struct statvfs sv;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return true; /* then it is found out the slow way */
+	pid = fork();
+	if (pid == 0)
+		_exit(statvfs(path, &sv) < 0);
+	(void)close(fds[1]);
+	ended.fd = fds[0];
+	if (pid > 0 && poll(&ended, 1, ANSWER_MS) == 0) {
+		(void)kill(pid, SIGKILL);
+		(void)close(fds[0]);
+		return false;
+	}
+	(void)close(fds[0]);
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
+	return true;
+}
+
+/*
+ * On kernels before 6.16 a killed daemon can leave a mount that answers
+ * nothing, not even with an error (see ll_notify.c). Forcing it makes it a
+ * stale one.
+ */
+static int unhang(const char *path)
+{
+	struct mount_entry e;
+	int r = mount_point_find(path, &e);
+
+	if (r)
+		return r < 0 ? r : 0;
+	if (strncmp(e.type, "fuse", 4) != 0 || answers_in_time(path))
+		return 0;
+	/* The connection is cut whether or not the mount can go at once. */
+	if (umount2(path, MNT_FORCE | UMOUNT_NOFOLLOW) < 0 && errno != EBUSY)
+		return err_errno(errno,
+				 "%s: the mount there does not answer and "
+				 "cannot be removed; try as root: umount -f %s",
+				 path, path);
+	return 0;
+}
+
 /* The kernel may know the attributes of a dead mount: only statfs() asks. */
 static int reach(const char *path, struct stat *st)
 {
@@ -185,9 +239,11 @@ static int reach(const char *path, struct stat *st)
 int mount_point_prepare(const char *path, const char *store, bool *was_stale)
 {
 	struct stat st;
-	int r;
+	int r = unhang(path);
 
 	*was_stale = false;
+	if (r < 0)
+		return r;
 	while ((r = reach(path, &st)) < 0) {
 		if (r == -ENOTCONN || r == -ECONNABORTED)
 			r = clear_stale(path, was_stale);

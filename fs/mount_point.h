@@ -22,7 +22,7 @@ int mount_point_find(const char *path, struct mount_entry *out);
 /*
  * Whether `path` can be mounted on, and not onto the store at `store`.
  * A mount whose daemon has died is taken away, *was_stale set. Failures say
- * what to do.
+ * what to do. Before any thread is started: it forks.
  */
 int mount_point_prepare(const char *path, const char *store, bool *was_stale);
 
