@@ -185,9 +185,18 @@ bool NO_THREAD_SAFETY mutex_trylock(struct mutex *m)
 
 void rwlock_init(struct rwlock *l, enum lock_rank rank)
 {
-	int r = pthread_rwlock_init(&l->rw, NULL);
+	pthread_rwlockattr_t attr;
+	int r;
 
+	/* glibc's default lets readers keep a writer out for ever. */
+	r = pthread_rwlockattr_init(&attr);
 	assert(r == 0);
+	r = pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	assert(r == 0);
+	r = pthread_rwlock_init(&l->rw, &attr);
+	assert(r == 0);
+	(void)pthread_rwlockattr_destroy(&attr); /* frees nothing */
 	l->rank = rank;
 	atomic_init(&l->owner, 0);
 }

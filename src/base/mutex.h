@@ -66,6 +66,8 @@ static inline void rwlock_assert_write_held(struct rwlock *l)
 }
 #endif
 
+/* A waiting writer goes before readers that come later: never take one lock
+ * shared twice in a thread. */
 void rwlock_init(struct rwlock *l, enum lock_rank rank);
 void rwlock_fini(struct rwlock *l);
 void rwlock_rdlock(struct rwlock *l) ACQUIRE_SHARED(*l);
