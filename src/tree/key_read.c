@@ -70,23 +70,51 @@ static int stat_dir(struct tree *t, uint64_t ino, struct tree_attr *out)
 	return r == -ESTALE ? -ENOENT : r;
 }
 
+/* By a snapshot if asked for: an entry may name an inode whose row goes
+ * between the two reads, because the key is being replaced. */
+static int stat_row(struct tree *t, const struct tt_read_options *ro,
+		    uint64_t parent, struct tt_slice name,
+		    struct tree_attr *out)
+{
+	struct value v;
+	int r = value_find(t->db, ro, parent, name, &v);
+
+	if (r)
+		return r;
+	state_attr(&v.st, out);
+	value_fini(&v);
+	return 0;
+}
+
+static int stat_in_snapshot(struct tree *t, uint64_t parent,
+			    struct tt_slice name, struct tree_attr *out)
+{
+	struct tt_read_options ro = { 0 };
+	struct tt_snapshot *snap;
+	int r = tt_snapshot_new(t->db, &snap);
+
+	if (r < 0)
+		return r;
+	ro.snapshot = snap;
+	r = stat_row(t, &ro, parent, name, out);
+	tt_snapshot_free(t->db, snap);
+	return r == TT_NOTFOUND ? -ENOENT : r;
+}
+
 int tree_key_stat(struct tree *t, struct tt_slice key, struct tree_attr *out)
 {
 	struct tt_slice name;
 	uint64_t parent;
-	struct value v;
 	int r = path_check(key);
 
 	if (r == 0)
 		r = path_find_parent(t, key, &parent, &name);
-	if (r == 0)
-		r = value_find(t->db, NULL, parent, name, &v);
-	if (r)
-		return r == TT_NOTFOUND ? -ENOENT : r;
-	if (state_is_dir(&v.st))
-		r = stat_dir(t, v.st.ino, out);
-	else
-		state_attr(&v.st, out);
-	value_fini(&v);
+	if (r < 0)
+		return r;
+	r = stat_row(t, NULL, parent, name, out);
+	if (r == TT_NOTFOUND)
+		r = stat_in_snapshot(t, parent, name, out);
+	if (r == 0 && S_ISDIR(out->mode))
+		r = stat_dir(t, out->ino, out);
 	return r;
 }

@@ -178,9 +178,9 @@ static int delete_rows(struct txn *tx, struct inode *in,
 		r = unmake(tx, in, st);
 		return r < 0 ? r : 1;
 	}
-	if (st->n_blocks > BLOCK_SWEEP_MAX) {
+	if (st->n_blocks > BLOCK_SWEEP_MAX || st->n_xattrs > BLOCK_SWEEP_MAX)
 		return 0;
-	} else if (st->n_blocks) {
+	if (st->n_blocks) {
 		r = block_sweep(tx->t->db, tx->batch, st->ino, &from,
 				UINT64_MAX, NULL, BLOCK_SWEEP_MAX, &n);
 	}

@@ -245,6 +245,18 @@ static int sweep_decoded(struct tree *t, const struct inode_state *st)
 	return sweep_orphan_rows(t, st);
 }
 
+/* An orphan in use waits; what it holds need not. */
+static int sweep_in_use(struct tree *t, struct inode *in)
+{
+	int r = 0;
+
+	if (!in->is_dir)
+		r = sweep_trims_now(t, in->ino);
+	else if (is_cut_off(t, in))
+		r = sweep_children(t, in->ino);
+	return r < 0 ? r : 0;
+}
+
 int sweep_orphan_now(struct tree *t, uint64_t ino)
 {
 	struct inode *in = inode_find(&t->inodes, ino, 0);
@@ -254,11 +266,7 @@ int sweep_orphan_now(struct tree *t, uint64_t ino)
 	int r;
 
 	if (in) {
-		/* in use: an orphan waits, what it holds need not */
-		r = !in->is_dir ? sweep_trims_now(t, ino)
-		    : is_cut_off(t, in)	   ? sweep_children(t, ino)
-					   : 0;
-		r = r < 0 ? r : 0;
+		r = sweep_in_use(t, in);
 		inode_unref(t, in, 0);
 		return r;
 	}

@@ -18,6 +18,8 @@
 #include "tree/tree_fixture.h"
 #include "tree/tree_priv.h"
 
+#define PATH_BYTES 64
+
 #define OPS_MAX 150
 
 static char *dir;
@@ -97,14 +99,14 @@ static uint64_t digest_dir(uint64_t ino, uint64_t seed)
 
 static const char *random_path(void)
 {
-	static char bufs[2][64];
+	static char bufs[2][PATH_BYTES];
 	static unsigned turn;
 	char *p = bufs[turn++ % 2];
 	int depth = (int)rng_range(&rng, 1, 2), n = 0;
 
 	for (int i = 0; i < depth; i++)
-		n += sprintf(p + n, "%s%c", i ? "/" : "",
-			     (int)rng_range(&rng, 'a', 'd'));
+		n += snprintf(p + n, PATH_BYTES - n, "%s%c", i ? "/" : "",
+			      (int)rng_range(&rng, 'a', 'd'));
 	return p;
 }
 

@@ -18,6 +18,8 @@
 #include "support/tmpdir.h"
 #include "tree/tree_fixture.h"
 
+#define PATH_BYTES 64
+
 #define N_OPS 3000
 #define N_HANDLES 4
 #define FILE_MAX 200000
@@ -62,7 +64,7 @@ static int sys(long r)
 
 static const char *random_path(void)
 {
-	static char bufs[4][64];
+	static char bufs[4][PATH_BYTES];
 	static unsigned turn;
 	char *p = bufs[turn++ % 4];
 	static const char *const names[] = { "a", "b", "a-b", "c", "a.b" };
@@ -70,8 +72,8 @@ static const char *random_path(void)
 	int n = 0;
 
 	for (int i = 0; i < depth; i++)
-		n += sprintf(p + n, "%s%s", i ? "/" : "",
-			     names[rng_below(&rng, 5)]);
+		n += snprintf(p + n, PATH_BYTES - n, "%s%s", i ? "/" : "",
+			      names[rng_below(&rng, 5)]);
 	return p;
 }
 

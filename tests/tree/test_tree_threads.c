@@ -12,6 +12,8 @@
 #include "support/prng.h"
 #include "tree/tree_fixture.h"
 
+#define PATH_BYTES 64
+
 #define N_THREADS 6
 #define N_OPS 1500
 
@@ -38,8 +40,8 @@ static const char *random_path(struct rng *rng, char *p)
 	int n = 0;
 
 	for (int i = 0; i < depth; i++)
-		n += sprintf(p + n, "%s%s", i ? "/" : "",
-			     names[rng_below(rng, 4)]);
+		n += snprintf(p + n, PATH_BYTES - n, "%s%s", i ? "/" : "",
+			      names[rng_below(rng, 4)]);
 	return p;
 }
 
@@ -235,7 +237,7 @@ static void one_op(struct rng *rng, char *p, char *q)
 
 static void *run(void *arg)
 {
-	char p[64], q[64];
+	char p[PATH_BYTES], q[PATH_BYTES];
 	struct rng rng;
 
 	rng_init(&rng, seed + (uintptr_t)arg);
