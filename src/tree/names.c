@@ -120,7 +120,12 @@ static int each_xattr_copy(struct txn *tx, uint64_t from, uint64_t to,
 	if (r < 0)
 		return r;
 	for (r = tt_iter_first(it); r == 0; r = tt_iter_next(it)) {
-		key_xattr(&k, to, key_rest(tt_iter_key(it)));
+		struct tt_slice name;
+
+		r = key_name(tt_iter_key(it), &name);
+		if (r < 0)
+			break;
+		key_xattr(&k, to, name);
 		if (is_delete)
 			r = tt_batch_delete(tx->batch, key_slice(&k));
 		else

@@ -302,12 +302,12 @@ static int give_entry(struct tree_dir *d, bool want_attr,
 {
 	struct tree_attr attr;
 	struct tree_dirent e = {
-		.name = key_rest(tt_iter_key(d->it)),
 		.cookie = d->ordinal + N_DOTS + 1,
 	};
-	int r;
+	int r = key_name(tt_iter_key(d->it), &e.name);
 
-	r = dir_row_decode(tt_iter_value(d->it), &e.ino, &e.mode);
+	if (r == 0)
+		r = dir_row_decode(tt_iter_value(d->it), &e.ino, &e.mode);
 	if (r < 0 || !want_attr)
 		return r < 0 ? r : fn(arg, &e);
 	r = current_attr(d, e.name, &attr);

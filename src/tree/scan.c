@@ -246,6 +246,10 @@ static int enter(struct tree_scan *s, struct tt_slice name, uint64_t ino)
 	if (r < 0)
 		return r;
 	full = buf_slice(&s->path);
+	if (full.len >= TREE_KEY_MAX) { /* nothing below has a key */
+		buf_truncate(&s->path, was);
+		return 0;
+	}
 	if (!is_below(s, full) && !is_above(s, full))
 		return push_level(s, ino);
 	/* keys come in order, so nothing can follow on the far side */

@@ -2,6 +2,7 @@
 #include "tree/schema_key.h"
 
 #include "base/assert.h"
+#include "base/err.h"
 
 static struct tt_slice build(struct schema_key *k, enum schema_kind kind,
 			     uint64_t ino, struct tt_slice name)
@@ -118,4 +119,16 @@ bool key_parse(struct tt_slice key, enum schema_kind *kind, uint64_t *ino,
 	*ino = be64_load(b + 1);
 	*rest = slice_skip(key, 9);
 	return shape_fits(*kind, rest->len);
+}
+
+int key_name(struct tt_slice key, struct tt_slice *name)
+{
+	enum schema_kind kind;
+	uint64_t ino;
+
+	if (!key_parse(key, &kind, &ino, name) ||
+	    (kind == KEY_ENTRY && memchr(name->data, '/', name->len)) ||
+	    memchr(name->data, 0, name->len))
+		return err_set(TT_ECORRUPT, "a key holds no name");
+	return 0;
 }

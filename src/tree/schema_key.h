@@ -65,12 +65,17 @@ struct tt_slice key_kind_end(struct schema_key *k, enum schema_kind kind);
 bool key_parse(struct tt_slice key, enum schema_kind *kind, uint64_t *ino,
 	       struct tt_slice *rest);
 
+/* A rest that is no number reads as one behind every block. */
 static inline uint64_t key_rest_block(struct tt_slice rest)
 {
-	return be64_load(rest.data);
+	return rest.len == 8 ? be64_load(rest.data) : UINT64_MAX;
 }
 
-/* The name part of an entry or attribute key. */
+/* The name of an entry or attribute key that was stored: 0, or TT_ECORRUPT
+ * when it cannot be one. */
+int key_name(struct tt_slice key, struct tt_slice *name);
+
+/* The same unchecked, to be looked at only. */
 static inline struct tt_slice key_rest(struct tt_slice key)
 {
 	return slice_skip(key, key.len < 9 ? key.len : 9);

@@ -83,6 +83,8 @@ static int load_trimmed(struct tree *t, uint64_t ino, struct tt_slice row,
 	if (row.len < sizeof(trim))
 		return err_set(TT_ECORRUPT, "trim row too short");
 	memcpy(&trim, row.data, sizeof(trim));
+	if (le64_get(trim.parent) && row.len - sizeof(trim) > SCHEMA_NAME_MAX)
+		return err_set(TT_ECORRUPT, "trim row too long");
 	token = ns_lock_shared(&t->ns);
 	if (le64_get(trim.parent) == 0) {
 		r = inode_get(t, ino, 0, in);
@@ -201,8 +203,12 @@ static int sweep_children(struct tree *t, uint64_t ino)
 	if (r < 0)
 		return r;
 	for (r = tt_iter_first(it); r == 0; r = tt_iter_next(it)) {
+		struct tt_slice name;
+
 		had_some = true;
-		r = sweep_child(t, ino, key_rest(tt_iter_key(it)));
+		r = key_name(tt_iter_key(it), &name);
+		if (r == 0)
+			r = sweep_child(t, ino, name);
 		if (r < 0)
 			break;
 	}
@@ -210,16 +216,33 @@ static int sweep_children(struct tree *t, uint64_t ino)
 	return r < 0 ? r : had_some;
 }
 
+/* The inode is not where its trim row said: has it been rewritten since? */
+static int requeue_if_moved(struct tree *t, uint64_t ino, struct tt_slice row)
+{
+	struct tt_pinned pin = { 0 };
+	struct schema_key k;
+	int r = tt_get_pinned(t->db, NULL, key_orphan(&k, ino), &pin);
+
+	if (r)
+		return r < 0 ? r : 0;
+	if (!slice_eq(pin.value, row))
+		sweeper_add_orphan(t->sweeper, ino);
+	tt_unpin(&pin);
+	return 0;
+}
+
 static int sweep_trimmed(struct tree *t, uint64_t ino, struct tt_slice row)
 {
 	struct inode *in = NULL;
 	int r = load_trimmed(t, ino, row, &in);
+	bool is_there = r == 0 && in->ino == ino;
 
-	if (r == 0 && in->ino == ino)
+	if (is_there)
 		r = sweep_trims_now(t, ino);
-	inode_unref(t, r >= 0 ? in : NULL, 0);
-	/* moved or gone meanwhile: its row was rewritten, and queued */
-	return r == TT_NOTFOUND || r == -ESTALE ? 0 : r;
+	inode_unref(t, in, 0);
+	if (r == TT_NOTFOUND || r == -ESTALE)
+		r = 0;
+	return r < 0 || is_there ? r : requeue_if_moved(t, ino, row);
 }
 
 static bool is_cut_off(struct tree *t, struct inode *in) NO_THREAD_SAFETY
@@ -257,30 +280,38 @@ static int sweep_in_use(struct tree *t, struct inode *in)
 	return r < 0 ? r : 0;
 }
 
-int sweep_orphan_now(struct tree *t, uint64_t ino)
+/* An O row whose inode is not in memory. */
+static int sweep_unused(struct tree *t, uint64_t ino,
+			const struct tt_pinned *pin)
 {
-	struct inode *in = inode_find(&t->inodes, ino, 0);
-	struct tt_pinned pin = { 0 };
+	struct tt_slice row = pin->value;
 	struct inode_state st;
-	struct schema_key k;
 	int r;
 
-	if (in) {
-		r = sweep_in_use(t, in);
-		inode_unref(t, in, 0);
-		return r;
-	}
+	if (row.len && slice_bytes(row)[0] == SCHEMA_HEAD_TRIM)
+		return sweep_trimmed(t, ino, row);
+	r = inode_rec_decode(row, pin->ts, HOME_ORPHAN, 0, &st, NULL);
+	if (r == 0 && st.ino != ino)
+		r = err_set(TT_ECORRUPT, "O row under another number");
+	return r < 0 ? r : sweep_decoded(t, &st);
+}
+
+int sweep_orphan_now(struct tree *t, uint64_t ino)
+{
+	struct tt_pinned pin = { 0 };
+	struct schema_key k;
+	struct inode *in;
+	int r;
+
 	r = tt_get_pinned(t->db, NULL, key_orphan(&k, ino), &pin);
 	if (r)
 		return r < 0 ? r : 0;
-	if (pin.value.len && slice_bytes(pin.value)[0] == SCHEMA_HEAD_TRIM) {
-		r = sweep_trimmed(t, ino, pin.value);
-		goto out;
-	}
-	r = inode_rec_decode(pin.value, pin.ts, HOME_ORPHAN, 0, &st, NULL);
-	if (r == 0)
-		r = sweep_decoded(t, &st);
-out:
+	/* The row first: what was an orphan then and is not in memory now
+	 * will never be again. The other way round, a file could be opened
+	 * and unlinked in between. */
+	in = inode_find(&t->inodes, ino, 0);
+	r = in ? sweep_in_use(t, in) : sweep_unused(t, ino, &pin);
+	inode_unref(t, in, 0);
 	tt_unpin(&pin);
 	return r;
 }

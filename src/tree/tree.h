@@ -311,8 +311,9 @@ int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
 /*
  * A cursor over the keys of all regular files (and symlinks) in memcmp order
  * of the full key, over one state of the tree. `lower` inclusive, `upper`
- * exclusive, both may be empty; a prefix is expressed by the two. Memory is
- * bounded by the depth. Free it. One thread at a time.
+ * exclusive, both may be empty; a prefix is expressed by the two. What lies
+ * deeper than a key is long has none and is passed over. Memory is bounded by
+ * the depth. Free it. One thread at a time.
  */
 struct tree_scan_options {
 	struct tt_slice lower, upper;

@@ -23,3 +23,9 @@ test_programs += %D%/test_tree_names
 test_programs += %D%/test_tree_threads
 %C%_test_tree_threads_SOURCES = %D%/test_tree_threads.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
+# linked to the engine's model too
+test_programs += %D%/test_tree_races
+%C%_test_tree_races_SOURCES = %D%/test_tree_races.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h \
+	tests/support/mem_engine/mem_engine.c \
+	tests/support/mem_engine/mem_engine.h

@@ -33,6 +33,10 @@ struct tt {
 	int64_t ts;
 	uint64_t fail_nth;
 	int fail_code;
+	/* mem_engine_before_get() */
+	struct tt_slice hook_key;
+	void (*hook)(void *arg);
+	void *hook_arg;
 };
 
 struct tt_snapshot {
@@ -136,6 +140,16 @@ void mem_engine_fail_writes(struct tt *db, uint64_t nth, int code)
 	mutex_lock(&db->mu);
 	db->fail_nth = nth;
 	db->fail_code = code;
+	mutex_unlock(&db->mu);
+}
+
+void mem_engine_before_get(struct tt *db, struct tt_slice key,
+			   void (*fn)(void *arg), void *arg)
+{
+	mutex_lock(&db->mu);
+	db->hook_key = key;
+	db->hook = fn;
+	db->hook_arg = arg;
 	mutex_unlock(&db->mu);
 }
 
@@ -341,12 +355,30 @@ int tt_sync(struct tt *db)
 
 /* ---- reading ---------------------------------------------------------- */
 
+/* Runs what was to come before a read of `key`. */
+static void call_hook(struct tt *db, struct tt_slice key)
+{
+	void (*fn)(void *arg) = NULL;
+	void *arg = NULL;
+
+	mutex_lock(&db->mu);
+	if (db->hook && slice_eq(db->hook_key, key)) {
+		fn = db->hook;
+		arg = db->hook_arg;
+		db->hook = NULL;
+	}
+	mutex_unlock(&db->mu);
+	if (fn)
+		fn(arg);
+}
+
 int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 		  struct tt_slice key, struct tt_pinned *out)
 {
 	const struct version *v = NULL;
 	size_t i;
 
+	call_hook(db, key);
 	mutex_lock(&db->mu);
 	i = lower_bound(db, key);
 	if (i < db->n && slice_eq(row_key(db->rows[i]), key))

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What comes between two reads of one operation: over the engine's model,
+ * which calls us there.
+ */
+#include <string.h>
+
+#include "support/mem_engine/mem_engine.h"
+#include "tree/schema_key.h"
+#include "tree/sweep_now.h"
+#include "tree/sweeper.h"
+#include "tree/tree_fixture.h"
+#include "tree/tree_priv.h"
+
+static struct fixture f;
+static struct schema_key key;
+
+static void setup(void)
+{
+	fixture_open(&f);
+	ck_ok(do_set(f.t, "k", "old"));
+}
+
+static void teardown(void)
+{
+	fixture_check(&f);
+	fixture_close(&f);
+}
+
+/* ---- a key with two names is replaced --------------------------------- */
+
+static void replace_linked(void *arg)
+{
+	(void)arg;
+	ck_ok(do_unlink(f.t, "other"));
+	ck_ok(do_set(f.t, "k", "newer"));
+}
+
+START_TEST(a_key_that_is_replaced_is_never_absent)
+{
+	struct tree_attr a;
+	int r;
+
+	ck_ok(do_link(f.t, "k", "other"));
+	mem_engine_before_get(f.db, key_inode(&key, path_ino(f.t, "k", &r)),
+			      replace_linked, NULL);
+	ck_ok(tree_key_stat(f.t, tt_str("k"), &a));
+	ck_assert_uint_eq(a.size, 5);
+}
+END_TEST
+
+START_TEST(a_value_that_is_replaced_is_never_absent)
+{
+	int r;
+
+	ck_ok(do_link(f.t, "k", "other"));
+	mem_engine_before_get(f.db, key_inode(&key, path_ino(f.t, "k", &r)),
+			      replace_linked, NULL);
+	ck_assert_str_eq(do_get(f.t, "k"), "newer");
+}
+END_TEST
+
+/* ---- the sweeper meets a file that has just become an orphan ---------- */
+
+static struct tree_attr opened;
+
+static void open_and_unlink(void *arg)
+{
+	(void)arg;
+	ck_ok(path_lookup(f.t, "k", &opened));
+	ck_ok(do_unlink(f.t, "k"));
+}
+
+START_TEST(an_orphan_in_use_is_not_swept)
+{
+	struct buf b = BUF_INIT;
+	int r;
+	uint64_t ino = path_ino(f.t, "k", &r);
+
+	/* numbers may be queued long after there was a reason */
+	mem_engine_before_get(f.db, key_orphan(&key, ino), open_and_unlink,
+			      NULL);
+	ck_ok(sweep_orphan_now(f.t, ino));
+	ck_assert_uint_eq(opened.ino, ino);
+	ck_ok(read_ino(f.t, ino, 0, 10, &b));
+	ck_assert(slice_eq(buf_slice(&b), SLICE_LIT("old")));
+	buf_fini(&b);
+	tree_forget(f.t, ino, 1);
+}
+END_TEST
+
+static Suite *tree_races_suite(void)
+{
+	Suite *s = suite_create("tree_races");
+	TCase *tc = tcase_create("races");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_key_that_is_replaced_is_never_absent);
+	tcase_add_test(tc, a_value_that_is_replaced_is_never_absent);
+	tcase_add_test(tc, an_orphan_in_use_is_not_swept);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+TEST_MAIN(tree_races_suite)
