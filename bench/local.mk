@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
 
-bench_programs += %D%/micro/memindex_bench
+bench_programs += \
+	%D%/micro/memindex_bench \
+	%D%/micro/sst_bench
 EXTRA_DIST += %D%/kvbench/adapter_ttrunks.c

@@ -54,9 +54,9 @@ extern "C" {
 #endif
 
 /* Limits. A longer key or value is refused with TT_ETOOBIG. */
-#define TT_KEY_MAX 65535u	    /* bytes */
-#define TT_VALUE_MAX (1u << 30)	    /* bytes */
-#define TT_BATCH_MAX (1u << 30)	    /* bytes, encoded */
+#define TT_KEY_MAX 65535u	/* bytes */
+#define TT_VALUE_MAX (1u << 30) /* bytes */
+#define TT_BATCH_MAX (1u << 30) /* bytes, encoded */
 
 struct tt;	    /* an open store */
 struct tt_options;  /* how to open it */
@@ -67,7 +67,7 @@ struct tt_iter;	    /* a cursor over keys in order */
 /* The slice over a NUL-terminated string, without the NUL. */
 static inline struct tt_slice tt_str(const char *s)
 {
-	struct tt_slice r = {s, strlen(s)};
+	struct tt_slice r = { s, strlen(s) };
 	return r;
 }
 
@@ -91,7 +91,7 @@ TT_API int tt_error_errno(int code);
 /* One row of the option table, for help texts and configuration files. */
 struct tt_option_info {
 	const char *name;
-	const char *type;	   /* "size", "int", "bool", "duration", "enum" */
+	const char *type; /* "size", "int", "bool", "duration", "enum" */
 	const char *default_value; /* as text */
 	const char *range;	   /* legal values, as text */
 	const char *help;	   /* one sentence */
@@ -310,8 +310,8 @@ TT_API int tt_space(struct tt *db, struct tt_space *out);
  * time; the numbers of one walk are not one instant.
  */
 TT_API void tt_stats_each(struct tt *db,
-			  void (*fn)(void *arg, const char *name, uint64_t value,
-				     const char *help),
+			  void (*fn)(void *arg, const char *name,
+				     uint64_t value, const char *help),
 			  void *arg);
 
 /* One of them by name; TT_NOTFOUND if there is none of that name. */

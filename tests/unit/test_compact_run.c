@@ -194,7 +194,8 @@ static void read_all(const struct version *v, struct history *h)
 	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
 		struct entry *e = &h->e[h->n++];
 
-		e->key = atoi((const char *)it->rec.key.data + 3);
+		e->key = (int)strtol((const char *)it->rec.key.data + 3, NULL,
+				     10);
 		e->ts = it->rec.ts;
 		e->kind = it->rec.kind;
 	}
