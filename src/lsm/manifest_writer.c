@@ -85,6 +85,32 @@ static int encode_record(struct manifest_writer *m, struct tt_slice edit)
 	return 0;
 }
 
+/*
+ * A record found no room, code `no_space`. What was written of it may be all
+ * but its padding, and would count: makes sure, durably, that it does not.
+ */
+static COLD int take_back(struct manifest_writer *m, int no_space)
+{
+	static const uint8_t zeros[sizeof(struct manifest_record)];
+	struct err_saved why;
+	uint64_t size;
+	int r;
+
+	err_save(&why, no_space);
+	r = env_file_size(m->file, &size);
+	if (r == 0 && size > m->end) {
+		r = env_write(m->file, m->end, zeros,
+			      MIN_OF(sizeof(zeros), (size_t)(size - m->end)));
+		if (r == 0)
+			r = env_sync(m->file, ENV_SYNC_DATA);
+	}
+	if (r == 0)
+		return err_restore(&why);
+	m->is_broken = true;
+	return err_set(-EIO, "%s: cannot take back: %s", m->file->path,
+		       why.text);
+}
+
 static COLD int sync_failed(struct manifest_writer *m)
 {
 	struct err_saved why;
@@ -107,7 +133,7 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 	reserve(m, m->record.len);
 	r = env_write(m->file, m->end, m->record.data, m->record.len);
 	if (err_is_no_space(r))
-		return r;
+		return take_back(m, r);
 	if (r == 0) {
 		r = env_sync(m->file, ENV_SYNC_DATA);
 		/* Not as if nothing had been written. */

@@ -319,6 +319,10 @@ static int recover_locked(struct version_set *vs)
 			    path_of(&path));
 	if (r == 0)
 		r = version_builder_finish(&rec.b, &vs->current);
+	/* CURRENT may have been replaced by a process that died before it made
+	 * that durable; what is written from now on relies on it. */
+	if (r == 0)
+		r = env_sync_dir(vs->env, vs->dir);
 	if (r == 0) {
 		vs->snapshot_bytes =
 			rec.first_bytes ? rec.first_bytes : end.end;
