@@ -10,8 +10,9 @@ LC_ALL=C.UTF-8
 export TT_SRCDIR TT_BUILDDIR PATH LC_ALL
 
 # No setting of the person who runs the tests may reach them.
-unset TTRUNKSDB_DATA_DIR TTRUNKSDB_CONFIG TTRUNKSDB_LISTEN TTRUNKSDB_MEMORY \
-	TTRUNKSDB_COMPRESSION TTRUNKSDB_SYNC_INTERVAL
+for name in $(env | sed -n 's/^\(TTRUNKSDB_[A-Z_]*\)=.*/\1/p'); do
+	unset "$name"
+done
 
 # TT_HAVE_FUSE=1 promises that a mount can work here. TT_NO_FUSE_WHY is the
 # reason to skip with where it cannot.

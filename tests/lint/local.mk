@@ -5,7 +5,10 @@ test_scripts += \
 	%D%/linkage.sh \
 	%D%/man.sh \
 	%D%/selftest.sh \
+	%D%/settings.sh \
 	%D%/shell.sh
+
+check_PROGRAMS += %D%/print_settings
 
 EXTRA_DIST += \
 	%D%/c_rules.awk \
