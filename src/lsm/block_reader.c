@@ -16,12 +16,28 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "lsm/block_cache.h"
+#include "lsm/block_mem.h"
+
+/* Debug builds take each block from the heap, where sanitizers see who
+ * reads beyond it or after its end. */
+static void *take_memory(size_t bytes)
+{
+	return TT_DEBUG ? aligned_alloc(CACHE_LINE, bytes)
+			: block_mem_alloc(bytes);
+}
+
+static void give_memory(struct block *b)
+{
+	if (TT_DEBUG)
+		free(b);
+	else
+		block_mem_free(b, b->bytes);
+}
 
 struct block *block_alloc(uint32_t n, uint32_t raw_len)
 {
-	size_t bytes = block_bytes(n, raw_len);
-	struct block *b =
-		aligned_alloc(CACHE_LINE, ROUND_UP(bytes, (size_t)CACHE_LINE));
+	size_t bytes = block_mem_size(block_bytes(n, raw_len));
+	struct block *b = take_memory(bytes);
 
 	if (!b)
 		return NULL;
@@ -48,7 +64,7 @@ void block_unref(struct block *b)
 		return;
 	if (b->shard)
 		block_cache_uncharge(b);
-	free(b);
+	give_memory(b);
 }
 
 /* Four bytes of a stored key from `at` on. Reading past the key's end is

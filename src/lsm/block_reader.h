@@ -51,7 +51,7 @@ struct block {
 	uint32_t index[]; /* n prefixes, then n offsets */
 };
 
-/* Memory that a block of these sizes takes. */
+/* Bytes of a block of these sizes; its memory is block_mem_size() of it. */
 static inline size_t block_bytes(uint32_t n_records, uint32_t raw_len)
 {
 	return sizeof(struct block) + (size_t)n_records * 8 + raw_len;

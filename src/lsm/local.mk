@@ -7,6 +7,8 @@ liblsm_la_SOURCES += \
 	%D%/batch_format.h \
 	%D%/block_cache.c \
 	%D%/block_cache.h \
+	%D%/block_mem.c \
+	%D%/block_mem.h \
 	%D%/block_reader.c \
 	%D%/block_reader.h \
 	%D%/block_writer.c \

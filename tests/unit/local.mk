@@ -33,6 +33,7 @@ test_programs += \
 test_programs += \
 	%D%/test_block \
 	%D%/test_block_cache \
+	%D%/test_block_mem \
 	%D%/test_bloom \
 	%D%/test_sst \
 	%D%/test_table_cache
