@@ -3,6 +3,7 @@
 test_scripts += \
 	%D%/apps.sh \
 	%D%/coherence.sh \
+	%D%/faces.sh \
 	%D%/kill.sh \
 	%D%/posix.sh \
 	%D%/requests.sh \
@@ -11,6 +12,7 @@ test_scripts += \
 
 EXTRA_DIST += \
 	%D%/coherence.py \
+	%D%/faces.py \
 	%D%/kill.py \
 	%D%/lib.sh \
 	%D%/port.py \
