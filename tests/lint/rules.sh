@@ -31,7 +31,8 @@ rule_readme() {
 }
 
 # rule_listed: what a folder holds is in its local.mk, and so in the build
-# and in the tarball. A test program is listed by its stem.
+# and in the tarball. A test program is listed by its stem; another folder's
+# local.mk may name it by its whole path.
 rule_listed() {
 	local file
 	find src fs tests bench man data docs -type f \
@@ -43,7 +44,8 @@ rule_listed() {
 			case $file in
 			src/tt*.h) continue ;;
 			esac
-			listed_above "$file" || echo "$file: in no local.mk"
+			listed_above "$file" || listed_whole "$file" ||
+				echo "$file: in no local.mk"
 		done
 }
 
@@ -62,6 +64,12 @@ listed_above() {
 		*) return 1 ;;
 		esac
 	done
+}
+
+# listed_whole FILE: a local.mk names it by its path from the top.
+listed_whole() {
+	find . -name local.mk -exec grep -qE \
+		"(^|[[:space:]])${1//./\\.}([[:space:]]|\$)" {} +
 }
 
 # rule_links: a relative link in a Markdown file leads to a file.
