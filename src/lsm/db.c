@@ -155,8 +155,8 @@ static int make_parts(struct tt *db)
 	if (r == 0)
 		r = thread_pool_new("ttrunks", N_BACKGROUND_THREADS, &db->pool);
 	if (r == 0)
-		r = gc_new(db->env, db->dir, db->tables, schedule_gc, db,
-			   &db->gc);
+		r = gc_new(db->env, db->dir, db->tables, db->blocks,
+			   schedule_gc, db, &db->gc);
 	if (r == 0)
 		version_set_init(&db->vs, db->env, db->dir, db->gc);
 	buf_fini(&tables);

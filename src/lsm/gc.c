@@ -19,6 +19,7 @@ struct gc {
 	struct env *env;
 	char *dir;
 	struct table_cache *tables;
+	struct block_cache *blocks; /* NULL: none */
 	void (*wake)(void *arg);
 	void *arg;
 
@@ -30,7 +31,8 @@ struct gc {
 };
 
 int gc_new(struct env *env, const char *dir, struct table_cache *tables,
-	   void (*wake)(void *arg), void *arg, struct gc **out)
+	   struct block_cache *blocks, void (*wake)(void *arg), void *arg,
+	   struct gc **out)
 {
 	struct gc *g = calloc(1, sizeof(*g));
 
@@ -43,6 +45,7 @@ int gc_new(struct env *env, const char *dir, struct table_cache *tables,
 	}
 	g->env = env;
 	g->tables = tables;
+	g->blocks = blocks;
 	g->wake = wake;
 	g->arg = arg;
 	mutex_init(&g->mu, RANK_GC);
@@ -75,6 +78,20 @@ void gc_table(struct gc *g, struct table *t)
 		g->wake(g->arg);
 }
 
+/* The table's blocks make room at once instead of ageing out. Of a table that
+ * is not open few blocks can be left. */
+static void drop_blocks(struct gc *g, struct table *t)
+{
+	struct sst_reader *r =
+		atomic_load_explicit(&t->slot.reader, memory_order_acquire);
+	struct sst_info info;
+
+	if (!r || !g->blocks)
+		return;
+	sst_info(r, &info);
+	block_cache_drop_file(g->blocks, t->desc.file_no, info.n_blocks);
+}
+
 static bool remove_file(struct gc *g, uint64_t file_no)
 {
 	struct buf path = BUF_INIT;
@@ -105,8 +122,13 @@ void gc_run(struct gc *g)
 	while ((n = list_pop_front(&mine)) != NULL) {
 		struct table *t = container_of(n, struct table, gc_link);
 
+		bool is_dropped = atomic_load_explicit(&t->is_dropped,
+						       memory_order_acquire);
+
+		if (is_dropped)
+			drop_blocks(g, t);
 		table_slot_fini(g->tables, &t->slot);
-		if (atomic_load_explicit(&t->is_dropped, memory_order_acquire))
+		if (is_dropped)
 			removed += remove_file(g, t->desc.file_no);
 		table_free(t);
 	}

@@ -21,10 +21,11 @@ struct table_cache;
 /*
  * For tables in STORE/sst. `wake` is called, with nothing locked that the
  * caller of gc_table() had not locked, when the queue was empty: somebody
- * should gc_run() soon. `dir` is copied, the others kept.
+ * should gc_run() soon. `dir` is copied, the others kept; `blocks` may be NULL.
  */
 int gc_new(struct env *env, const char *dir, struct table_cache *tables,
-	   void (*wake)(void *arg), void *arg, struct gc **out);
+	   struct block_cache *blocks, void (*wake)(void *arg), void *arg,
+	   struct gc **out);
 /* Runs a last time and frees. NULL does nothing. */
 void gc_free(struct gc *g);
 

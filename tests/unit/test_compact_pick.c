@@ -38,7 +38,7 @@ static void setup(void)
 	dir = tmpdir_new();
 	o.dir = dir;
 	ck_ok(table_cache_new(&o, &tables));
-	ck_ok(gc_new(env_posix(), dir, tables, nothing, NULL, &gc));
+	ck_ok(gc_new(env_posix(), dir, tables, NULL, nothing, NULL, &gc));
 	version_builder_init(&builder);
 	picker_init(&picker, &c);
 	next_file = 1;

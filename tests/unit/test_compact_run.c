@@ -55,7 +55,7 @@ static void setup(void)
 	ck_assert_int_eq(mkdir(tmpdir_path(dir, "sst"), 0755), 0);
 	o.dir = strdup(tmpdir_path(dir, "sst"));
 	ck_ok(table_cache_new(&o, &tables));
-	ck_ok(gc_new(env_posix(), dir, tables, nothing, NULL, &gc));
+	ck_ok(gc_new(env_posix(), dir, tables, NULL, nothing, NULL, &gc));
 	free((void *)o.dir);
 	version_builder_init(&builder);
 	picker_init(&picker, &c);

@@ -304,6 +304,33 @@ START_TEST(an_iterator_keeps_its_state_until_refreshed)
 }
 END_TEST
 
+START_TEST(blocks_of_tables_that_are_gone_leave_the_cache)
+{
+	struct tt *db = open_store();
+	uint64_t before, after, removed;
+
+	/* Two overlapping tables, so that nothing is just moved. */
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 5000; i++)
+			ck_ok(tt_put(db, NULL, key_of(i), tt_str("some value"),
+				     NULL));
+		ck_ok(tt_flush(db));
+	}
+	check_all(db, 5000, 1);
+	ck_ok(tt_stat(db, "engine.cache.bytes", &before));
+	ck_assert_uint_gt(before, 5000 * 20);
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	/* gc works in the background. */
+	do {
+		ck_ok(tt_stat(db, "engine.files_removed", &removed));
+		usleep(1000);
+	} while (removed < 2);
+	ck_ok(tt_stat(db, "engine.cache.bytes", &after));
+	ck_assert_uint_eq(after, 0);
+	ck_ok(tt_close(db));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("db");
@@ -320,6 +347,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_pin_outlives_flush_and_overwriting);
 	tcase_add_test(t, timestamps_rise_across_reopening);
 	tcase_add_test(t, an_iterator_keeps_its_state_until_refreshed);
+	tcase_add_test(t, blocks_of_tables_that_are_gone_leave_the_cache);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -43,7 +43,7 @@ static void open_parts(void)
 	struct table_cache_options o = { env, dir, 1 << 20, 16 };
 
 	ck_ok(table_cache_new(&o, &tables));
-	ck_ok(gc_new(env, dir, tables, nothing, NULL, &gc));
+	ck_ok(gc_new(env, dir, tables, NULL, nothing, NULL, &gc));
 	version_set_init(&vs, env, dir, gc);
 }
 
