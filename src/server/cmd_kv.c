@@ -120,6 +120,8 @@ static int explain(int r, const struct tree_op *op)
 {
 	if (r == TT_ECONFLICT && op->cond == TREE_COND_ABSENT)
 		return err_set(-EEXIST, "the key exists");
+	if (r == -ENOTEMPTY)
+		err_clear(); /* the answer's own words say what helps */
 	return r;
 }
 

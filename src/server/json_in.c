@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two passes. The first, inspect(), is ours: a tokenizer that knows strings
- * and nesting and nothing else of the grammar. The second is cJSON's, with
- * its allocations served from the document while the thread-local `current`
- * is set; whatever else in the process uses cJSON keeps malloc().
+ * Two passes. The first, inspect(), is ours: a tokenizer that knows strings,
+ * numbers and nesting and nothing else of the grammar. The second is cJSON's,
+ * with its allocations served from the document while the thread-local
+ * `current` is set; whatever else in the process uses cJSON keeps malloc().
  */
 #include "server/json_in.h"
 
@@ -181,6 +181,11 @@ static int open_container(struct inspector *i, char c)
 	return 0;
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static int inspect_char(struct inspector *i, char c)
 {
 	switch (c) {
@@ -199,12 +204,58 @@ static int inspect_char(struct inspector *i, char c)
 			i->is_key_next = true;
 		i->n_values++;
 		return 0;
-	case '\0':
-		return err_set(-EBADMSG, "not JSON: a zero byte at byte %zu",
-			       i->at);
 	default:
-		return 0;
+		break;
 	}
+	if ((unsigned char)c < 0x20 && !is_space(c))
+		return err_set(-EBADMSG,
+			       "not JSON: a bare control character at byte %zu",
+			       i->at);
+	return 0;
+}
+
+static bool is_next(const struct inspector *i, const char *set)
+{
+	return i->at < i->len && i->text[i->at] && strchr(set, i->text[i->at]);
+}
+
+/* Passes digits: false when there is none. */
+static bool skip_digits(struct inspector *i)
+{
+	size_t start = i->at;
+
+	while (is_next(i, "0123456789"))
+		i->at++;
+	return i->at > start;
+}
+
+/* cJSON takes numbers such as 01 and 1. too; an id is given back as it came,
+ * and our answers are JSON. */
+static int inspect_number(struct inspector *i)
+{
+	size_t start = i->at;
+	bool is_good;
+
+	i->at += is_next(i, "-");
+	if (is_next(i, "0")) {
+		i->at++;
+		is_good = !is_next(i, "0123456789");
+	} else {
+		is_good = skip_digits(i);
+	}
+	if (is_good && is_next(i, ".")) {
+		i->at++;
+		is_good = skip_digits(i);
+	}
+	if (is_good && is_next(i, "eE")) {
+		i->at++;
+		i->at += is_next(i, "+-");
+		is_good = skip_digits(i);
+	}
+	if (!is_good)
+		return err_set(-EBADMSG, "not JSON: no number at byte %zu",
+			       start);
+	return 0;
 }
 
 static int inspect(struct inspector *i)
@@ -221,6 +272,8 @@ static int inspect(struct inspector *i)
 			r = inspect_string(i);
 			if (r == 0)
 				note_name(i, start);
+		} else if (is_next(i, "-0123456789")) {
+			r = inspect_number(i);
 		} else {
 			r = inspect_char(i, i->text[i->at]);
 			i->at++;

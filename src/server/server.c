@@ -55,7 +55,8 @@ void server_has_ready(struct server *s)
 	(void)uv_idle_start(&s->idle, on_idle); /* fails without a callback */
 }
 
-static void on_check(uv_check_t *h)
+/* Before the loop waits, whatever phase of it the requests ran in. */
+static void on_prepare(uv_prepare_t *h)
 {
 	struct server *s = h->data;
 
@@ -153,7 +154,7 @@ static void end_loop(struct server *s)
 {
 	uv_close((uv_handle_t *)&s->stop, NULL);
 	uv_close((uv_handle_t *)&s->synced, NULL);
-	uv_close((uv_handle_t *)&s->check, NULL);
+	uv_close((uv_handle_t *)&s->prepare, NULL);
 	uv_close((uv_handle_t *)&s->idle, NULL);
 	uv_close((uv_handle_t *)&s->tick, NULL);
 }
@@ -244,16 +245,16 @@ static int init_handles(struct server *s)
 		return r;
 	/* None of these can fail but the asyncs, which share an eventfd. */
 	(void)uv_tcp_init(&s->loop, &s->listener);
-	(void)uv_check_init(&s->loop, &s->check);
+	(void)uv_prepare_init(&s->loop, &s->prepare);
 	(void)uv_idle_init(&s->loop, &s->idle);
 	(void)uv_timer_init(&s->loop, &s->tick);
 	r = uv_async_init(&s->loop, &s->stop, on_stop);
 	if (r == 0)
 		r = uv_async_init(&s->loop, &s->synced, on_synced);
-	s->listener.data = s->check.data = s->idle.data = s;
+	s->listener.data = s->prepare.data = s->idle.data = s;
 	s->tick.data = s->stop.data = s->synced.data = s;
 	if (r == 0)
-		r = uv_check_start(&s->check, on_check);
+		r = uv_prepare_start(&s->prepare, on_prepare);
 	if (r == 0)
 		r = uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
 	return r;

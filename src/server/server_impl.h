@@ -25,11 +25,11 @@ struct server {
 	struct syncer *syncer;
 
 	uv_tcp_t listener;
-	uv_async_t stop;   /* sent by server_stop() */
-	uv_async_t synced; /* sent by the syncer */
-	uv_check_t check;  /* after each turn: starts the sync it asked for */
-	uv_idle_t idle;	   /* runs while `ready` has connections */
-	uv_timer_t tick;   /* runs while there are connections */
+	uv_async_t stop;      /* sent by server_stop() */
+	uv_async_t synced;    /* sent by the syncer */
+	uv_prepare_t prepare; /* starts the sync that requests asked for */
+	uv_idle_t idle;	      /* runs while `ready` has connections */
+	uv_timer_t tick;      /* runs while there are connections */
 
 	struct list_node conns;	  /* by last activity, the oldest first */
 	struct list_node ready;	  /* have input left from their last turn */

@@ -53,6 +53,36 @@ def a_request_sees_those_before_it():
             assert c.answer()["data"] == str(i)
 
 
+def a_sync_starts_at_once_behind_many_requests():
+    # More requests than one turn of a connection runs.
+    with Daemon() as daemon, daemon.connect() as c:
+        times = []
+        for _ in range(6):
+            start = time.monotonic()
+            c.send(request("PING") * 64
+                   + request("SET", key="k", value="v", sync=True))
+            for _ in range(65):
+                assert c.answer()["success"]
+            times.append(time.monotonic() - start)
+        assert min(times[1:]) < 0.15, times
+
+
+def what_is_not_json_is_told_so():
+    with Daemon() as daemon, daemon.connect() as c:
+        for text in (b"\x01", b"1\x0b", b"01", b"-", b"1.", b".5", b"1e",
+                     b"+1", b"--1", b"1-1", b"0x1", b"[1,\x1f2]", b"nul"):
+            c.send(b'{"operation":"PING","id":' + text + b"}\n")
+            answer = c.answer()
+            assert answer["code"] == "BAD_REQUEST", (text, answer)
+            assert "id" not in answer, (text, answer)
+        for text in (b"0", b"-0", b"10", b"1.5", b"-2e5", b"0.1E-7", b" 1 ",
+                     b"[\t1 , 2.0\r]", b'"01"'):
+            c.send(b'{"operation":"PING","id":' + text + b"}\n")
+            answer = c.answer()
+            assert answer["success"], (text, answer)
+            assert answer["id"] == json.loads(text), (text, answer)
+
+
 def a_line_over_the_limit_is_read_off():
     with Daemon() as daemon, daemon.connect() as c:
         assert c.ask("PING")["success"]
