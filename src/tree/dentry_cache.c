@@ -178,6 +178,34 @@ out:
 	mutex_unlock(&s->mu);
 }
 
+static bool name_of(struct dentry_cache *c, uint64_t hash, uint64_t parent,
+		    char *name, size_t *len)
+{
+	struct name_shard *s = shard_of(c, hash);
+	struct hmap_node *n;
+	bool is_known = false;
+
+	mutex_lock(&s->mu);
+	for (n = hmap_first(&s->map, hash); n && !is_known; n = hmap_next(n)) {
+		struct name_entry *e = container_of(n, struct name_entry, node);
+
+		is_known = e->parent == parent;
+		if (!is_known)
+			continue;
+		*len = e->name_len;
+		memcpy(name, e->name, e->name_len);
+	}
+	mutex_unlock(&s->mu);
+	return is_known;
+}
+
+bool dentry_cache_name(struct dentry_cache *c, uint64_t bits, uint64_t parent,
+		       char *name, size_t *len)
+{
+	return name_of(c, bits, parent, name, len) ||
+	       name_of(c, bits | ~DENTRY_HASH_BITS, parent, name, len);
+}
+
 size_t dentry_cache_bytes(struct dentry_cache *c)
 {
 	size_t n = 0;

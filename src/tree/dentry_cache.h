@@ -32,6 +32,11 @@ bool dentry_cache_get(struct dentry_cache *c, uint64_t hash, uint64_t parent,
 /* Remembers, replacing what was known. Without memory it forgets. */
 void dentry_cache_put(struct dentry_cache *c, uint64_t hash, uint64_t parent,
 		      struct tt_slice name, const struct dentry *d);
+/* The name whose hash has `bits` in its DENTRY_HASH_BITS, to `name`
+ * (TREE_NAME_MAX bytes), also when it is known to be gone. */
+#define DENTRY_HASH_BITS ((uint64_t)INT64_MAX)
+bool dentry_cache_name(struct dentry_cache *c, uint64_t bits, uint64_t parent,
+		       char *name, size_t *len);
 /* Bytes held now. */
 size_t dentry_cache_bytes(struct dentry_cache *c);
 

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listings. A handle reads from a snapshot of its own. Cookies are ordinals:
- * 1 and 2 are "." and "..", then the entries in order. To go back to one, the
- * handle keeps the keys of some ordinals at even distances; the distance
- * doubles whenever they become too many.
+ * Listings. A handle reads from a snapshot of its own. Cookies 1 and 2 are
+ * "." and ".."; an entry's is a hash of its name, so that it means the same
+ * place in every view of the directory. That matters: the kernel serves the
+ * beginning of a listing from its cache, and when a change drops the cache, it
+ * goes on with what another handle listed, or with a handle of ours that was
+ * never read before.
+ *
+ * Entries come in the order of names. The place of a cookie is most often
+ * where the handle stands, or a little before; else the name cache knows the
+ * name, also one that was removed since; else the directory is searched.
  *
  * With attributes, an entry is looked up as it is now. The row that the
  * snapshot shows is as good as a look-up when nothing was written since.
@@ -15,13 +21,7 @@
 #include "tree/inode_reader.h"
 #include "tree/schema_key.h"
 
-#define N_MARKS 64u
 #define N_DOTS 2u
-
-struct dir_mark {
-	uint64_t ordinal;
-	struct schema_key key;
-};
 
 struct tree_dir {
 	/* constant */
@@ -30,15 +30,15 @@ struct tree_dir {
 
 	/* the view; renewed by a rewind */
 	struct tt_snapshot *snap;
-	struct tt_iter *it; /* on the entry of `ordinal`, if is_placed */
-	bool is_placed;
+	struct tt_iter *it;
+	bool is_placed; /* `it` is on an entry, whose cookie is `here` */
 	bool is_at_end;
 	bool was_read;
-	uint64_t ordinal; /* of the entry under `it`, counted from 0 */
+	uint64_t here;
+	uint64_t before; /* cookie of the entry before, N_DOTS at the start */
 
-	struct dir_mark *marks; /* N_MARKS of them, made when first needed */
-	unsigned n_marks;
-	uint64_t mark_step;
+	bool has_mark;
+	struct schema_key mark; /* where the last call began */
 };
 
 static void drop_view(struct tree_dir *d)
@@ -50,8 +50,7 @@ static void drop_view(struct tree_dir *d)
 	d->is_placed = false;
 	d->is_at_end = false;
 	d->was_read = false;
-	d->n_marks = 0;
-	d->mark_step = 256;
+	d->has_mark = false;
 }
 
 int tree_opendir(struct tree *t, uint64_t ino, struct tree_dir **out)
@@ -74,7 +73,6 @@ int tree_opendir(struct tree *t, uint64_t ino, struct tree_dir **out)
 	if (r == 0) {
 		inode_ref(t, rd.in);
 		d->dir = rd.in;
-		d->mark_step = 256;
 	}
 	inode_reader_end(&rd);
 	if (r < 0)
@@ -92,7 +90,6 @@ void tree_closedir(struct tree_dir *d)
 		return;
 	drop_view(d);
 	inode_unref(d->t, d->dir, 0);
-	free(d->marks);
 	free(d);
 }
 
@@ -115,80 +112,88 @@ static int open_view(struct tree_dir *d)
 	return tt_iter_new(d->t->db, &io, &d->it);
 }
 
-/* Remembers where an ordinal is, if it is one of those to remember. */
-static void add_mark(struct tree_dir *d)
+static uint64_t cookie_of(const struct tree_dir *d, struct tt_slice name)
 {
-	struct dir_mark *m;
-	struct tt_slice key;
+	uint64_t h = entry_hash(d->dir->ino, name) & DENTRY_HASH_BITS;
 
-	if (d->ordinal % d->mark_step ||
-	    (d->n_marks && d->marks[d->n_marks - 1].ordinal >= d->ordinal))
-		return;
-	if (!d->marks)
-		d->marks = malloc(N_MARKS * sizeof(*d->marks));
-	if (!d->marks)
-		return; /* going back will take longer, that is all */
-	if (d->n_marks == N_MARKS) {
-		for (unsigned i = 0; i < N_MARKS / 2; i++)
-			d->marks[i] = d->marks[2 * i + 1];
-		d->n_marks = N_MARKS / 2;
-		d->mark_step *= 2;
-		if (d->ordinal % d->mark_step)
-			return;
-	}
-	m = &d->marks[d->n_marks++];
-	key = tt_iter_key(d->it);
-	m->ordinal = d->ordinal;
-	m->key.len = MIN_OF(key.len, sizeof(m->key.b));
-	memcpy(m->key.b, key.data, m->key.len);
+	return MAX_OF(h, (uint64_t)N_DOTS + 1);
 }
 
 /* Notes the result of a move; 0, TT_END or < 0. */
-static int moved(struct tree_dir *d, int r)
+static int moved(struct tree_dir *d, int r, uint64_t before)
 {
 	d->is_placed = r == 0;
 	d->is_at_end = r == TT_END;
+	d->before = before;
 	if (r == 0)
-		add_mark(d);
+		d->here = cookie_of(d, key_rest(tt_iter_key(d->it)));
 	return r;
 }
 
 static int step(struct tree_dir *d)
 {
-	d->ordinal++;
-	return moved(d, tt_iter_next(d->it));
+	return moved(d, tt_iter_next(d->it), d->here);
 }
 
-/* Places the iterator at the last mark before `ordinal`, or the start. */
-static int seek_mark(struct tree_dir *d, uint64_t ordinal)
+static int start(struct tree_dir *d)
 {
-	unsigned i = d->n_marks;
-
-	while (i > 0 && d->marks[i - 1].ordinal > ordinal)
-		i--;
-	if (i == 0) {
-		d->ordinal = 0;
-		return moved(d, tt_iter_first(d->it));
-	}
-	d->ordinal = d->marks[i - 1].ordinal;
-	return moved(d, tt_iter_seek(d->it, key_slice(&d->marks[i - 1].key)));
+	return moved(d, tt_iter_first(d->it), N_DOTS);
 }
 
-/* Places the iterator on the entry of that ordinal. 0, TT_END or < 0. */
-static int seek_ordinal(struct tree_dir *d, uint64_t ordinal)
+/* Places the iterator behind a name, which need not be there. */
+static int go_behind(struct tree_dir *d, struct tt_slice name, uint64_t cookie)
 {
+	struct schema_key k;
+	struct tt_slice key = key_entry(&k, d->dir->ino, name);
+	int r = tt_iter_seek(d->it, key);
+
+	if (r == 0 && slice_eq(tt_iter_key(d->it), key))
+		r = tt_iter_next(d->it);
+	return moved(d, r, cookie);
+}
+
+/* Goes on until the entry of that cookie has been passed; `r` is the result
+ * of the move before. TT_NOTFOUND when there is none. */
+static int search(struct tree_dir *d, int r, uint64_t cookie)
+{
+	while (r == 0 && d->here != cookie)
+		r = step(d);
+	if (r == 0)
+		return step(d);
+	return r == TT_END ? TT_NOTFOUND : r;
+}
+
+/* Places the iterator behind the entry of that cookie. 0, TT_END or < 0. */
+static int seek_cookie(struct tree_dir *d, uint64_t cookie)
+{
+	char name[TREE_NAME_MAX];
+	size_t len;
 	int r;
 
-	if ((d->is_placed || d->is_at_end) && d->ordinal == ordinal)
+	if ((d->is_placed || d->is_at_end) && d->before == cookie)
 		return d->is_at_end ? TT_END : 0;
-	if (d->is_placed && d->ordinal < ordinal &&
-	    ordinal - d->ordinal < d->mark_step)
-		r = 0;
-	else
-		r = seek_mark(d, ordinal);
-	while (r == 0 && d->ordinal < ordinal)
-		r = step(d);
-	return r;
+	if (cookie == N_DOTS)
+		return start(d);
+	if (d->has_mark) {
+		r = tt_iter_seek(d->it, key_slice(&d->mark));
+		r = search(d, moved(d, r, 0), cookie);
+		if (r != TT_NOTFOUND)
+			return r;
+	}
+	if (dentry_cache_name(d->t->names, cookie, d->dir->ino, name, &len))
+		return go_behind(d, SLICE(name, len), cookie);
+	r = search(d, start(d), cookie);
+	/* removed, and forgotten: rather all again than one too few */
+	return r == TT_NOTFOUND ? start(d) : r;
+}
+
+static void set_mark(struct tree_dir *d)
+{
+	struct tt_slice key = tt_iter_key(d->it);
+
+	d->mark.len = MIN_OF(key.len, sizeof(d->mark.b));
+	memcpy(d->mark.b, key.data, d->mark.len);
+	d->has_mark = true;
 }
 
 /* ---- entries ---------------------------------------------------------- */
@@ -302,7 +307,7 @@ static int give_entry(struct tree_dir *d, bool want_attr,
 {
 	struct tree_attr attr;
 	struct tree_dirent e = {
-		.cookie = d->ordinal + N_DOTS + 1,
+		.cookie = d->here,
 	};
 	int r = key_name(tt_iter_key(d->it), &e.name);
 
@@ -339,7 +344,9 @@ int tree_readdir(struct tree_dir *d, uint64_t cookie, bool want_attr,
 	}
 	r = open_view(d);
 	if (r == 0)
-		r = seek_ordinal(d, cookie - N_DOTS);
+		r = seek_cookie(d, cookie);
+	if (r == 0)
+		set_mark(d);
 	while (r == 0) {
 		r = give_entry(d, want_attr, fn, arg);
 		if (r)

@@ -183,7 +183,9 @@ struct tree_dirent {
 	struct tt_slice name; /* until the next call on the handle */
 	uint64_t ino;
 	uint32_t mode;	 /* type bits at least */
-	uint64_t cookie; /* pass to tree_readdir() to go on behind this entry */
+	/* Pass it to tree_readdir() to go on behind this entry: of any handle
+	 * on the directory, whatever has changed in between. */
+	uint64_t cookie;
 	const struct tree_attr *attr; /* with want_attr; else NULL */
 };
 /*

@@ -24,6 +24,7 @@ RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
 FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE = 1, 2, 16
 SEEK_DATA, SEEK_HOLE = 3, 4
 IS_ROOT = os.geteuid() == 0
+SYS_GETDENTS64 = 217 if os.uname().machine == "x86_64" else 61
 
 
 def write(path, data=b"x", mode=0o644):
@@ -542,6 +543,39 @@ def _(d):
     stays = [n for n in seen if n.startswith("stays-")]
     equal(len(stays), 3000)
     equal(len(set(stays)), 3000)
+
+
+def getdents(fd, size):
+    """Names of the next entries, as many as `size` bytes hold."""
+    buf = ctypes.create_string_buffer(size)
+    n = call(libc.syscall(SYS_GETDENTS64, fd, buf, size))
+    names, at = [], 0
+    while at < n:
+        length = int.from_bytes(buf.raw[at + 16:at + 18], "little")
+        names.append(buf.raw[at + 19:at + length].split(b"\0")[0].decode())
+        at += length
+    return names
+
+
+@test("a listing neither doubles nor misses names while others change and list")
+def _(d):
+    names = [f"m{i:03}" for i in range(40)]
+    for name in names:
+        write(f"{d}/{name}")
+    for change in "add first", "remove first", "remove last seen":
+        os.listdir(d), os.listdir(d)  # known to the kernel
+        fd = os.open(d, os.O_RDONLY)
+        seen = getdents(fd, 300)
+        if change == "add first":
+            write(d + "/a")
+        else:
+            gone = "a" if change == "remove first" else seen[-1]
+            os.unlink(f"{d}/{gone}")
+        os.listdir(d)  # the kernel has cached another listing now
+        while more := getdents(fd, 300):
+            seen += more
+        os.close(fd)
+        equal(sorted(n for n in seen if n in names), names)
 
 
 @test("rm -rf while listing removes all")

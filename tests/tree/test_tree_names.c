@@ -398,6 +398,56 @@ START_TEST(cookies_lead_back_to_any_place)
 }
 END_TEST
 
+/* The kernel goes on in one handle with what it has cached of another. */
+START_TEST(cookies_mean_the_same_in_every_view)
+{
+	static const char *const changes[] = { "d/000005x", "d/000005", "d/0",
+					       "d/000000" };
+	struct listing l = { .stop_at = 8 }; /* the dots and six entries */
+	struct tree_dir *d, *other;
+
+	fill(20);
+	ck_ok(tree_opendir(f.t, ino("d"), &d));
+	ck_ok(tree_readdir(d, 0, false, take, &l));
+	for (int i = 0; i < 4; i++) {
+		struct listing rest = { .stop_at = -1 }, own = rest;
+
+		if (do_unlink(f.t, changes[i]) == -ENOENT)
+			ck_ok(do_create(f.t, changes[i]));
+		ck_ok(tree_opendir(f.t, ino("d"), &other));
+		ck_ok(tree_readdir(other, l.cookie, false, take, &rest));
+		ck_assert_int_eq(rest.n, 15);
+		ck_assert_str_eq(rest.first, "000005x");
+		tree_closedir(other);
+		ck_ok(tree_readdir(d, l.cookie, false, take, &own));
+		ck_assert_int_eq(own.n, 14);
+		ck_assert_str_eq(own.first, "000006");
+	}
+	tree_closedir(d);
+}
+END_TEST
+
+/* Names that no cache knows are searched for. */
+START_TEST(cookies_are_good_after_a_restart)
+{
+	struct listing l = { .stop_at = 8 };
+	struct tree_dir *d;
+
+	fill(20);
+	ck_ok(tree_opendir(f.t, ino("d"), &d));
+	ck_ok(tree_readdir(d, 0, false, take, &l));
+	tree_closedir(d);
+	fixture_reopen(&f);
+	l.stop_at = -1;
+	l.n = 0;
+	ck_ok(tree_opendir(f.t, ino("d"), &d));
+	ck_ok(tree_readdir(d, l.cookie, false, take, &l));
+	ck_assert_int_eq(l.n, 14);
+	ck_assert_str_eq(l.first, "000006");
+	tree_closedir(d);
+}
+END_TEST
+
 START_TEST(a_listing_does_not_change_until_it_is_rewound)
 {
 	struct listing l = { .stop_at = 5 };
@@ -515,6 +565,8 @@ static Suite *tree_names_suite(void)
 		a_directory_of_many_is_renamed_at_once,
 		a_listing_begins_with_the_dots,
 		cookies_lead_back_to_any_place,
+		cookies_mean_the_same_in_every_view,
+		cookies_are_good_after_a_restart,
 		a_listing_does_not_change_until_it_is_rewound,
 		attributes_in_a_listing_count_as_lookups,
 		attributes_in_a_listing_are_the_present_ones,
