@@ -1,18 +1,73 @@
 /* SPDX-License-Identifier: MIT */
-/* Growing buffers: the slow paths of buf.h. */
+/*
+ * Growing buffers: the slow paths of buf.h.
+ *
+ * A large buffer has pages of its own. They go back to the system when the
+ * buffer ends, where an allocator would keep them; a capacity ahead of the
+ * length costs addresses, not memory; and growing moves no bytes.
+ */
 #include "base/buf.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/err.h"
 
 #define BUF_MIN_CAP 64
 
+/* A capacity from here on is made of pages. */
+#define BUF_LARGE ((size_t)256 << 10)
+
+static void memory_free(uint8_t *p, size_t cap)
+{
+	if (cap >= BUF_LARGE)
+		(void)munmap(p, cap); /* of ours, whole: cannot fail */
+	else
+		free(p);
+}
+
+static uint8_t *memory_new(size_t cap)
+{
+	void *p;
+
+	if (cap < BUF_LARGE)
+		return malloc(cap);
+	p = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		 -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Gives the buffer the capacity `cap`, not below its length. */
+static int resize(struct buf *b, size_t cap)
+{
+	uint8_t *p;
+
+	if (cap < BUF_LARGE && b->cap < BUF_LARGE) {
+		p = realloc(b->data, cap);
+	} else if (cap >= BUF_LARGE && b->cap >= BUF_LARGE) {
+		p = mremap(b->data, b->cap, cap, MREMAP_MAYMOVE);
+		p = p == MAP_FAILED ? NULL : p;
+	} else {
+		p = memory_new(cap);
+		if (p) {
+			if (b->len)
+				memcpy(p, b->data, b->len);
+			memory_free(b->data, b->cap);
+		}
+	}
+	if (!p)
+		return -ENOMEM;
+	b->data = p;
+	b->cap = cap;
+	return 0;
+}
+
 void buf_fini(struct buf *b)
 {
-	free(b->data);
+	memory_free(b->data, b->cap);
 	*b = BUF_INIT;
 }
 
@@ -20,18 +75,12 @@ int buf_grow(struct buf *b, size_t extra)
 {
 	size_t need = b->len + extra;
 	size_t cap = b->cap < BUF_MIN_CAP ? BUF_MIN_CAP : b->cap * 2;
-	uint8_t *p;
 
 	if (need < extra || need > PTRDIFF_MAX)
 		return err_nomem("buffer");
 	if (cap < need)
 		cap = need;
-	p = realloc(b->data, cap);
-	if (!p)
-		return err_nomem("buffer");
-	b->data = p;
-	b->cap = cap;
-	return 0;
+	return resize(b, cap) < 0 ? err_nomem("buffer") : 0;
 }
 
 void buf_truncate(struct buf *b, size_t len)
@@ -42,8 +91,6 @@ void buf_truncate(struct buf *b, size_t len)
 
 void buf_shrink(struct buf *b, size_t keep)
 {
-	uint8_t *p;
-
 	if (keep < b->len)
 		keep = b->len;
 	if (b->cap <= keep)
@@ -52,11 +99,7 @@ void buf_shrink(struct buf *b, size_t keep)
 		buf_fini(b);
 		return;
 	}
-	p = realloc(b->data, keep);
-	if (!p)
-		return; /* the larger block still serves */
-	b->data = p;
-	b->cap = keep;
+	(void)resize(b, keep); /* failing that, the larger one still serves */
 }
 
 int buf_append_fill(struct buf *b, uint8_t c, size_t n)
@@ -131,6 +174,14 @@ uint8_t *buf_steal(struct buf *b, size_t *out_len)
 {
 	uint8_t *p = b->data;
 
+	/* The caller knows free() only. */
+	if (b->cap >= BUF_LARGE) {
+		p = malloc(MAX_OF(b->len, (size_t)1));
+		if (!p)
+			return NULL;
+		memcpy(p, b->data, b->len);
+		memory_free(b->data, b->cap);
+	}
 	if (out_len)
 		*out_len = b->len;
 	*b = BUF_INIT;

@@ -125,7 +125,8 @@ static inline struct tt_slice buf_slice(const struct buf *b)
 	return SLICE(b->data, b->len);
 }
 
-/* Hands the memory to the caller, who frees it; the buffer is empty then. */
+/* Hands the contents to the caller, who frees them; the buffer is empty then.
+ * NULL with the buffer unchanged when memory is out. */
 uint8_t *buf_steal(struct buf *b, size_t *out_len);
 
 /* Exchanges the contents of two buffers. */

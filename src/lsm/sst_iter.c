@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "lsm/sst_reader_impl.h"
@@ -28,10 +29,8 @@ struct sst_iter {
 	uint32_t block_no;   /* of `block` */
 	uint32_t at;	     /* record in `block` */
 
-	/* file bytes [window_off, window_off + window_len) */
-	uint8_t *window;
-	size_t window_cap;
-	size_t window_len;
+	/* file bytes [window_off, window_off + window.len) */
+	struct buf window;
 	uint64_t window_off;
 	size_t next_window; /* bytes to read next time; 0: no window yet */
 	uint32_t expect;    /* the block that would follow the last miss */
@@ -47,23 +46,17 @@ static int read_window(struct sst_iter *it, uint64_t off, size_t need)
 {
 	uint64_t left = it->table->file_bytes - off;
 	size_t want = MAX_OF(it->next_window, need);
-	uint8_t *p;
 	int r;
 
 	want = (size_t)MIN_OF((uint64_t)want, left);
-	if (want > it->window_cap) {
-		p = realloc(it->window, want);
-		if (!p)
-			return err_nomem("a read-ahead window");
-		it->window = p;
-		it->window_cap = want;
-	}
-	it->window_len = 0;
-	r = env_read_exact(it->table->file, off, it->window, want);
+	buf_clear(&it->window);
+	if (buf_reserve(&it->window, want) < 0)
+		return err_nomem("a read-ahead window");
+	r = env_read_exact(it->table->file, off, buf_tail(&it->window), want);
 	if (r < 0)
 		return r;
 	it->window_off = off;
-	it->window_len = want;
+	buf_advance(&it->window, want);
 	it->next_window = MIN_OF(it->next_window * 2, WINDOW_MAX);
 	return 0;
 }
@@ -71,7 +64,7 @@ static int read_window(struct sst_iter *it, uint64_t off, size_t need)
 static bool in_window(const struct sst_iter *it, uint64_t off, size_t len)
 {
 	return off >= it->window_off &&
-	       off + len <= it->window_off + it->window_len;
+	       off + len <= it->window_off + it->window.len;
 }
 
 static int read_block(struct sst_iter *it, uint32_t i, struct block **out)
@@ -94,7 +87,8 @@ static int read_block(struct sst_iter *it, uint32_t i, struct block **out)
 			return r;
 	}
 	return sst_make_block(it->table, i,
-			      it->window + (ref.offset - it->window_off), out);
+			      it->window.data +
+				      (ref.offset - it->window_off), out);
 }
 
 /* Makes block `i` the current one. */
@@ -215,7 +209,7 @@ static void sst_iter_free(struct rec_iter *base)
 
 	block_unref(it->block);
 	sst_close(it->table);
-	free(it->window);
+	buf_fini(&it->window);
 	free(it);
 }
 

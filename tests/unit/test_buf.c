@@ -100,6 +100,35 @@ START_TEST(steal_hands_over_the_memory)
 }
 END_TEST
 
+/* Across the size from which a buffer is made of pages, and back. */
+START_TEST(large_buffers_keep_their_contents)
+{
+	struct buf b = BUF_INIT;
+	size_t n;
+	uint8_t *p;
+
+	for (unsigned i = 0; i < 5000; i++)
+		ck_ok(buf_append_fill(&b, (uint8_t)(i % 251), 1000));
+	for (unsigned i = 0; i < 5000; i++)
+		ck_assert_uint_eq(b.data[1000 * (size_t)i + 999], i % 251);
+	buf_truncate(&b, 3000000);
+	buf_shrink(&b, 0);
+	ck_assert_uint_eq(b.cap, 3000000);
+	buf_truncate(&b, 2500);
+	buf_shrink(&b, 0);
+	ck_assert_uint_eq(b.cap, 2500);
+	ck_assert_uint_eq(b.data[0], 0);
+	ck_assert_uint_eq(b.data[2499], 2);
+	ck_ok(buf_append_fill(&b, 'x', 2 << 20));
+	p = buf_steal(&b, &n);
+	ck_assert_uint_eq(n, 2500 + (2 << 20));
+	ck_assert_uint_eq(p[2499], 2);
+	ck_assert_uint_eq(p[n - 1], 'x');
+	ck_assert_ptr_null(b.data);
+	free(p);
+}
+END_TEST
+
 START_TEST(shrink_keeps_the_contents)
 {
 	struct buf b = BUF_INIT;
@@ -157,6 +186,7 @@ static Suite *buf_suite(void)
 	tcase_add_test(t, set_takes_a_slice_of_itself);
 	tcase_add_test(t, set_grows);
 	tcase_add_test(t, steal_hands_over_the_memory);
+	tcase_add_test(t, large_buffers_keep_their_contents);
 	tcase_add_test(t, shrink_keeps_the_contents);
 	tcase_add_test_raise_signal(t, truncating_beyond_the_end_aborts,
 				    SIGABRT);
