@@ -15,6 +15,9 @@
 #include "base/err.h"
 #include "lsm/memindex_node.h"
 
+/* Chunks of ordinary pages before those of huge ones. */
+#define HUGE_AFTER 4
+
 /* ---- memory ----------------------------------------------------------- */
 
 /* A new chunk number with `bytes` of zeroed memory behind it. */
@@ -28,9 +31,10 @@ static int chunk_new(struct memindex *x, size_t bytes, uint32_t *out_no)
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return err_nomem("memtable");
-	/* A memtable that has filled one chunk will fill more: large pages
-	 * save faults and address translation. A mere hint. */
-	if (x->n_chunks)
+	/* A memtable that has filled some chunks will fill more: large pages
+	 * save faults and address translation. But the last one is not filled
+	 * to its end, which a small memtable would feel. A mere hint. */
+	if (x->n_chunks >= HUGE_AFTER)
 		(void)madvise(p, bytes, MADV_HUGEPAGE);
 	*out_no = x->n_chunks;
 	x->chunk_bytes[x->n_chunks] = bytes;

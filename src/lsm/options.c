@@ -108,6 +108,11 @@ static size_t part_of(uint64_t explicit_bytes, uint64_t memory,
 	return (size_t)MAX_OF(n, least);
 }
 
+/*
+ * How memory is divided when nothing else is said: two memtables, an eighth
+ * each; half for the block cache; an eighth for tables; and a sixteenth for
+ * each of the two tables that a flush and a compaction build.
+ */
 static void resolve(const struct option_values *v, struct db_config *c)
 {
 	uint64_t segment;
@@ -119,7 +124,9 @@ static void resolve(const struct option_values *v, struct db_config *c)
 		part_of(v->table_cache_bytes, v->memory, 8, 64 << 10);
 	c->max_open_tables = (unsigned)v->max_open_tables;
 	c->block_bytes = (size_t)v->block_bytes;
-	c->table_bytes = (size_t)v->table_bytes;
+	c->table_bytes = part_of(v->table_bytes, v->memory, 16, 64 << 10);
+	if (!v->table_bytes)
+		c->table_bytes = MIN_OF(c->table_bytes, (size_t)16 << 20);
 	c->bloom_bits = (unsigned)v->bloom_bits;
 	c->level_ratio = (unsigned)v->level_ratio;
 	c->l0_trigger = (unsigned)v->l0_trigger;
@@ -131,7 +138,7 @@ static void resolve(const struct option_values *v, struct db_config *c)
 				       : c->memtable_bytes / 2;
 	segment = MAX_OF(segment, 64u << 10);
 	if (!v->wal_segment_bytes)
-		segment = MIN_OF(segment, 16u << 20);
+		segment = MIN_OF(segment, 8u << 20);
 	c->wal_segment_bytes = (uint32_t)segment;
 }
 

@@ -9,7 +9,7 @@
 
 /* The brake at full debt: 4 MiB a second still pass. */
 #define BRAKE_MAX 250000u /* ns per KiB */
-/* The brake while two immutables wait, when the active one is full: somewhat
+/* The brake while an immutable one waits, when the active one is full: somewhat
  * slower than a flush works. */
 #define BRAKE_IMMUTABLE 20000u /* ns per KiB */
 /* Shorter waits cost more than they delay. */

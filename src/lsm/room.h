@@ -7,8 +7,8 @@
  * the delay per KiB written: it grows with the square of the debt between
  * "soft" (no delay) and "hard", and falls to 0 with it. The leader adds up
  * what it owes and waits when that is worth a wait. Only when the active
- * memtable is full and two immutable ones wait, writers wait for the flush
- * outright; the brake has then slowed them since the second one arrived.
+ * memtable is full and an immutable one waits, writers wait for the flush
+ * outright; the brake has then slowed them since that one arrived.
  */
 #ifndef LSM_ROOM_H
 #define LSM_ROOM_H

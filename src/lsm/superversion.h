@@ -16,8 +16,9 @@
 struct memtable;
 struct version;
 
-/* More exist only while a start replays a log on a full disk. */
-#define MAX_IMMUTABLES 2
+/* With the active memtable, two: that many are part of the memory budget.
+ * More exist only while a start replays a log on a full disk. */
+#define MAX_IMMUTABLES 1
 
 struct superversion {
 	_Atomic uint32_t refs;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The preparer: everything about segments that takes time, off the write
- * path. In order of urgency: a ready segment; unmapping used ones (mapped
- * pages count as our memory) and closing those that are durable; handling
- * released ones.
+ * path. In order of urgency: a ready segment when an append waits for one;
+ * unmapping used ones (mapped pages count as our memory, and making a segment
+ * can take long) and closing those that are durable; the next ready segment;
+ * handling released ones.
  *
  * When a segment cannot be made (a full disk) it says so and rests until an
  * append asks again or a release has freed space.
@@ -115,14 +116,15 @@ static struct wal_segment *find_released_locked(struct wal *w)
 /* Does one thing; false when there is nothing to do. */
 static bool work_locked(struct wal *w)
 {
-	struct wal_segment *s;
+	bool wants_ready = (!w->ready || w->ready->bytes < w->want_bytes) &&
+			   !w->has_failed;
+	struct wal_segment *s = find_idle_locked(w);
 	bool is_synced;
 
-	if ((!w->ready || w->ready->bytes < w->want_bytes) && !w->has_failed) {
+	if (wants_ready && (!s || w->want_bytes)) {
 		make_ready_locked(w);
 		return true;
 	}
-	s = find_idle_locked(w);
 	if (s) {
 		is_synced = s->is_synced;
 		s->is_closing = true;

@@ -47,6 +47,7 @@ test_programs += \
 test_programs += \
 	%D%/test_db \
 	%D%/test_db_faults \
+	%D%/test_memory \
 	%D%/test_manifest \
 	%D%/test_version_set
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory budget holds: a store that is filled with many times its memory,
+ * read at random, scanned and compacted takes what `memory` says, measured by
+ * the kernel as the peak of this process over what it had before.
+ *
+ * The bound is memory + BEYOND. Beyond the budget are thread stacks, the
+ * allocator's slack, and the mapped part of the log, whose pages are the
+ * system's file cache but count where they are mapped.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/check_main.h"
+#include "support/prng.h"
+#include "support/tmpdir.h"
+#include "ttrunks.h"
+
+#define MEMORY ((size_t)32 << 20)
+#define BEYOND ((size_t)12 << 20)
+#define VALUE_BYTES 500
+
+static char *dir;
+
+static void setup(void)
+{
+	dir = tmpdir_new();
+}
+
+static void teardown(void)
+{
+	tmpdir_free(dir);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const bool can_measure = false; /* most of it is the sanitizer's */
+#else
+static const bool can_measure = true;
+#endif
+
+static size_t status_bytes(const char *field)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[128];
+	size_t kib = 0, len = strlen(field);
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, field, len) == 0)
+			kib = strtoul(line + len + 1, NULL, 10);
+	fclose(f);
+	return kib << 10;
+}
+
+static void reset_peak(void)
+{
+	FILE *f = fopen("/proc/self/clear_refs", "w");
+
+	if (f) {
+		(void)fputs("5", f);
+		(void)fclose(f);
+	}
+}
+
+static void check_peak(size_t before, const char *after)
+{
+	size_t peak = status_bytes("VmHWM") - before;
+
+	printf("# after %s: %zu KiB over the beginning, %zu allowed\n", after,
+	       peak >> 10, (MEMORY + BEYOND) >> 10);
+	if (can_measure)
+		ck_assert_msg(peak <= MEMORY + BEYOND, "after %s: %zu bytes",
+			      after, peak);
+}
+
+static struct tt_slice key_of(uint64_t i, char *buf, size_t cap)
+{
+	(void)snprintf(buf, cap, "%016" PRIx64, i * 0x9e3779b97f4a7c15u);
+	return tt_str(buf);
+}
+
+static void fill(struct tt *db, uint64_t n)
+{
+	char key[32], value[VALUE_BYTES];
+	struct rng rng;
+
+	rng_init(&rng, 1);
+	for (uint64_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < sizeof(value); k += 4) {
+			uint32_t word = (uint32_t)rng_next(&rng);
+
+			memcpy(value + k, &word, sizeof(word));
+		}
+		ck_ok(tt_put(db, NULL, key_of(i, key, sizeof(key)),
+			     (struct tt_slice){ value, sizeof(value) }, NULL));
+	}
+}
+
+static void read_some(struct tt *db, uint64_t n, unsigned reads)
+{
+	char key[32], value[VALUE_BYTES];
+	struct rng rng;
+	size_t len;
+
+	rng_init(&rng, 2);
+	for (unsigned i = 0; i < reads; i++)
+		ck_ok(tt_get(db, NULL,
+			     key_of(rng_next(&rng) % n, key, sizeof(key)),
+			     value, sizeof(value), &len, NULL));
+}
+
+static void scan(struct tt *db, uint64_t n)
+{
+	struct tt_iter *it;
+	uint64_t count = 0;
+	int r;
+
+	ck_ok(tt_iter_new(db, NULL, &it));
+	for (r = tt_iter_first(it); r == 0; r = tt_iter_next(it))
+		count++;
+	ck_assert_int_eq(r, TT_END);
+	ck_assert_uint_eq(count, n);
+	tt_iter_free(it);
+}
+
+static void run(const char *codec)
+{
+	const uint64_t n = 6 * MEMORY / VALUE_BYTES;
+	struct tt_options *opts = tt_options_new();
+	struct tt *db;
+	size_t before;
+
+	reset_peak();
+	before = status_bytes("VmRSS");
+	ck_assert_ptr_nonnull(opts);
+	ck_ok(tt_options_set(opts, "memory", "32M"));
+	ck_ok(tt_options_set(opts, "compression", codec));
+	ck_ok(tt_open(tmpdir_path(dir, "store"), opts, &db));
+	tt_options_free(opts);
+	fill(db, n);
+	check_peak(before, "filling");
+	read_some(db, n, 50000);
+	check_peak(before, "reading");
+	scan(db, n);
+	check_peak(before, "scanning");
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	read_some(db, n, 20000);
+	check_peak(before, "compacting");
+	ck_ok(tt_close(db));
+}
+
+START_TEST(memory_is_one_number_that_holds)
+{
+	run("none");
+}
+END_TEST
+
+START_TEST(memory_holds_with_compression)
+{
+	run("lz4");
+}
+END_TEST
+
+static Suite *memory_suite(void)
+{
+	Suite *s = suite_create("memory");
+	TCase *t = tcase_create("memory");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, memory_is_one_number_that_holds);
+	tcase_add_test(t, memory_holds_with_compression);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TEST_MAIN(memory_suite)
