@@ -47,6 +47,7 @@ struct mounted {
 /* Its last line while the mount is being made, for our own message. */
 static _Thread_local char fuse_said[256];
 
+PRINTF_FMT(2, 0)
 static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	(void)vsnprintf(fuse_said, sizeof(fuse_said), fmt, ap);
@@ -258,6 +259,8 @@ static int end_store(struct mounted *m)
 /* Accepts what has been started only in part. */
 static int end(struct mounted *m)
 {
+	int r;
+
 	if (m->server)
 		server_stop(m->server);
 	if (m->ll.notify)
@@ -265,8 +268,12 @@ static int end(struct mounted *m)
 	if (m->session)
 		fuse_session_destroy(m->session);
 	if (m->ll.notify)
+		ll_dir_close_all(&m->ll);
+	/* the tree's thread may tell of changes until then */
+	r = end_store(m);
+	if (m->ll.notify)
 		ll_finish(&m->ll);
-	return end_store(m);
+	return r;
 }
 
 /* ---- the program ------------------------------------------------------------- */

@@ -147,22 +147,24 @@ static int sweep_orphan_rows(struct tree *t, const struct inode_state *st)
 
 /* ---- directories cut off with all they hold ---------------------------- */
 
-/* Takes one entry from a cut-off directory, as unlink or a further cut. */
+/* Takes one entry from a cut-off directory, as unlink or a further cut. *ino
+ * is what it was, or 0. */
 static int drop_child(struct txn *tx, uint64_t dir_ino, struct tt_slice name,
-		      uint64_t *cut_off)
+		      uint64_t *ino, bool *is_dir)
 {
 	struct inode *dir, *in;
 	int r = txn_get(tx, dir_ino, &dir);
 
-	*cut_off = 0;
+	*ino = 0;
 	if (r == 0)
 		r = txn_find(tx, dir, name, &in);
 	if (r)
 		return r < 0 ? r : 0;
 	/* Nobody adds, moves or removes entries here any more. */
 	txn_lock(tx, (struct inode *[]){ dir, in }, 2);
-	if (state_is_dir(&in->st)) {
-		*cut_off = in->ino;
+	*ino = in->ino;
+	*is_dir = state_is_dir(&in->st);
+	if (*is_dir) {
 		r = names_detach_dir(tx, dir, name, in);
 	} else {
 		r = txn_set_entry(tx, dir, name, NULL);
@@ -172,19 +174,32 @@ static int drop_child(struct txn *tx, uint64_t dir_ino, struct tt_slice name,
 	return r == 0 ? txn_commit(tx) : r;
 }
 
+/* It may have other names, or be open: its link count is another now. */
+static void tell_changed(struct tree *t, uint64_t ino)
+{
+	const struct tree_listener *l = &t->listener;
+
+	if (l->inode_changed && inode_is_looked_up(t, ino))
+		l->inode_changed(l->arg, ino);
+}
+
 static int sweep_child(struct tree *t, uint64_t dir, struct tt_slice name)
 {
-	uint64_t cut_off;
+	bool is_dir = false;
 	struct txn tx;
+	uint64_t ino;
 	int r = txn_begin(&tx, t, TXN_SHARED);
 
 	if (r < 0)
 		return r;
-	r = drop_child(&tx, dir, name, &cut_off);
+	r = drop_child(&tx, dir, name, &ino, &is_dir);
 	txn_end(&tx);
-	if (r == 0 && cut_off)
-		sweeper_add_orphan(t->sweeper, cut_off);
-	return r;
+	if (r < 0 || !ino)
+		return r;
+	if (is_dir)
+		sweeper_add_orphan(t->sweeper, ino);
+	tell_changed(t, ino);
+	return 0;
 }
 
 /* Empties a cut-off directory. 1 when there was something in it. */

@@ -54,7 +54,9 @@ struct tree_listener {
 	 */
 	/* The entry `name` of directory `parent` appeared, changed or went. */
 	void (*entry_changed)(void *arg, uint64_t parent, struct tt_slice name);
-	/* Attributes or contents of `ino` changed (and `ino` is looked up). */
+	/* Attributes or contents of `ino` changed (and `ino` is looked up). What
+	 * a recursive DELETE removes in the background is told by the tree's
+	 * own thread, until tree_close(). */
 	void (*inode_changed)(void *arg, uint64_t ino);
 	/*
 	 * Called once when all changes of one tree_key_apply() have been told,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What comes between two reads of one operation: over the engine's model,
- * which calls us there.
+ * which calls us there. And what the sweeper does meanwhile.
  */
 #include <string.h>
 
@@ -89,6 +89,37 @@ START_TEST(an_orphan_in_use_is_not_swept)
 }
 END_TEST
 
+/* ---- what the sweeper removes is told ---------------------------------- */
+
+static _Atomic uint64_t heard;
+
+static void hear(void *arg, uint64_t ino)
+{
+	if (ino == *(uint64_t *)arg)
+		heard = ino;
+}
+
+START_TEST(a_link_lost_in_the_background_is_told)
+{
+	uint64_t ino = 0;
+	struct tree_listener l = { .inode_changed = hear, .arg = &ino };
+	struct tree_attr a;
+
+	heard = 0;
+	tree_set_listener(f.t, &l);
+	ck_ok(do_set(f.t, "d/e/x", "1"));
+	ck_ok(do_link(f.t, "d/e/x", "kept"));
+	ck_ok(path_lookup(f.t, "kept", &a));
+	ino = a.ino;
+	ck_ok(do_del(f.t, "d", true));
+	fixture_check(&f);
+	ck_assert_uint_eq(heard, ino);
+	ck_ok(tree_getattr(f.t, ino, &a));
+	ck_assert_uint_eq(a.nlink, 1);
+	tree_forget(f.t, ino, 1);
+}
+END_TEST
+
 static Suite *tree_races_suite(void)
 {
 	Suite *s = suite_create("tree_races");
@@ -98,6 +129,7 @@ static Suite *tree_races_suite(void)
 	tcase_add_test(tc, a_key_that_is_replaced_is_never_absent);
 	tcase_add_test(tc, a_value_that_is_replaced_is_never_absent);
 	tcase_add_test(tc, an_orphan_in_use_is_not_swept);
+	tcase_add_test(tc, a_link_lost_in_the_background_is_told);
 	suite_add_tcase(s, tc);
 	return s;
 }
