@@ -82,7 +82,7 @@ static int push_immutable_locked(struct tt *db, uint64_t log_end)
 }
 
 static int switch_locked(struct tt *db, struct memtable *fresh,
-			 struct superversion **old)
+			 struct superversion **old) REQUIRES(db->mu)
 {
 	int r = push_immutable_locked(db, wal_end(db->wal));
 
@@ -149,7 +149,7 @@ static void count_stall(struct tt *db, uint64_t since_ns)
 }
 
 /* Waits what is owed, or until things have changed. */
-static void pay_locked(struct tt *db)
+static void pay_locked(struct tt *db) REQUIRES(db->mu)
 {
 	uint64_t now = mono_ns();
 	uint64_t owed = MIN_OF(db->owed_ns, (uint64_t)WAIT_MOST_NS);
@@ -160,7 +160,7 @@ static void pay_locked(struct tt *db)
 }
 
 /* Waits until the active memtable may become immutable. */
-static int wait_for_flush_locked(struct tt *db)
+static int wait_for_flush_locked(struct tt *db) REQUIRES(db->mu)
 {
 	uint64_t since = mono_ns();
 	bool waited = false;

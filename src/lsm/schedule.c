@@ -56,7 +56,7 @@ static bool note_failure(struct tt *db, int code, const char *what)
 }
 
 /* Background work went well: a want of space is over. */
-static void note_success_locked(struct tt *db)
+static void note_success_locked(struct tt *db) REQUIRES(db->mu)
 {
 	if (db->is_short_of_space) {
 		db->is_short_of_space = false;

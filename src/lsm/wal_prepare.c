@@ -53,7 +53,7 @@ static void discard(struct wal *w, struct wal_segment *s)
 }
 
 /* Makes the ready segment; takes and returns with the lock held. */
-static void make_ready_locked(struct wal *w)
+static void make_ready_locked(struct wal *w) REQUIRES(w->mu)
 {
 	struct wal_segment *s = NULL, *small = w->ready;
 	uint32_t no = w->next_no++;
@@ -114,7 +114,7 @@ static struct wal_segment *find_released_locked(struct wal *w)
 }
 
 /* Does one thing; false when there is nothing to do. */
-static bool work_locked(struct wal *w)
+static bool work_locked(struct wal *w) REQUIRES(w->mu)
 {
 	bool wants_ready = (!w->ready || w->ready->bytes < w->want_bytes) &&
 			   !w->has_failed;

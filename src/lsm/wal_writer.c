@@ -160,6 +160,7 @@ static struct wal_segment *first_unsynced_locked(struct wal *w, uint32_t no)
 
 /* Makes a used segment durable. Drops the lock meanwhile. */
 static int sync_used_locked(struct wal *w, struct wal_segment *s)
+	REQUIRES(w->mu)
 {
 	int r;
 
@@ -182,7 +183,7 @@ static int sync_used_locked(struct wal *w, struct wal_segment *s)
  * wal_durable(): that also moves when a flush makes records durable elsewhere,
  * and the header and the records before must reach the disk nevertheless.
  */
-static int sync_current_locked(struct wal *w, uint32_t to)
+static int sync_current_locked(struct wal *w, uint32_t to) REQUIRES(w->mu)
 {
 	struct wal_segment *s = w->current;
 	uint32_t from = s->synced_to;
@@ -204,7 +205,7 @@ static int sync_current_locked(struct wal *w, uint32_t to)
 }
 
 /* Makes durable what has been written by now. */
-static int sync_locked(struct wal *w)
+static int sync_locked(struct wal *w) REQUIRES(w->mu)
 {
 	uint64_t target = wal_end(w);
 	uint32_t no = wal_lsn_segment(target);

@@ -142,7 +142,7 @@ int inode_rec_decode(struct tt_slice row, int64_t ts, enum inode_home home,
 					 : 0;
 	st.n_xattrs = le32_get(r.n_xattrs);
 	st.version = ts;
-	st.home = home;
+	st.home = (uint8_t)home;
 	if (decode_trims(&rest, &st) < 0)
 		return err_set(TT_ECORRUPT, "inode %" PRIu64 ": row too short",
 			       st.ino);

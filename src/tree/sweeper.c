@@ -170,7 +170,7 @@ static bool wait_locked(struct sweeper *s, uint64_t deadline)
 }
 
 /* One piece of queued work. Called and left locked. */
-static void serve_locked(struct sweeper *s)
+static void serve_locked(struct sweeper *s) REQUIRES(s->mu)
 {
 	bool is_walk = s->n_queued == 0;
 	uint64_t ino = 0;
