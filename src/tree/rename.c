@@ -65,17 +65,26 @@ static int lock_all(struct txn *tx, struct rename_op *op)
 	return r;
 }
 
-/* 1 when `dir` is `top` or below it. The namespace stands still. */
+/* 1 when `dir` is `top` or below it. The namespace stands still. Damaged rows
+ * may lead in a circle: one that is met a second time is `seen` by then, which
+ * follows at distances that double. */
 static int is_below(struct txn *tx, struct inode *dir, const struct inode *top)
 {
-	uint64_t ino = dir->ino;
+	uint64_t ino = dir->ino, seen = 0;
 
-	while (ino != TREE_ROOT) {
+	for (uint64_t n = 0, limit = 1; ino != TREE_ROOT; n++) {
 		struct inode *in;
 		int r;
 
 		if (ino == top->ino)
 			return 1;
+		if (ino == seen)
+			return err_set(TT_ECORRUPT,
+				       "a directory lies in itself");
+		if (n == limit) {
+			seen = ino;
+			limit *= 2;
+		}
 		r = txn_get(tx, ino, &in);
 		if (r < 0)
 			return r;

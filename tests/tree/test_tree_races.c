@@ -120,6 +120,31 @@ START_TEST(a_link_lost_in_the_background_is_told)
 }
 END_TEST
 
+/* ---- damage ------------------------------------------------------------ */
+
+START_TEST(directories_in_a_circle_are_damage)
+{
+	struct schema_inode row;
+	struct tt_pinned pin;
+	uint64_t a, b;
+	int r;
+
+	ck_ok(do_mkdir(f.t, "a"));
+	ck_ok(do_mkdir(f.t, "a/b"));
+	ck_ok(do_mkdir(f.t, "m"));
+	a = path_ino(f.t, "a", &r);
+	b = path_ino(f.t, "a/b", &r);
+	ck_ok(tt_get_pinned(f.db, NULL, key_inode(&key, a), &pin));
+	memcpy(&row, pin.value.data, sizeof(row));
+	row.parent = le64_make(b);
+	ck_ok(tt_put(f.db, NULL, key_slice(&key), SLICE(&row, sizeof(row)),
+		     NULL));
+	ck_err(do_rename(f.t, "m", "a/b/m", 0), TT_ECORRUPT);
+	ck_ok(tt_put(f.db, NULL, key_slice(&key), pin.value, NULL));
+	tt_unpin(&pin);
+}
+END_TEST
+
 static Suite *tree_races_suite(void)
 {
 	Suite *s = suite_create("tree_races");
@@ -130,6 +155,7 @@ static Suite *tree_races_suite(void)
 	tcase_add_test(tc, a_value_that_is_replaced_is_never_absent);
 	tcase_add_test(tc, an_orphan_in_use_is_not_swept);
 	tcase_add_test(tc, a_link_lost_in_the_background_is_told);
+	tcase_add_test(tc, directories_in_a_circle_are_damage);
 	suite_add_tcase(s, tc);
 	return s;
 }
