@@ -184,7 +184,7 @@ void tree_closedir(struct tree_dir *d);
 struct tree_dirent {
 	struct tt_slice name; /* until the next call on the handle */
 	uint64_t ino;
-	uint32_t mode;	 /* type bits at least */
+	uint32_t mode; /* type bits at least */
 	/* Pass it to tree_readdir() to go on behind this entry: of any handle
 	 * on the directory, whatever has changed in between. */
 	uint64_t cookie;
