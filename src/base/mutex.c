@@ -229,6 +229,30 @@ void NO_THREAD_SAFETY rwlock_wrlock(struct rwlock *l)
 	own(&l->owner);
 }
 
+bool NO_THREAD_SAFETY rwlock_tryrdlock(struct rwlock *l)
+{
+	int r = pthread_rwlock_tryrdlock(&l->rw);
+
+	/* As in mutex_trylock(), the order does not matter. */
+	assert(r == 0 || r == EBUSY);
+	if (r != 0)
+		return false;
+	held_add(l, l->rank);
+	return true;
+}
+
+bool NO_THREAD_SAFETY rwlock_trywrlock(struct rwlock *l)
+{
+	int r = pthread_rwlock_trywrlock(&l->rw);
+
+	assert(r == 0 || r == EBUSY);
+	if (r != 0)
+		return false;
+	held_add(l, l->rank);
+	own(&l->owner);
+	return true;
+}
+
 void NO_THREAD_SAFETY rwlock_rdunlock(struct rwlock *l)
 {
 	int r;

@@ -72,6 +72,8 @@ void rwlock_init(struct rwlock *l, enum lock_rank rank);
 void rwlock_fini(struct rwlock *l);
 void rwlock_rdlock(struct rwlock *l) ACQUIRE_SHARED(*l);
 void rwlock_wrlock(struct rwlock *l) ACQUIRE(*l);
+bool rwlock_tryrdlock(struct rwlock *l) TRY_ACQUIRE_SHARED(true, *l);
+bool rwlock_trywrlock(struct rwlock *l) TRY_ACQUIRE(true, *l);
 void rwlock_rdunlock(struct rwlock *l) RELEASE_SHARED(*l);
 void rwlock_wrunlock(struct rwlock *l) RELEASE(*l);
 

@@ -188,12 +188,14 @@ static int make_slowly(struct tt *db, size_t bytes, bool no_wait)
 	if (r < 0 && db->is_short_of_space && !is_full(db, bytes))
 		r = 0;
 	if (r == 0) {
-		db->owed_ns += brake_now_locked(db) * bytes / 1024;
-		if (db->owed_ns >= WAIT_LEAST_NS) {
-			if (no_wait)
-				r = -EAGAIN;
-			else
-				pay_locked(db);
+		uint64_t fee = brake_now_locked(db) * bytes / 1024;
+
+		db->owed_ns += fee;
+		if (db->owed_ns >= WAIT_LEAST_NS && no_wait) {
+			db->owed_ns -= fee; /* charged when it comes again */
+			r = -EAGAIN;
+		} else if (db->owed_ns >= WAIT_LEAST_NS) {
+			pay_locked(db);
 		}
 	}
 	if (r == 0 && is_full(db, bytes) && db->n_imms >= MAX_IMMUTABLES)

@@ -125,6 +125,19 @@ static int explain(int r, const struct tree_op *op)
 	return r;
 }
 
+/* The loop's thread must not wait for other writers: what would is a
+ * worker's. */
+static int apply(struct request *rq, const struct tree_op *ops, size_t n,
+		 int64_t *version, size_t *failed)
+{
+	int r;
+
+	if (rq->may_block)
+		return tree_key_apply(tree_of(rq), ops, n, version, failed);
+	r = tree_key_try_apply(tree_of(rq), ops, n, version, failed);
+	return r == -EAGAIN ? REQUEST_WORKER : r;
+}
+
 static int apply_one(struct request *rq, const struct tree_op *op)
 {
 	bool sync = false;
@@ -134,8 +147,8 @@ static int apply_one(struct request *rq, const struct tree_op *op)
 	r = field_bool(rq->f.sync, "sync", &sync);
 	if (r < 0)
 		return r;
-	r = tree_key_apply(tree_of(rq), op, 1, &version, NULL);
-	if (r < 0)
+	r = apply(rq, op, 1, &version, NULL);
+	if (r != 0)
 		return explain(r, op);
 	rq->wants_sync = sync;
 	reply_begin(&rq->j, rq->id);
@@ -306,7 +319,9 @@ static int run_ops(struct request *rq, struct tree_op *ops, size_t n)
 	r = field_bool(rq->f.sync, "sync", &sync);
 	if (r < 0)
 		return r;
-	r = tree_key_apply(tree_of(rq), ops, n, &version, &failed);
+	r = apply(rq, ops, n, &version, &failed);
+	if (r > 0)
+		return r;
 	if (r < 0)
 		return batch_failed(explain(r, &ops[failed]), failed);
 	rq->wants_sync = sync;

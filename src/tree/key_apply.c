@@ -5,8 +5,8 @@
  * namespace to itself, so that later operations see what earlier ones did
  * and nobody comes between.
  */
+#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "tree/file.h"
@@ -29,7 +29,6 @@ struct note {
 
 struct apply {
 	struct txn tx;
-	struct tree_cred cred; /* the daemon's: keys have no owner */
 	struct note *notes;
 	size_t n_notes, cap_notes;
 };
@@ -55,16 +54,28 @@ static int add_note(struct apply *a, uint64_t parent, struct tt_slice name,
 	return 0;
 }
 
+/* Whether somebody must be told of a change in this directory, and be waited
+ * for: no case for who must not wait. */
+static bool must_tell(const struct apply *a, const struct inode *dir)
+{
+	const struct tree *t = a->tx.t;
+
+	return a->tx.no_wait && t->listener.changes_told &&
+	       inode_is_looked_up(a->tx.t, dir->ino);
+}
+
 /* ---- the way down ----------------------------------------------------- */
 
 static int make_parent(struct apply *a, struct inode *dir, struct tt_slice name,
 		       struct inode **out)
 {
-	struct new_inode ni = { .cred = &a->cred, .mode = DIR_MODE };
+	struct new_inode ni = { .cred = &a->tx.t->cred, .mode = DIR_MODE };
 	int r;
 
 	if (!a->tx.is_exclusive)
 		return NEEDS_EXCLUSIVE;
+	if (must_tell(a, dir))
+		return -EAGAIN;
 	r = names_make(&a->tx, dir, name, &ni, out);
 	return r == 0 ? add_note(a, dir->ino, name, NULL, false) : r;
 }
@@ -132,7 +143,7 @@ static int inherit(struct txn *tx, struct inode *in, struct inode *old)
 static int do_set(struct apply *a, struct inode *dir, struct tt_slice name,
 		  struct inode *old, struct tt_slice value)
 {
-	struct new_inode ni = { .cred = &a->cred, .mode = FILE_MODE };
+	struct new_inode ni = { .cred = &a->tx.t->cred, .mode = FILE_MODE };
 	struct inode *in;
 	int r;
 
@@ -197,6 +208,8 @@ static int do_op(struct apply *a, const struct tree_op *op)
 	if (r == -ENOENT &&
 	    (op->cond == TREE_COND_EXISTS || op->cond == TREE_COND_VERSION))
 		r = err_set(TT_ECONFLICT, "the key is absent");
+	if (r == 0 && must_tell(a, dir))
+		r = -EAGAIN;
 	if (r == 0)
 		r = names_lock_entry(&a->tx, dir, name, NULL, &in);
 	if (r == -ENOENT && !a->tx.is_exclusive)
@@ -211,18 +224,25 @@ static int do_op(struct apply *a, const struct tree_op *op)
 	return do_delete(a, op, dir, name, in);
 }
 
+struct key_ops {
+	const struct tree_op *ops;
+	size_t n;
+	bool no_wait;
+};
+
 static int apply_once(struct apply *a, struct tree *t, enum txn_mode mode,
-		      const struct tree_op *ops, size_t n, int64_t *out_version,
+		      const struct key_ops *k, int64_t *out_version,
 		      size_t *failed)
 {
-	int r = txn_begin(&a->tx, t, mode);
+	int r = k->no_wait ? txn_begin_no_wait(&a->tx, t, mode)
+			   : txn_begin(&a->tx, t, mode);
 
 	if (r < 0)
 		return r;
 	a->n_notes = 0;
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	for (size_t i = 0; r == 0 && i < k->n; i++) {
 		*failed = i;
-		r = do_op(a, &ops[i]);
+		r = do_op(a, &k->ops[i]);
 	}
 	if (r == 0)
 		r = txn_commit(&a->tx);
@@ -255,10 +275,10 @@ static void tell(struct tree *t, const struct apply *a)
 		l->changes_told(l->arg);
 }
 
-int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
-		   int64_t *out_version, size_t *failed)
+static int apply(struct tree *t, const struct key_ops *k, int64_t *out_version,
+		 size_t *failed)
 {
-	bool is_one = n == 1 && !ops[0].recursive;
+	bool is_one = k->n == 1 && !k->ops[0].recursive;
 	struct apply *a = malloc(sizeof(*a));
 	size_t at = 0;
 	int r = NEEDS_EXCLUSIVE;
@@ -268,12 +288,10 @@ int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
 	a->notes = NULL;
 	a->cap_notes = 0;
 	a->n_notes = 0;
-	a->cred =
-		(struct tree_cred){ (uint32_t)geteuid(), (uint32_t)getegid() };
 	if (is_one)
-		r = apply_once(a, t, TXN_SHARED, ops, n, out_version, &at);
+		r = apply_once(a, t, TXN_SHARED, k, out_version, &at);
 	if (r == NEEDS_EXCLUSIVE)
-		r = apply_once(a, t, TXN_EXCLUSIVE, ops, n, out_version, &at);
+		r = apply_once(a, t, TXN_EXCLUSIVE, k, out_version, &at);
 	if (r == 0)
 		tell(t, a);
 	else if (failed)
@@ -281,4 +299,20 @@ int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
 	free(a->notes);
 	free(a);
 	return r;
+}
+
+int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
+		   int64_t *out_version, size_t *failed)
+{
+	struct key_ops k = { .ops = ops, .n = n };
+
+	return apply(t, &k, out_version, failed);
+}
+
+int tree_key_try_apply(struct tree *t, const struct tree_op *ops, size_t n,
+		       int64_t *out_version, size_t *failed)
+{
+	struct key_ops k = { .ops = ops, .n = n, .no_wait = true };
+
+	return apply(t, &k, out_version, failed);
 }

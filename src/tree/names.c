@@ -44,8 +44,10 @@ int names_lock_entry(struct txn *tx, struct inode *dir, struct tt_slice name,
 
 		if (r < 0)
 			return r;
-		txn_lock(tx, (struct inode *[]){ dir, seen, also }, 3);
-		r = names_check_dir(tx, dir);
+		r = txn_lock_if_free(tx, (struct inode *[]){ dir, seen, also },
+				     3);
+		if (r == 0)
+			r = names_check_dir(tx, dir);
 		if (r == 0)
 			r = txn_find(tx, dir, name, &now);
 		if (r < 0)

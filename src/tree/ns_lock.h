@@ -56,6 +56,26 @@ static inline void ns_lock_exclusive(struct ns_lock *l) NO_THREAD_SAFETY
 		rwlock_wrlock(&l->slots[i].lock);
 }
 
+/* The same without waiting: false when it is taken. */
+static inline bool ns_try_shared(struct ns_lock *l, unsigned *token)
+	NO_THREAD_SAFETY
+{
+	*token = (unsigned)thread_slot() % N_NS_SLOTS;
+	return rwlock_tryrdlock(&l->slots[*token].lock);
+}
+
+static inline bool ns_try_exclusive(struct ns_lock *l) NO_THREAD_SAFETY
+{
+	for (unsigned i = 0; i < N_NS_SLOTS; i++) {
+		if (rwlock_trywrlock(&l->slots[i].lock))
+			continue;
+		while (i-- > 0)
+			rwlock_wrunlock(&l->slots[i].lock);
+		return false;
+	}
+	return true;
+}
+
 static inline void ns_unlock_exclusive(struct ns_lock *l) NO_THREAD_SAFETY
 {
 	for (unsigned i = N_NS_SLOTS; i-- > 0;)

@@ -313,6 +313,15 @@ int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
 		   int64_t *out_version, size_t *failed);
 
 /*
+ * The same for who must not wait for others: -EAGAIN, having changed nothing,
+ * where tree_key_apply() would wait for the engine's back-pressure, for another
+ * change under way, or for the listener's changes_told(). It reads what it
+ * needs from disk all the same.
+ */
+int tree_key_try_apply(struct tree *t, const struct tree_op *ops, size_t n,
+		       int64_t *out_version, size_t *failed);
+
+/*
  * A cursor over the keys of all regular files (and symlinks) in memcmp order
  * of the full key, over one state of the tree. `lower` inclusive, `upper`
  * exclusive, both may be empty; a prefix is expressed by the two. What lies

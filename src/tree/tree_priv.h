@@ -30,6 +30,7 @@ struct tree {
 	struct sweeper *sweeper;
 	struct counters *counters;
 	uint64_t first_new_ino; /* inodes from here on were made since */
+	struct tree_cred cred;	/* the daemon's: what keys make is its own */
 
 	struct ns_lock ns;
 	struct inode_table inodes;

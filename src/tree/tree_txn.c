@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tree/tree_txn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -13,7 +14,7 @@
 /* From so many records on they are found by hash. */
 #define INDEX_FROM 16u
 
-int txn_begin(struct txn *tx, struct tree *t, enum txn_mode mode)
+static int begin(struct txn *tx, struct tree *t, enum txn_mode mode)
 {
 	tx->t = t;
 	tx->batch = tree_batch_take(t);
@@ -32,11 +33,38 @@ int txn_begin(struct txn *tx, struct tree *t, enum txn_mode mode)
 	tx->is_indexed = false;
 	arena_init(&tx->arena, 16384);
 	tx->is_exclusive = mode == TXN_EXCLUSIVE;
+	tx->no_wait = false;
+	return 0;
+}
+
+int txn_begin(struct txn *tx, struct tree *t, enum txn_mode mode)
+{
+	int r = begin(tx, t, mode);
+
+	if (r < 0)
+		return r;
 	if (tx->is_exclusive)
 		ns_lock_exclusive(&t->ns);
 	else
 		tx->ns_token = ns_lock_shared(&t->ns);
 	return 0;
+}
+
+int txn_begin_no_wait(struct txn *tx, struct tree *t, enum txn_mode mode)
+{
+	int r = begin(tx, t, mode);
+	bool is_free;
+
+	if (r < 0)
+		return r;
+	tx->no_wait = true;
+	is_free = tx->is_exclusive ? ns_try_exclusive(&t->ns)
+				   : ns_try_shared(&t->ns, &tx->ns_token);
+	if (is_free)
+		return 0;
+	arena_fini(&tx->arena);
+	tree_batch_give(t, tx->batch);
+	return -EAGAIN;
 }
 
 static void free_records(struct txn *tx)
@@ -222,8 +250,8 @@ int txn_get(struct txn *tx, uint64_t ino, struct inode **out)
 	return r;
 }
 
-void txn_lock(struct txn *tx, struct inode *const *ins, size_t n)
-	NO_THREAD_SAFETY
+/* Notes what is to be locked, in order. */
+static void sort_locks(struct txn *tx, struct inode *const *ins, size_t n)
 {
 	assert(tx->n_locked == 0);
 	if (tx->is_exclusive)
@@ -244,8 +272,33 @@ void txn_lock(struct txn *tx, struct inode *const *ins, size_t n)
 		tx->locked[at] = ins[i];
 		tx->n_locked++;
 	}
+}
+
+void txn_lock(struct txn *tx, struct inode *const *ins, size_t n)
+	NO_THREAD_SAFETY
+{
+	sort_locks(tx, ins, n);
 	for (unsigned i = 0; i < tx->n_locked; i++)
 		rwlock_wrlock(&tx->locked[i]->lock);
+}
+
+int txn_lock_if_free(struct txn *tx, struct inode *const *ins, size_t n)
+	NO_THREAD_SAFETY
+{
+	unsigned i = 0;
+
+	if (!tx->no_wait) {
+		txn_lock(tx, ins, n);
+		return 0;
+	}
+	sort_locks(tx, ins, n);
+	while (i < tx->n_locked && rwlock_trywrlock(&tx->locked[i]->lock))
+		i++;
+	if (i == tx->n_locked)
+		return 0;
+	tx->n_locked = i;
+	txn_unlock(tx);
+	return -EAGAIN;
 }
 
 void txn_unlock(struct txn *tx) NO_THREAD_SAFETY
@@ -549,7 +602,9 @@ int txn_commit(struct txn *tx)
 	if (r < 0)
 		return r;
 	if (tt_batch_count(tx->batch) > 0) {
-		r = tt_write(tx->t->db, NULL, tx->batch, &tx->ts);
+		struct tt_write_options wo = { .no_wait = tx->no_wait };
+
+		r = tt_write(tx->t->db, &wo, tx->batch, &tx->ts);
 		if (r < 0)
 			return r;
 		tree_count(tx->t, TREE_N_COMMITS, 1);

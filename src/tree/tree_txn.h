@@ -70,6 +70,7 @@ struct txn {
 	int64_t now_ns;
 	int64_t ts; /* of the commit */
 	bool is_exclusive;
+	bool no_wait;
 	unsigned ns_token;
 	unsigned n_locked;
 	struct inode *locked[TXN_LOCKS_MAX]; /* rising ino */
@@ -91,6 +92,9 @@ struct txn {
 
 /* Takes the namespace lock. On failure nothing is held. */
 int txn_begin(struct txn *tx, struct tree *t, enum txn_mode mode);
+/* For who must not wait for others: -EAGAIN, here, of txn_lock_if_free() and
+ * of txn_commit(), where txn_begin() and its like would have waited. */
+int txn_begin_no_wait(struct txn *tx, struct tree *t, enum txn_mode mode);
 /* Releases locks, references and what was not committed. */
 void txn_end(struct txn *tx);
 
@@ -103,6 +107,9 @@ int txn_get(struct txn *tx, uint64_t ino, struct inode **out);
 /* Locks inodes exclusively in rising order, doubles and NULLs ignored. At
  * most TXN_LOCKS_MAX, once; txn_unlock() before another try. */
 void txn_lock(struct txn *tx, struct inode *const *ins, size_t n);
+/* The same for a change that may be one that must not wait: -EAGAIN, with
+ * nothing locked. */
+int txn_lock_if_free(struct txn *tx, struct inode *const *ins, size_t n);
 void txn_unlock(struct txn *tx);
 
 /* The inode's state as this change sees it. Valid until the next edit. */

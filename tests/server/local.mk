@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-test_programs += %D%/test_json %D%/test_request
+test_programs += %D%/test_delay %D%/test_json %D%/test_request
 test_scripts += %D%/conversation.sh %D%/port.sh
 EXTRA_DIST += \
 	%D%/README.md \

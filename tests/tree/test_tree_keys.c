@@ -388,6 +388,47 @@ START_TEST(changes_are_told_where_the_kernel_may_know)
 }
 END_TEST
 
+static void hear_all(void *arg)
+{
+	++*(int *)arg;
+}
+
+static int try_set(const char *key, const char *value)
+{
+	struct tree_op op = { .kind = TREE_OP_SET,
+			      .key = slice_str(key),
+			      .value = slice_str(value) };
+
+	return tree_key_try_apply(f.t, &op, 1, NULL, NULL);
+}
+
+START_TEST(who_must_not_wait_changes_nothing_instead)
+{
+	int n_waits = 0;
+	struct tree_listener l = { .changes_told = hear_all, .arg = &n_waits };
+	struct tree_attr a;
+
+	ck_ok(try_set("d/x", "1")); /* nobody listens */
+	tree_set_listener(f.t, &l);
+	ck_ok(try_set("d/x", "2"));
+	ck_err(try_set("x", "1"), -EAGAIN); /* the root is always known */
+	ck_err(try_set("new/x", "1"), -EAGAIN);
+	ck_ok(path_lookup(f.t, "d", &a));
+	n_waits = 0;
+	ck_err(try_set("d/x", "3"), -EAGAIN);
+	ck_err(try_set("d/new", "3"), -EAGAIN);
+	ck_assert_int_eq(n_waits, 0);
+	ck_assert_str_eq(do_get(f.t, "d/x"), "2");
+	ck_assert_ptr_null(do_get(f.t, "d/new"));
+	ck_assert_ptr_null(do_get(f.t, "x"));
+	ck_ok(do_set(f.t, "d/x", "4"));
+	ck_assert_int_eq(n_waits, 1);
+	tree_forget(f.t, a.ino, 1);
+	ck_ok(try_set("d/x", "5"));
+	ck_assert_str_eq(do_get(f.t, "d/x"), "5");
+}
+END_TEST
+
 /* ---- scans ------------------------------------------------------------ */
 
 START_TEST(scans_go_by_whole_keys)
@@ -544,6 +585,7 @@ static Suite *tree_keys_suite(void)
 	tcase_add_test(tc, one_failure_undoes_all_and_is_named);
 	tcase_add_test(tc, a_thousand_operations_are_one_version);
 	tcase_add_test(tc, changes_are_told_where_the_kernel_may_know);
+	tcase_add_test(tc, who_must_not_wait_changes_nothing_instead);
 	tcase_add_test(tc, scans_go_by_whole_keys);
 	tcase_add_test(tc, a_scan_sees_one_state);
 	tcase_add_test(tc, a_prefix_becomes_two_bounds);
