@@ -57,6 +57,7 @@ static bool parse_line(char *line, const char *path, struct mount_entry *out)
 	for (size_t i = 0; i < ARRAY_LEN(field); i++)
 		if (!(field[i] = strtok_r(i ? NULL : line, " ", &save)))
 			return false;
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
 	if (sscanf(field[2], "%u:%u", &e.dev_major, &e.dev_minor) != 2)
 		return false;
 	unescape(field[4]);
