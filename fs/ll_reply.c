@@ -47,12 +47,26 @@ void ll_attr_to_stat(const struct tree_attr *a, struct stat *st)
 	st->st_ctim = a->ctime;
 }
 
+/*
+ * How long the kernel may keep attributes. Another name of a file with several
+ * links may go through the port while a LINK or LOOKUP of this one is being
+ * answered; those replies carry no version, so the kernel could take an old
+ * link count after the notice of the new one. It is bounded to a second here.
+ */
+static double attr_timeout(const struct ll *ll, const struct tree_attr *a)
+{
+	bool is_linked = !S_ISDIR(a->mode) && a->nlink > 1;
+
+	return is_linked ? MIN_OF(ll->opts.attr_timeout, 1.0)
+			 : ll->opts.attr_timeout;
+}
+
 void ll_attr_to_entry(const struct ll *ll, const struct tree_attr *a,
 		      struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->ino = a->ino;
-	e->attr_timeout = ll->opts.attr_timeout;
+	e->attr_timeout = attr_timeout(ll, a);
 	e->entry_timeout = ll->opts.entry_timeout;
 	ll_attr_to_stat(a, &e->attr);
 }
@@ -63,7 +77,7 @@ void ll_reply_attr(fuse_req_t req, const struct tree_attr *a)
 	struct stat st;
 
 	ll_attr_to_stat(a, &st);
-	(void)fuse_reply_attr(req, &st, ll->opts.attr_timeout);
+	(void)fuse_reply_attr(req, &st, attr_timeout(ll, a));
 }
 
 /* `req` is gone by the time a reply has failed, hence `ll` and `ino`. */
