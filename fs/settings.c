@@ -14,6 +14,7 @@ static const struct opt_row rows[] = {
 /* clang-format off */
 #define OPT(name, ...) OPT_ROW(struct settings_values, name, __VA_ARGS__)
 #include "base/common_options.def"
+#include "server/options.def"
 #include "fs/mount_options.def"
 #undef OPT
 	/* clang-format on */

@@ -12,11 +12,12 @@
 #include "base/buf.h"
 #include "base/opt.h"
 
-/* Values, one field per row of the two tables. */
+/* Values, one field per row of the three tables. */
 struct settings_values {
 /* clang-format off */
 #define OPT OPT_FIELD
 #include "base/common_options.def"
+#include "server/options.def"
 #include "fs/mount_options.def"
 #undef OPT
 	/* clang-format on */

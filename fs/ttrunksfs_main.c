@@ -112,8 +112,14 @@ static int start_face(struct mounted *m)
 
 static int start_port(struct mounted *m)
 {
+	const struct settings_values *v = &m->settings->v;
 	struct server_options o = {
-		.listen = m->settings->v.listen,
+		.listen = v->listen,
+		.line_max = v->line_max,
+		.connections = (unsigned)v->connections,
+		.idle_ms = (uint64_t)v->idle_timeout,
+		.answer_max = v->answer_max,
+		.cursor_ms = (uint64_t)v->cursor_timeout,
 		.extra_stats = ll_stats_each,
 		.extra_arg = &m->ll,
 		.face = PROGRAM,

@@ -38,13 +38,14 @@ static const struct opt_row rows[] = {
 /* clang-format on */
 
 /* Settings of ttrunksfs, which may share a configuration file with us. */
+/* clang-format off */
 static const char *const mount_settings[] = {
-	"no_port",	  "allow_other",  "default_permissions",
-	"entry_timeout",  "attr_timeout", "negative_timeout",
-	"writeback",	  "max_threads",  "clone_fd",
-	"max_background", "max_write",	  "read_ahead",
-	"fsname",	  "subtype",	  NULL,
+#define OPT(name, ...) #name,
+#include "fs/mount_options.def"
+#undef OPT
+	NULL,
 };
+/* clang-format on */
 
 struct daemon {
 	struct opt_set set;

@@ -84,7 +84,7 @@ function may_include(layer, file, header)
 		if (header ~ /^server\/(json_in|json_out|base64|utf8)\.h$/)
 			return 1
 		if (file == "ttrunksd_main.c")
-			return header ~ /^server\/(server\.h|options\.def)$/
+			return header ~ /^(server\/(server\.h|options\.def)|fs\/mount_options\.def)$/
 		if (file ~ /^(fsck|dump)_/) {
 			if (header == "lsm/repair.h" || header == "tree/tree_check.h")
 				return 1

@@ -34,5 +34,5 @@ done
 tap_is 'ttrunksd(8) has its settings' \
 	"$(not_in man/ttrunksd.8 "${common[@]}" "${port[@]}")" ''
 tap_is 'ttrunksfs(8) has its settings' \
-	"$(not_in man/ttrunksfs.8 "${common[@]}" "${mount[@]}")" ''
+	"$(not_in man/ttrunksfs.8 "${common[@]}" "${port[@]}" "${mount[@]}")" ''
 tap_done
