@@ -15,6 +15,10 @@
 #include "server/request.h"
 #include "tree/tree.h"
 
+/* Changes that wait to be told at once: the listener takes as many without
+ * keeping us waiting. */
+#define UNTOLD_MAX 500u
+
 static struct tree *tree_of(const struct request *rq)
 {
 	return rq->session->service->tree;
@@ -130,11 +134,14 @@ static int explain(int r, const struct tree_op *op)
 static int apply(struct request *rq, const struct tree_op *ops, size_t n,
 		 int64_t *version, size_t *failed)
 {
+	bool may_tell;
 	int r;
 
 	if (rq->may_block)
 		return tree_key_apply(tree_of(rq), ops, n, version, failed);
-	r = tree_key_try_apply(tree_of(rq), ops, n, version, failed);
+	may_tell = rq->session->service->n_untold < UNTOLD_MAX;
+	r = tree_key_try_apply(tree_of(rq), ops, n, version, failed,
+			       may_tell ? &rq->wants_told : NULL);
 	return r == -EAGAIN ? REQUEST_WORKER : r;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Answers on their way out. Usually `out` collects the answers of a turn and
- * one write hands them to the kernel. Two things detain them: a socket that
- * is full (`sending` waits for it while `out` collects on), and a sync.
+ * one write hands them to the kernel. Three things detain them: a socket that
+ * is full (`sending` waits for it while `out` collects on), a sync, and a
+ * change that the other face has not heard of yet.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,12 +17,15 @@
 struct held {
 	struct list_node link; /* conn.held */
 	uint64_t ticket;       /* 0: waits only for those before it */
+	uint64_t told_ticket;  /* the teller's; 0: none */
 	struct buf text;
 	struct buf id; /* for the error answer instead */
 };
 
-static void held_free(struct held *h)
+static void held_free(struct conn *c, struct held *h)
 {
+	if (h->told_ticket)
+		c->server->service.n_untold--;
 	list_remove(&h->link);
 	buf_fini(&h->text);
 	buf_fini(&h->id);
@@ -31,8 +35,8 @@ static void held_free(struct held *h)
 void conn_out_fini(struct conn *c)
 {
 	while (!list_is_empty(&c->held))
-		held_free(
-			container_of(list_first(&c->held), struct held, link));
+		held_free(c, container_of(list_first(&c->held), struct held,
+					  link));
 	buf_fini(&c->out);
 	buf_fini(&c->sending);
 }
@@ -74,11 +78,16 @@ static int hold(struct conn *c, struct tt_slice text, const struct request *rq)
 	h = held_new(ticket);
 	if (!h)
 		return -ENOMEM;
+	if (rq->wants_told) {
+		h->told_ticket = syncer_ticket(c->server->teller);
+		c->server->wants_told = true;
+		c->server->service.n_untold++;
+	}
 	r = buf_append_slice(&h->text, text);
 	if (r == 0 && rq->wants_sync)
 		r = buf_append_slice(&h->id, rq->id);
 	if (r < 0) {
-		held_free(h);
+		held_free(c, h);
 		return r;
 	}
 	c->held_bytes += held_size(h);
@@ -92,7 +101,8 @@ int conn_answered(struct conn *c, size_t mark, const struct request *rq)
 {
 	int r;
 
-	if (likely(!rq->wants_sync && list_is_empty(&c->held)))
+	if (likely(!rq->wants_sync && !rq->wants_told &&
+		   list_is_empty(&c->held)))
 		return 0;
 	r = hold(c, SLICE(c->out.data + mark, c->out.len - mark), rq);
 	if (r == 0)
@@ -110,22 +120,23 @@ static int let_go(struct conn *c, const struct held *h, uint64_t failed,
 
 void conn_synced(struct conn *c)
 {
-	uint64_t done, failed;
-	struct err_saved why;
+	uint64_t done, failed, told, never;
+	struct err_saved why, none;
 
+	syncer_state(c->server->teller, &told, &never, &none);
 	syncer_state(c->server->syncer, &done, &failed, &why);
 	while (!list_is_empty(&c->held)) {
 		struct held *h =
 			container_of(list_first(&c->held), struct held, link);
 
-		if (h->ticket > done)
+		if (h->ticket > done || h->told_ticket > told)
 			break;
 		if (let_go(c, h, failed, &why) < 0) {
 			conn_close(c);
 			return;
 		}
 		c->held_bytes -= held_size(h);
-		held_free(h);
+		held_free(c, h);
 	}
 	if (list_is_empty(&c->held))
 		list_remove(&c->wait_link);

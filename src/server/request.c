@@ -183,7 +183,7 @@ void request_init(struct request *rq, struct session *session, bool may_block)
 	rq->session = session;
 	rq->may_block = may_block;
 	rq->scan = NULL;
-	rq->wants_sync = false;
+	rq->wants_sync = rq->wants_told = false;
 	buf_init(&rq->scratch);
 	json_doc_init(&rq->doc);
 }
@@ -216,7 +216,7 @@ static int finish(struct request *rq, size_t mark, int r)
 	service_count(service_of(rq), SRV_REQUESTS, 1);
 	if (r == 0)
 		return 0;
-	rq->wants_sync = false;
+	rq->wants_sync = rq->wants_told = false;
 	buf_truncate(rq->out, mark);
 	service_count(service_of(rq), SRV_ERRORS, 1);
 	if (r == -EBADMSG)
@@ -257,7 +257,7 @@ int request_run(struct request *rq, const char *line, size_t len,
 	rq->out = out;
 	rq->j = (struct json_out){ .buf = out };
 	rq->id = SLICE_EMPTY;
-	rq->wants_sync = false;
+	rq->wants_sync = rq->wants_told = false;
 	err_clear();
 	if (len > REQUEST_INLINE_BYTES && !rq->may_block)
 		return REQUEST_WORKER;

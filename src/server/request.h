@@ -57,6 +57,8 @@ struct request {
 
 	/* an answer: it must not leave before the store has been synced */
 	bool wants_sync;
+	/* … nor before the other face has heard of the change */
+	bool wants_told;
 
 	/* between slices of a long one */
 	struct tree_scan *scan;

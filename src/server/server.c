@@ -19,6 +19,7 @@
 #include "server/conn.h"
 #include "server/listen_addr.h"
 #include "server/server_impl.h"
+#include "tree/tree.h"
 
 #define BACKLOG 1024
 #define TICK_MS 250
@@ -60,10 +61,11 @@ static void on_prepare(uv_prepare_t *h)
 {
 	struct server *s = h->data;
 
-	if (!s->wants_sync)
-		return;
-	s->wants_sync = false;
-	syncer_go(s->syncer);
+	if (s->wants_sync)
+		syncer_go(s->syncer);
+	if (s->wants_told)
+		syncer_go(s->teller);
+	s->wants_sync = s->wants_told = false;
 }
 
 static void on_synced(uv_async_t *h)
@@ -79,6 +81,19 @@ static void on_synced(uv_async_t *h)
 		list_push_back(&s->waiting, n);
 		conn_synced(container_of(n, struct conn, wait_link));
 	}
+}
+
+static int sync_store(struct service *s)
+{
+	service_count(s, SRV_SYNCS, 1);
+	return tree_sync(s->tree);
+}
+
+/* Until the other face has heard of the changes. */
+static int settle(struct service *s)
+{
+	tree_settle(s->tree);
+	return 0;
 }
 
 static void wake_synced(void *arg)
@@ -201,6 +216,7 @@ void server_stop(struct server *s)
 	(void)uv_async_send(&s->stop); /* fails only on a closed handle */
 	(void)pthread_join(s->thread, NULL);
 	syncer_free(s->syncer);
+	syncer_free(s->teller);
 	(void)uv_loop_close(&s->loop); /* nothing is left in it */
 	request_fini(&s->rq);
 	service_fini(&s->service);
@@ -269,7 +285,9 @@ static int start_thread(struct server *s)
 
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old); /* valid arguments */
-	r = syncer_new(&s->service, wake_synced, s, &s->syncer);
+	r = syncer_new(&s->service, sync_store, wake_synced, s, &s->syncer);
+	if (r == 0)
+		r = syncer_new(&s->service, settle, wake_synced, s, &s->teller);
 	if (r == 0) {
 		r = -pthread_create(&s->thread, NULL, run_loop, s);
 		if (r < 0)
@@ -292,6 +310,7 @@ static void abandon(struct server *s)
 	uv_walk(&s->loop, close_handle, NULL);
 	(void)uv_run(&s->loop, UV_RUN_DEFAULT); /* lets the handles close */
 	syncer_free(s->syncer);
+	syncer_free(s->teller);
 	(void)uv_loop_close(&s->loop);
 	request_fini(&s->rq);
 	service_fini(&s->service);

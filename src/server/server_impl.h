@@ -23,6 +23,7 @@ struct server {
 	uv_loop_t loop;
 	pthread_t thread;
 	struct syncer *syncer;
+	struct syncer *teller; /* its syncs wait for the other face */
 
 	uv_tcp_t listener;
 	uv_async_t stop;      /* sent by server_stop() */
@@ -37,7 +38,7 @@ struct server {
 	struct list_node cursors; /* have scans open */
 	unsigned n_conns;
 	bool is_stopping;
-	bool wants_sync;
+	bool wants_sync, wants_told;
 	uint64_t stop_ms; /* when stopping began */
 
 	struct request rq; /* runs what is quick */

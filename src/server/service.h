@@ -50,6 +50,7 @@ struct service {
 	struct tree *tree;
 	struct server_options options; /* with the defaults filled in */
 	uint16_t port;
+	unsigned n_untold; /* answers held until changes are told; the loop's */
 	uint64_t start_us; /* CLOCK_MONOTONIC */
 	struct counters *counters;
 	/* Stored by server_stop(), read by requests, relaxed: a hint to long

@@ -10,6 +10,7 @@
 struct syncer {
 	/* set at birth, then constant */
 	struct service *service;
+	int (*sync)(struct service *service);
 	void (*wake)(void *arg);
 	void *arg;
 	pthread_t thread;
@@ -59,15 +60,14 @@ static void *run(void *arg)
 	uint64_t ticket;
 
 	while (next_round(s, &ticket)) {
-		service_count(s->service, SRV_SYNCS, 1);
-		end_round(s, ticket, tree_sync(s->service->tree));
+		end_round(s, ticket, s->sync(s->service));
 		s->wake(s->arg);
 	}
 	return NULL;
 }
 
-int syncer_new(struct service *service, void (*wake)(void *arg), void *arg,
-	       struct syncer **out)
+int syncer_new(struct service *service, int (*sync)(struct service *service),
+	       void (*wake)(void *arg), void *arg, struct syncer **out)
 {
 	struct syncer *s = calloc(1, sizeof(*s));
 	int r;
@@ -75,6 +75,7 @@ int syncer_new(struct service *service, void (*wake)(void *arg), void *arg,
 	if (!s)
 		return err_nomem("the port's sync thread");
 	s->service = service;
+	s->sync = sync;
 	s->wake = wake;
 	s->arg = arg;
 	s->failed = UINT64_MAX;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Syncs of the store, off the loop's thread and shared.
+ * Syncs of the store, or something else that takes its time, off the loop's
+ * thread and shared.
  *
- * The loop asks for a ticket; a thread of the syncer's own runs tree_sync()
+ * The loop asks for a ticket; a thread of the syncer's own syncs
  * for all tickets given out before it began, and then wakes the loop. While
  * one sync runs the tickets of the next gather, so a thousand writers cost as
  * many syncs as one.
@@ -22,9 +23,12 @@
 
 struct syncer;
 
-/* `service` is kept; `wake` is called in the syncer's thread after each sync. */
-int syncer_new(struct service *service, void (*wake)(void *arg), void *arg,
-	       struct syncer **out);
+/*
+ * `service` is kept. `sync` is what a round does, tree_sync() or something
+ * like it; `wake` is called in the syncer's thread after each.
+ */
+int syncer_new(struct service *service, int (*sync)(struct service *service),
+	       void (*wake)(void *arg), void *arg, struct syncer **out);
 /* Finishes what was asked for, joins and frees. NULL does nothing. */
 void syncer_free(struct syncer *s);
 

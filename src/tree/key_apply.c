@@ -29,6 +29,7 @@ struct note {
 
 struct apply {
 	struct txn tx;
+	bool must_not_tell; /* nobody would wait until it has been heard */
 	struct note *notes;
 	size_t n_notes, cap_notes;
 };
@@ -58,10 +59,10 @@ static int add_note(struct apply *a, uint64_t parent, struct tt_slice name,
  * for: no case for who must not wait. */
 static bool must_tell(const struct apply *a, const struct inode *dir)
 {
-	const struct tree *t = a->tx.t;
+	struct tree *t = a->tx.t;
 
-	return a->tx.no_wait && t->listener.changes_told &&
-	       inode_is_looked_up(a->tx.t, dir->ino);
+	return a->must_not_tell && t->listener.changes_told &&
+	       inode_is_looked_up(t, dir->ino);
 }
 
 /* ---- the way down ----------------------------------------------------- */
@@ -228,6 +229,7 @@ struct key_ops {
 	const struct tree_op *ops;
 	size_t n;
 	bool no_wait;
+	bool *is_untold; /* may be NULL */
 };
 
 static int apply_once(struct apply *a, struct tree *t, enum txn_mode mode,
@@ -252,39 +254,53 @@ static int apply_once(struct apply *a, struct tree *t, enum txn_mode mode,
 	return r;
 }
 
-/* Tells the listener and the sweeper; no lock is held. */
-static void tell(struct tree *t, const struct apply *a)
+/* Tells the listener and the sweeper; no lock is held. True when somebody
+ * has been told. */
+static bool tell(struct tree *t, const struct apply *a)
 {
 	const struct tree_listener *l = &t->listener;
+	bool is_told = false;
 
 	for (size_t i = 0; i < a->n_notes; i++) {
 		const struct note *n = &a->notes[i];
 
 		if (n->is_cut_off)
 			sweeper_add_orphan(t->sweeper, n->old_ino);
-		if (l->entry_changed && inode_is_looked_up(t, n->parent))
-			l->entry_changed(l->arg, n->parent, n->name);
+		if (inode_is_looked_up(t, n->parent)) {
+			is_told = true;
+			if (l->entry_changed)
+				l->entry_changed(l->arg, n->parent, n->name);
+			if (l->inode_changed)
+				l->inode_changed(l->arg, n->parent);
+		}
 		if (!l->inode_changed)
 			continue;
-		if (inode_is_looked_up(t, n->parent))
-			l->inode_changed(l->arg, n->parent);
-		if (n->old_ino && inode_is_looked_up(t, n->old_ino))
+		if (n->old_ino && inode_is_looked_up(t, n->old_ino)) {
+			is_told = true;
 			l->inode_changed(l->arg, n->old_ino);
+		}
 	}
-	if (l->changes_told)
-		l->changes_told(l->arg);
+	return is_told;
+}
+
+void tree_settle(struct tree *t)
+{
+	if (t->listener.changes_told)
+		t->listener.changes_told(t->listener.arg);
 }
 
 static int apply(struct tree *t, const struct key_ops *k, int64_t *out_version,
 		 size_t *failed)
 {
 	bool is_one = k->n == 1 && !k->ops[0].recursive;
+	bool is_told = false;
 	struct apply *a = malloc(sizeof(*a));
 	size_t at = 0;
 	int r = NEEDS_EXCLUSIVE;
 
 	if (!a)
 		return err_nomem("a change");
+	a->must_not_tell = k->no_wait && (!k->is_untold || !is_one);
 	a->notes = NULL;
 	a->cap_notes = 0;
 	a->n_notes = 0;
@@ -293,8 +309,12 @@ static int apply(struct tree *t, const struct key_ops *k, int64_t *out_version,
 	if (r == NEEDS_EXCLUSIVE)
 		r = apply_once(a, t, TXN_EXCLUSIVE, k, out_version, &at);
 	if (r == 0)
-		tell(t, a);
-	else if (failed)
+		is_told = tell(t, a);
+	if (is_told && k->is_untold)
+		*k->is_untold = true;
+	else if (is_told)
+		tree_settle(t);
+	if (r != 0 && failed)
 		*failed = at;
 	free(a->notes);
 	free(a);
@@ -310,9 +330,13 @@ int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
 }
 
 int tree_key_try_apply(struct tree *t, const struct tree_op *ops, size_t n,
-		       int64_t *out_version, size_t *failed)
+		       int64_t *out_version, size_t *failed, bool *is_untold)
 {
-	struct key_ops k = { .ops = ops, .n = n, .no_wait = true };
+	struct key_ops k = {
+		.ops = ops, .n = n, .no_wait = true, .is_untold = is_untold
+	};
 
+	if (is_untold)
+		*is_untold = false;
 	return apply(t, &k, out_version, failed);
 }

@@ -314,12 +314,18 @@ int tree_key_apply(struct tree *t, const struct tree_op *ops, size_t n,
 
 /*
  * The same for who must not wait for others: -EAGAIN, having changed nothing,
- * where tree_key_apply() would wait for the engine's back-pressure, for another
- * change under way, or for the listener's changes_told(). It reads what it
- * needs from disk all the same.
+ * where tree_key_apply() would wait for the engine's back-pressure or for
+ * another change under way. It reads what it needs from disk all the same.
+ *
+ * It does not wait for the listener either. *is_untold says that the caller has
+ * to call tree_settle() before it tells anyone that the change is made, which
+ * it can do for many changes at once. With `is_untold` NULL, and for more than
+ * one operation, such a change is -EAGAIN too.
  */
 int tree_key_try_apply(struct tree *t, const struct tree_op *ops, size_t n,
-		       int64_t *out_version, size_t *failed);
+		       int64_t *out_version, size_t *failed, bool *is_untold);
+/* Waits, for a bounded time, until changes made before have been told. */
+void tree_settle(struct tree *t);
 
 /*
  * A cursor over the keys of all regular files (and symlinks) in memcmp order

@@ -399,13 +399,16 @@ static int try_set(const char *key, const char *value)
 			      .key = slice_str(key),
 			      .value = slice_str(value) };
 
-	return tree_key_try_apply(f.t, &op, 1, NULL, NULL);
+	return tree_key_try_apply(f.t, &op, 1, NULL, NULL, NULL);
 }
 
 START_TEST(who_must_not_wait_changes_nothing_instead)
 {
 	int n_waits = 0;
 	struct tree_listener l = { .changes_told = hear_all, .arg = &n_waits };
+	const struct tree_op op = { .kind = TREE_OP_SET,
+				    .key = SLICE_LIT("d/y") };
+	bool is_untold = false;
 	struct tree_attr a;
 
 	ck_ok(try_set("d/x", "1")); /* nobody listens */
@@ -423,7 +426,14 @@ START_TEST(who_must_not_wait_changes_nothing_instead)
 	ck_assert_ptr_null(do_get(f.t, "x"));
 	ck_ok(do_set(f.t, "d/x", "4"));
 	ck_assert_int_eq(n_waits, 1);
+	ck_ok(tree_key_try_apply(f.t, &op, 1, NULL, NULL, &is_untold));
+	ck_assert(is_untold);
+	ck_assert_int_eq(n_waits, 1);
+	tree_settle(f.t);
+	ck_assert_int_eq(n_waits, 2);
 	tree_forget(f.t, a.ino, 1);
+	ck_ok(tree_key_try_apply(f.t, &op, 1, NULL, NULL, &is_untold));
+	ck_assert(!is_untold);
 	ck_ok(try_set("d/x", "5"));
 	ck_assert_str_eq(do_get(f.t, "d/x"), "5");
 }
