@@ -104,10 +104,10 @@ static int put_root(struct tt_batch *b)
 		.home = HOME_INODE,
 	};
 	uint8_t row[INODE_REC_MAX];
+	size_t len = inode_rec_encode(&st, row);
 	struct schema_key k;
 
-	return tt_batch_put(b, key_inode(&k, TREE_ROOT),
-			    SLICE(row, inode_rec_encode(&st, row)));
+	return tt_batch_put(b, key_inode(&k, TREE_ROOT), SLICE(row, len));
 }
 
 static int check_is_empty(struct tt *db)
