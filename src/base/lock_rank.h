@@ -33,6 +33,7 @@
 	X(RANK_TABLE_CACHE, MANY, "lsm: open tables, one shard")           \
 	X(RANK_BLOCK_CACHE, MANY, "lsm: cached blocks, one shard")         \
 	X(RANK_BLOCK_MEM, ONE, "lsm: memory for blocks")                    \
+	X(RANK_CHUNK_POOL, ONE, "lsm: memory for memtables")               \
 	X(RANK_ITER_POOL, ONE, "lsm: idle iterators")                      \
 	X(RANK_POOL, ONE, "base: task queues of a thread pool")            \
 	X(RANK_FAULT_ENV, ONE, "tests: the fault-injecting environment")   \

@@ -14,6 +14,8 @@ liblsm_la_SOURCES += \
 	%D%/block_writer.c \
 	%D%/block_writer.h \
 	%D%/bloom.c \
+	%D%/chunk_pool.c \
+	%D%/chunk_pool.h \
 	%D%/clock.c \
 	%D%/clock.h \
 	%D%/compact_pick.c \

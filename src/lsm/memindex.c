@@ -9,10 +9,12 @@
 #include "lsm/memindex.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "lsm/chunk_pool.h"
 #include "lsm/memindex_node.h"
 
 /* Chunks of ordinary pages before those of huge ones. */
@@ -20,22 +22,41 @@
 
 /* ---- memory ----------------------------------------------------------- */
 
-/* A new chunk number with `bytes` of zeroed memory behind it. */
+_Static_assert(MEMINDEX_CHUNK == CHUNK_BYTES, "chunk size");
+
+/* Chunks of the usual size are used again; larger ones hold one object. */
+static void *chunk_map(const struct memindex *x, size_t bytes)
+{
+	void *p;
+
+	/* A memtable that has filled some chunks will fill more: large pages
+	 * save faults and address translation. But the last one is not filled
+	 * to its end, which a small memtable would feel. */
+	if (bytes == CHUNK_BYTES)
+		return chunk_pool_take(x->n_chunks >= HUGE_AFTER);
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void chunk_unmap(void *p, size_t bytes)
+{
+	if (bytes == CHUNK_BYTES)
+		chunk_pool_give(p);
+	else
+		(void)munmap(p, bytes); /* as it was mapped: cannot fail */
+}
+
+/* A new chunk number with `bytes` of memory behind it. */
 static int chunk_new(struct memindex *x, size_t bytes, uint32_t *out_no)
 {
 	uint8_t *p;
 
 	if (x->n_chunks == N_CHUNKS_MAX)
 		return err_set(TT_ETOOBIG, "memtable is full");
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
+	p = chunk_map(x, bytes);
+	if (!p)
 		return err_nomem("memtable");
-	/* A memtable that has filled some chunks will fill more: large pages
-	 * save faults and address translation. But the last one is not filled
-	 * to its end, which a small memtable would feel. A mere hint. */
-	if (x->n_chunks >= HUGE_AFTER)
-		(void)madvise(p, bytes, MADV_HUGEPAGE);
 	*out_no = x->n_chunks;
 	x->chunk_bytes[x->n_chunks] = bytes;
 	SET(x->chunks[x->n_chunks], p);
@@ -43,7 +64,7 @@ static int chunk_new(struct memindex *x, size_t bytes, uint32_t *out_no)
 	return 0;
 }
 
-/* Zeroed memory. `align` is in bytes. */
+/* Memory with any contents. `align` is in bytes. */
 static int object_new(struct memindex *x, size_t bytes, size_t align,
 		      uint32_t *out)
 {
@@ -95,11 +116,13 @@ static int entry_new(struct memindex *x, const struct record *r, uint32_t *out)
 
 static int node_new(struct memindex *x, bool is_leaf, uint32_t *out)
 {
-	int r = object_new(x, is_leaf ? LEAF_BYTES : INNER_BYTES, CACHE_LINE,
-			   out);
+	size_t bytes = is_leaf ? LEAF_BYTES : INNER_BYTES;
+	int r = object_new(x, bytes, CACHE_LINE, out);
 
-	if (r == 0)
+	if (r == 0) {
+		memset(node_at(x, *out), 0, bytes);
 		node_at(x, *out)->is_leaf = is_leaf;
+	}
 	return r;
 }
 
@@ -115,6 +138,7 @@ int memindex_new(struct memindex **out)
 	if (r < 0)
 		goto fail;
 	/* Place 0 is the zeroed entry of a slot never stored. */
+	memset(place(x, 0), 0, CACHE_LINE);
 	x->next = CACHE_LINE / UNIT;
 	x->end = CHUNK_UNITS;
 	r = node_new(x, true, &root);
@@ -134,7 +158,7 @@ void memindex_free(struct memindex *x)
 	if (!x)
 		return;
 	for (uint32_t i = 0; i < x->n_chunks; i++)
-		(void)munmap(OWN(x->chunks[i]), x->chunk_bytes[i]);
+		chunk_unmap(OWN(x->chunks[i]), x->chunk_bytes[i]);
 	free(x);
 }
 
