@@ -18,19 +18,19 @@
 #include "lsm/wal_format.h"
 #include "lsm/wal_reader.h"
 
-#define ZERO_BYTES ((size_t)256 << 10)
+/* The kernel sizes its folios after the writes that make them, and a store
+ * through a mapping makes a whole folio dirty: with large ones each sync of a
+ * small record would write up to megabytes. */
+#define ZERO_BYTES ((size_t)4096)
 
 static int write_zeros(struct env_file *f, uint32_t bytes)
 {
-	void *zeros = calloc(1, ZERO_BYTES);
+	static const uint8_t zeros[ZERO_BYTES];
 	int r = 0;
 
-	if (!zeros)
-		return err_nomem("log segment");
 	for (uint32_t at = 0; at < bytes && r == 0; at += ZERO_BYTES)
 		r = env_write(f, at, zeros,
 			      MIN_OF(ZERO_BYTES, (size_t)(bytes - at)));
-	free(zeros);
 	return r;
 }
 

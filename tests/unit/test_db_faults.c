@@ -148,7 +148,8 @@ START_TEST(a_flush_tried_again_leaves_nothing_behind)
 	uint64_t n_files, n_tables, failed = 0;
 	int r;
 
-	for (unsigned n = 1; n < 8; n++) {
+	/* The log's preparer may be at work yet, and its writes count too. */
+	for (unsigned n = 1; n < 8 || (failed && n < 64); n++) {
 		ck_ok(tt_close(db));
 		db = NULL;
 		remove_tree(tmpdir_path(dir, "store"));
