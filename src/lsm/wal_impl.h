@@ -31,6 +31,10 @@
 
 #define WAL_MAX_FREE 64
 #define WAL_PAGE 4096u
+/* The first new segment of a log; each one after it is twice as large, up to
+ * the usual size. So a store that writes little prepares little, and its
+ * first write does not wait long. */
+#define WAL_FIRST_BYTES (1u << 20)
 /* Room for the header and one record of any size. */
 #define WAL_SEGMENT_MAX ((uint64_t)3 << 30)
 
@@ -66,6 +70,7 @@ struct wal {
 	/* segments */
 	struct wal_segment *ready;
 	uint64_t want_bytes; /* smallest segment that is of use */
+	uint64_t new_bytes;  /* size of the next new one */
 	bool has_failed;     /* preparing did, and why: */
 	struct err_saved failed_why;
 	struct list_node used;

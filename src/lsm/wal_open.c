@@ -150,6 +150,7 @@ int wal_open(struct env *env, const char *dir, const struct wal_options *opts,
 	w->env = env;
 	w->dir = strdup(dir);
 	set_options(w, opts);
+	w->new_bytes = MIN_OF(WAL_FIRST_BYTES, w->opts.segment_bytes);
 	w->next_no = MAX_OF(tail->next_segment_no, 1u);
 	atomic_init(&w->end, tail->end_lsn);
 	atomic_init(&w->durable, tail->end_lsn);

@@ -52,22 +52,37 @@ static void discard(struct wal *w, struct wal_segment *s)
 	wal_segment_free(s);
 }
 
+/* The size of the segment to make, and the file to make it of when an old one
+ * will do, else 0. */
+static uint64_t choose_locked(struct wal *w, uint32_t *out_old_no)
+{
+	uint64_t usual = w->opts.segment_bytes;
+	uint64_t bytes = w->n_free ? usual : w->new_bytes;
+
+	mutex_assert_held(&w->mu);
+	*out_old_no = 0;
+	if (w->want_bytes > bytes)
+		bytes = MAX_OF(w->want_bytes, usual);
+	if (bytes == usual && w->n_free)
+		*out_old_no = w->free_nos[--w->n_free];
+	else
+		w->new_bytes = MIN_OF(2 * w->new_bytes, usual);
+	return ROUND_UP(bytes, (uint64_t)WAL_PAGE);
+}
+
 /* Makes the ready segment; takes and returns with the lock held. */
 static void make_ready_locked(struct wal *w) REQUIRES(w->mu)
 {
 	struct wal_segment *s = NULL, *small = w->ready;
 	uint32_t no = w->next_no++;
-	uint32_t old_no = 0;
-	uint64_t bytes = MAX_OF((uint64_t)w->opts.segment_bytes, w->want_bytes);
+	uint32_t old_no;
+	uint64_t bytes = choose_locked(w, &old_no);
 	int r;
 
 	w->ready = NULL;
-	if (bytes == w->opts.segment_bytes && w->n_free)
-		old_no = w->free_nos[--w->n_free];
 	mutex_unlock(&w->mu);
 	if (small)
 		discard(w, small);
-	bytes = ROUND_UP(bytes, (uint64_t)WAL_PAGE);
 	if (old_no)
 		r = wal_segment_revive(w->env, w->dir, old_no, no,
 				       (uint32_t)bytes, &s);

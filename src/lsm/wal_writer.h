@@ -32,7 +32,8 @@
 struct wal;
 
 struct wal_options {
-	uint32_t segment_bytes;	   /* 0: 16 MiB; rounded up to 4 KiB */
+	uint32_t segment_bytes;	   /* 0: 16 MiB; rounded up to 4 KiB. The first
+				    * ones of a log are smaller */
 	uint32_t max_free;	   /* released segments kept for reuse at least
 				    * (at most: as many as were in use at a
 				    * time); 0: 4 */
