@@ -20,8 +20,9 @@
 
 /* The kernel sizes its folios after the writes that make them, and a store
  * through a mapping makes a whole folio dirty: with large ones each sync of a
- * small record would write up to megabytes. */
-#define ZERO_BYTES ((size_t)4096)
+ * small record would write up to megabytes. Devices take this much as fast as
+ * a page, and a fill has four times fewer folios to handle than with pages. */
+#define ZERO_BYTES ((size_t)16 << 10)
 
 static int write_zeros(struct env_file *f, uint32_t bytes)
 {
