@@ -65,8 +65,7 @@
 #define RELEASE(mu) TT_TSA(release_capability(mu))
 #define RELEASE_SHARED(mu) TT_TSA(release_shared_capability(mu))
 #define TRY_ACQUIRE(ok, mu) TT_TSA(try_acquire_capability(ok, mu))
-#define TRY_ACQUIRE_SHARED(ok, mu)                                             \
-	TT_TSA(try_acquire_shared_capability(ok, mu))
+#define TRY_ACQUIRE_SHARED(ok, mu) TT_TSA(try_acquire_shared_capability(ok, mu))
 #define ASSERT_HELD(mu) TT_TSA(assert_capability(mu))
 #define NO_THREAD_SAFETY TT_TSA(no_thread_safety_analysis)
 

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,6 +30,15 @@ struct client {
 
 /* ---- connecting -------------------------------------------------------- */
 
+/* getaddrinfo() takes any number, and what is left of it in 16 bits. */
+static bool is_port(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+	long v = strtol(text, NULL, 10);
+
+	return n > 0 && n < 6 && !text[n] && v > 0 && v <= 65535;
+}
+
 static int split(const char *address, char *host, size_t cap, const char **port)
 {
 	const char *colon = strrchr(address, ':');
@@ -38,8 +48,11 @@ static int split(const char *address, char *host, size_t cap, const char **port)
 		address++;
 		n -= 2;
 	}
-	if (n == 0 || n >= cap || !colon[1])
-		return err_set(-EINVAL, "\"%s\": want HOST:PORT", address);
+	if (n == 0 || n >= cap || !is_port(colon + 1))
+		return err_set(-EINVAL,
+			       "\"%s\": want HOST:PORT, with a port from 1 to "
+			       "65535",
+			       address);
 	memcpy(host, address, n);
 	host[n] = '\0';
 	*port = colon + 1;

@@ -108,7 +108,9 @@ expect 'a bad number is 2' 2 '' 'ttrunks: --limit=no: *'
 run ttrunks --connect=127.0.0.1:1 ping
 expect 'no server is 4' 4 '' 'ttrunks: cannot connect to 127.0.0.1:1: *'
 run ttrunks --connect=nonsense ping
-expect 'no address is 2' 2 '' 'ttrunks: *HOST:PORT'
+expect 'no address is 2' 2 '' 'ttrunks: *HOST:PORT*'
+run ttrunks --port=99999 ping
+expect 'a port beyond 65535 is 2' 2 '' 'ttrunks: *99999*65535'
 run env TTRUNKSDB_LISTEN="127.0.0.1:$port" ttrunks count users/
 expect 'the address comes from the environment' 0 1 ''
 echo "TTRUNKSDB_LISTEN=127.0.0.1:$port" >.env
