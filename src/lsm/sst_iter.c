@@ -87,8 +87,8 @@ static int read_block(struct sst_iter *it, uint32_t i, struct block **out)
 			return r;
 	}
 	return sst_make_block(it->table, i,
-			      it->window.data +
-				      (ref.offset - it->window_off), out);
+			      it->window.data + (ref.offset - it->window_off),
+			      out);
 }
 
 /* Makes block `i` the current one. */
