@@ -18,8 +18,16 @@
 
 #define BUF_MIN_CAP 64
 
-/* A capacity from here on is made of pages. */
+/*
+ * A capacity from here on is made of pages. Not under a sanitizer: it would
+ * see no overrun of them, and does not hear of mremap(), so that memory which
+ * moves between threads looks like a race.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BUF_LARGE SIZE_MAX
+#else
 #define BUF_LARGE ((size_t)256 << 10)
+#endif
 
 static void memory_free(uint8_t *p, size_t cap)
 {
