@@ -255,7 +255,8 @@ int tt_open(const char *dir, const struct tt_options *opts, struct tt **out)
 		return 0;
 	}
 	err_save(&why, r);
-	log_error(LOG_DB, "%s: cannot open: %s", dir, why.text);
+	/* The caller says it aloud. */
+	log_info(LOG_DB, "%s: cannot open: %s", dir, why.text);
 	(void)db_free(db); /* the first failure counts */
 	return err_restore(&why);
 }
