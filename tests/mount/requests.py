@@ -37,6 +37,9 @@ def requests(fn, later=False):
 
 def at_most(got, **bounds):
     for name, n in got.items():
+        # The kernel forgets when it likes; a test of its own counts that.
+        if name in ("forget", "batch_forget"):
+            continue
         if n > bounds.get(name, 0):
             raise AssertionError(f"{name}: {n}, in {got}, over {bounds}")
 
