@@ -5,23 +5,16 @@
 #include "tree/schema_key.h"
 #include "tree/tree_priv.h"
 
-/* Makes the inode of an entry row resident. */
-static int load_embedded(struct tree *t, const struct tt_pinned *pin,
-			 uint64_t parent, struct tt_slice name, uint32_t gen,
-			 uint64_t lookups, struct inode **out)
+int dir_make_resident(struct tree *t, const struct inode_state *st,
+		      uint64_t parent, struct tt_slice name, uint32_t gen,
+		      uint64_t lookups, struct inode **out)
 {
-	struct inode_state st;
-	struct inode *in;
+	struct inode *in = inode_new(st->ino);
 	int r;
 
-	r = inode_rec_decode(pin->value, pin->ts, HOME_ENTRY, parent, &st,
-			     NULL);
-	if (r < 0)
-		return r;
-	in = inode_new(st.ino);
 	if (!in)
 		return err_nomem("an inode");
-	in->st = st;
+	in->st = *st;
 	r = inode_set_name(in, name);
 	if (r < 0) {
 		inode_discard(in);
@@ -32,6 +25,20 @@ static int load_embedded(struct tree *t, const struct tt_pinned *pin,
 				lookups);
 	*out = in;
 	return r;
+}
+
+/* Makes the inode of an entry row resident. */
+static int load_embedded(struct tree *t, const struct tt_pinned *pin,
+			 uint64_t parent, struct tt_slice name, uint32_t gen,
+			 uint64_t lookups, struct inode **out)
+{
+	struct inode_state st;
+	int r = inode_rec_decode(pin->value, pin->ts, HOME_ENTRY, parent, &st,
+				 NULL);
+
+	return r < 0 ? r
+		     : dir_make_resident(t, &st, parent, name, gen, lookups,
+					 out);
 }
 
 static int get_linked(struct tree *t, uint64_t ino, uint64_t lookups,

@@ -18,6 +18,15 @@ struct tree;
 int dir_find(struct tree *t, uint64_t parent, struct tt_slice name,
 	     uint64_t lookups, struct inode **out);
 
+/*
+ * Makes an inode decoded from its entry's row resident, with a reference and
+ * `lookups` lookups; `gen` is the load generation noted before the row was
+ * read. INODE_RETRY when the row must be read again.
+ */
+int dir_make_resident(struct tree *t, const struct inode_state *st,
+		      uint64_t parent, struct tt_slice name, uint32_t gen,
+		      uint64_t lookups, struct inode **out);
+
 /* An entry's inode number and type bits, without making it resident. Asks
  * the newest state; the caller need not hold a lock. TT_NOTFOUND. */
 int dir_peek(struct tree *t, uint64_t parent, struct tt_slice name,

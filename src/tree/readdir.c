@@ -207,7 +207,6 @@ static int load_from_view(struct tree_dir *d, struct tt_slice name,
 	uint64_t place = entry_hash(d->dir->ino, name);
 	struct tt_slice row = tt_iter_value(d->it);
 	struct inode_state st;
-	struct inode *in;
 	uint32_t gen;
 	int r;
 
@@ -220,18 +219,7 @@ static int load_from_view(struct tree_dir *d, struct tt_slice name,
 	gen = inode_load_gen(&t->inodes, place);
 	if (tt_last_ts(t->db) != tt_snapshot_ts(d->snap))
 		return TT_NOTFOUND;
-	in = inode_new(st.ino);
-	if (!in)
-		return err_nomem("an inode");
-	in->st = st;
-	r = inode_set_name(in, name);
-	if (r < 0) {
-		inode_discard(in);
-		return r;
-	}
-	tree_count(t, TREE_N_LOADS, 1);
-	r = inode_insert_loaded(&t->inodes, &in, place, gen, 1);
-	*out = in;
+	r = dir_make_resident(t, &st, d->dir->ino, name, gen, 1, out);
 	return r == INODE_RETRY ? TT_NOTFOUND : r;
 }
 
