@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "lsm/compact_pick.h"
 #include "lsm/merge_iter.h"
 #include "lsm/run_iter.h"
 #include "lsm/version_edit.h"
+#include "lsm/version_filter.h"
 
 /* An output may overlap this many tables of the level below it. */
 #define GRANDPARENT_TABLES 10
@@ -28,34 +28,12 @@ struct compaction {
 	const struct compact_job *job;
 	struct rec_iter *in;
 	struct sst_output *output;
-	struct compact_result *result;
+	struct version_filter filter;
 
 	struct follower below[N_LEVELS]; /* levels under the out level */
 	unsigned n_below;
 	uint64_t below_bytes; /* of tables passed since the last cut */
-
-	struct buf key; /* the current key */
-	bool has_key;
-	int64_t newer_ts; /* of the version before, TS_NEWEST: none */
 };
-
-bool version_is_needed(const int64_t *snapshots, size_t n, int64_t ts,
-		       int64_t newer_ts)
-{
-	size_t lo = 0, hi = n;
-
-	if (newer_ts == TS_NEWEST)
-		return true;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (snapshots[mid] < ts)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < n && snapshots[lo] < newer_ts;
-}
 
 /* ---- inputs ----------------------------------------------------------- */
 
@@ -111,8 +89,10 @@ static uint64_t follow(struct follower *f, struct tt_slice key)
 }
 
 /* True when a level under the outputs may hold the key. */
-static bool may_lie_below(struct compaction *c, struct tt_slice key)
+static bool may_lie_below(void *arg, struct tt_slice key)
 {
+	struct compaction *c = arg;
+
 	for (unsigned i = 0; i < c->n_below; i++) {
 		struct follower *f = &c->below[i];
 
@@ -125,16 +105,8 @@ static bool may_lie_below(struct compaction *c, struct tt_slice key)
 }
 
 /* Cuts the output where it would come to overlap too much below. */
-static int begin_key(struct compaction *c, struct tt_slice key)
+static int cut_before(struct compaction *c, struct tt_slice key)
 {
-	int r;
-
-	buf_clear(&c->key);
-	r = buf_append_slice(&c->key, key);
-	if (r < 0)
-		return r;
-	c->has_key = true;
-	c->newer_ts = TS_NEWEST;
 	if (c->n_below == 0 ||
 	    c->below[0].run->level != c->job->pick->out_level + 1)
 		return 0;
@@ -146,29 +118,18 @@ static int begin_key(struct compaction *c, struct tt_slice key)
 	return sst_output_cut(c->output);
 }
 
-static int take_record(struct compaction *c, const struct record *rec)
+static int emit(void *arg, const struct record *rec, bool is_new_key)
 {
-	const struct compact_job *job = c->job;
-	bool is_needed;
-	int r;
+	struct compaction *c = arg;
+	int r = is_new_key ? cut_before(c, rec->key) : 0;
 
-	if (!c->has_key || !key_eq(buf_slice(&c->key), rec->key)) {
-		r = begin_key(c, rec->key);
-		if (r < 0)
-			return r;
-	}
-	is_needed = version_is_needed(job->snapshots, job->n_snapshots, rec->ts,
-				      c->newer_ts);
-	c->newer_ts = rec->ts;
-	if (!is_needed)
-		return 0;
-	if (rec->kind == RECORD_TOMBSTONE &&
-	    (job->n_snapshots == 0 || rec->ts <= job->snapshots[0]) &&
-	    !may_lie_below(c, rec->key))
-		return 0;
-	c->result->records_out++;
-	return sst_output_add(c->output, rec);
+	return r < 0 ? r : sst_output_add(c->output, rec);
 }
+
+static const struct version_filter_ops filter_ops = {
+	.emit = emit,
+	.may_lie_below = may_lie_below,
+};
 
 /* ---- the whole -------------------------------------------------------- */
 
@@ -178,13 +139,12 @@ static int take_all(struct compaction *c)
 	int r;
 
 	for (r = rec_iter_first(c->in); r == 0; r = rec_iter_next(c->in)) {
-		c->result->records_in++;
-		if (c->result->records_in % STOP_PERIOD == 0 &&
-		    job->should_stop && job->should_stop(job->stop_arg))
-			return err_set(TT_ECLOSED, "compaction was stopped");
-		r = take_record(c, &c->in->rec);
+		r = version_filter_add(&c->filter, &c->in->rec);
 		if (r < 0)
 			return r;
+		if (c->filter.n_in % STOP_PERIOD == 0 && job->should_stop &&
+		    job->should_stop(job->stop_arg))
+			return err_set(TT_ECLOSED, "compaction was stopped");
 	}
 	return r == TT_END ? 0 : r;
 }
@@ -193,17 +153,12 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 		struct compact_result *out)
 {
 	struct sst_output_options o = job->output;
-	struct compact_result result = { 0, 0, 0, 0 };
-	struct compaction c = {
-		.job = job,
-		.result = &result,
-		.key = BUF_INIT,
-		.newer_ts = TS_NEWEST,
-	};
+	struct compaction c = { .job = job };
 	int r;
 
 	o.level = job->pick->out_level;
 	o.group = 0;
+	version_filter_init(&c.filter, &filter_ops, &c, job->times);
 	follow_below(&c);
 	r = open_inputs(&c);
 	if (r < 0)
@@ -220,12 +175,15 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 	r = sst_output_finish(c.output);
 	if (r < 0)
 		goto out;
-	result.bytes_read = job->pick->bytes;
-	result.bytes_written = sst_output_bytes(c.output);
-	*out = result;
+	*out = (struct compact_result){
+		.bytes_read = job->pick->bytes,
+		.bytes_written = sst_output_bytes(c.output),
+		.records_in = c.filter.n_in,
+		.records_out = c.filter.n_out,
+	};
 out:
 	sst_output_free(c.output);
 	rec_iter_free(c.in);
-	buf_fini(&c.key);
+	version_filter_fini(&c.filter);
 	return r;
 }

@@ -5,44 +5,24 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "lsm/compact_run.h"
 #include "lsm/db.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/sst_output.h"
+#include "lsm/version_filter.h"
 
 /* ---- one memtable ----------------------------------------------------- */
 
-struct flush_stream {
-	struct sst_output *output;
-	struct retained_times times;
-	struct buf key;
-	int64_t newer_ts;
-	bool has_key;
-	uint64_t n_dropped;
-};
-
-static int take_record(struct flush_stream *f, const struct record *rec)
+static int emit(void *arg, const struct record *rec, bool is_new_key)
 {
-	int64_t newer = f->newer_ts;
-
-	if (!f->has_key || !key_eq(buf_slice(&f->key), rec->key)) {
-		int r = buf_set(&f->key, rec->key);
-
-		if (r < 0)
-			return r;
-		f->has_key = true;
-		newer = TS_NEWEST;
-	}
-	f->newer_ts = rec->ts;
-	if (!version_is_needed(f->times.ts, f->times.n, rec->ts, newer)) {
-		f->n_dropped++;
-		return 0;
-	}
-	return sst_output_add(f->output, rec);
+	(void)is_new_key;
+	return sst_output_add(arg, rec);
 }
 
-static int take_memtable(struct flush_stream *f, struct memtable *m)
+/* Tombstones stay: what they hide lies in tables. */
+static const struct version_filter_ops filter_ops = { .emit = emit };
+
+static int take_memtable(struct version_filter *f, struct memtable *m)
 {
 	struct rec_iter *it;
 	int r = memtable_iter_new(m, &it);
@@ -50,12 +30,31 @@ static int take_memtable(struct flush_stream *f, struct memtable *m)
 	if (r < 0)
 		return r;
 	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
-		r = take_record(f, &it->rec);
+		r = version_filter_add(f, &it->rec);
 		if (r < 0)
 			break;
 	}
 	rec_iter_free(it);
 	return r == TT_END ? 0 : r;
+}
+
+/* Writes what lives on of the memtable to `output`. */
+static int take_live(struct tt *db, struct memtable *m,
+		     struct sst_output *output)
+{
+	struct retained_times times;
+	struct version_filter f;
+	int r = snapshots_collect(&db->snaps, &db->clk, &times);
+
+	if (r < 0)
+		return r;
+	version_filter_init(&f, &filter_ops, output, &times);
+	r = take_memtable(&f, m);
+	if (r == 0)
+		db_count(db, STAT_RECORDS_DROPPED, f.n_in - f.n_out);
+	version_filter_fini(&f);
+	retained_times_fini(&times);
+	return r;
 }
 
 static uint64_t new_file_no(void *arg)
@@ -81,7 +80,7 @@ void db_output_options(struct tt *db, struct sst_output_options *out)
 
 int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 {
-	struct flush_stream f = { .key = BUF_INIT };
+	struct sst_output *output = NULL;
 	struct sst_output_options o;
 	uint64_t group;
 	int r;
@@ -92,23 +91,17 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 	version_edit_set_next_group(edit, group + 1);
 	db_output_options(db, &o);
 	o.group = group;
-	r = snapshots_collect(&db->snaps, &db->clk, &f.times);
+	r = sst_output_new(&o, edit, &output);
 	if (r == 0)
-		r = sst_output_new(&o, edit, &f.output);
+		r = take_live(db, m, output);
 	if (r == 0)
-		r = take_memtable(&f, m);
+		r = sst_output_finish(output);
 	if (r == 0)
-		r = sst_output_finish(f.output);
-	if (r == 0) {
-		db_count(db, STAT_RECORDS_DROPPED, f.n_dropped);
-		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(f.output));
-	}
+		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(output));
 	for (size_t i = 0; i < edit->n_added && r == 0; i++)
 		if (!edit->has_last_ts || edit->added[i].max_ts > edit->last_ts)
 			version_edit_set_last_ts(edit, edit->added[i].max_ts);
-	sst_output_free(f.output);
-	retained_times_fini(&f.times);
-	buf_fini(&f.key);
+	sst_output_free(output);
 	return r;
 }
 

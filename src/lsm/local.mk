@@ -92,6 +92,8 @@ liblsm_la_SOURCES += \
 	%D%/version.h \
 	%D%/version_edit.c \
 	%D%/version_edit.h \
+	%D%/version_filter.c \
+	%D%/version_filter.h \
 	%D%/version_set.c \
 	%D%/version_set.h \
 	%D%/wal_format.h \

@@ -155,8 +155,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	if (r < 0)
 		return r;
 	db_output_options(db, &job.output);
-	job.snapshots = times.ts;
-	job.n_snapshots = times.n;
+	job.times = &times;
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
 		r = apply(db, edit);

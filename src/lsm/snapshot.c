@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "lsm/clock.h"
+#include "lsm/record.h"
 
 void snapshots_init(struct snapshots *s)
 {
@@ -90,4 +91,22 @@ void retained_times_fini(struct retained_times *t)
 	free(t->ts);
 	t->ts = NULL;
 	t->n = 0;
+}
+
+bool version_is_needed(const struct retained_times *t, int64_t ts,
+		       int64_t newer_ts)
+{
+	size_t lo = 0, hi = t->n;
+
+	if (newer_ts == TS_NEWEST)
+		return true;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->ts[mid] < ts)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < t->n && t->ts[lo] < newer_ts;
 }

@@ -11,6 +11,7 @@
 #ifndef LSM_SNAPSHOT_H
 #define LSM_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,5 +56,12 @@ struct retained_times {
 int snapshots_collect(struct snapshots *s, const struct clock *clk,
 		      struct retained_times *out);
 void retained_times_fini(struct retained_times *t);
+
+/*
+ * Does somebody need a version of a key of timestamp `ts`, when the next
+ * newer version has `newer_ts` (TS_NEWEST: there is none)?
+ */
+bool version_is_needed(const struct retained_times *t, int64_t ts,
+		       int64_t newer_ts);
 
 #endif

@@ -15,6 +15,7 @@
 #include "lsm/merge_iter.h"
 #include "lsm/options.h"
 #include "lsm/run_iter.h"
+#include "lsm/snapshot.h"
 #include "lsm/version_edit.h"
 #include "support/check_main.h"
 #include "support/prng.h"
@@ -204,14 +205,19 @@ static void read_all(const struct version *v, struct history *h)
 }
 
 static struct version *compacted(struct version *v, struct compact_pick *pick,
-				 const int64_t *snapshots, size_t n_snapshots)
+				 int64_t *snapshots, size_t n_snapshots)
 {
+	/* Without any, the one moment is after all that there is. */
+	int64_t now = TS_NEWEST;
+	const struct retained_times times = {
+		.ts = n_snapshots ? snapshots : &now,
+		.n = n_snapshots ? n_snapshots : 1,
+	};
 	struct compact_job job = {
 		.pick = pick,
 		.tables = tables,
 		.output = output_options(0, 0, 3000),
-		.snapshots = snapshots,
-		.n_snapshots = n_snapshots,
+		.times = &times,
 	};
 	struct compact_result result;
 	struct version_edit edit;
@@ -343,16 +349,16 @@ END_TEST
 
 START_TEST(needs_of_snapshots_are_told_apart)
 {
-	const int64_t s[] = { 10, 20, 30 };
+	int64_t moments[] = { 10, 20, 30 };
+	const struct retained_times t = { moments, 3 };
 
-	ck_assert(version_is_needed(NULL, 0, 5, TS_NEWEST));
-	ck_assert(!version_is_needed(NULL, 0, 5, 6));
-	ck_assert(version_is_needed(s, 3, 5, 11));
-	ck_assert(!version_is_needed(s, 3, 5, 10));
-	ck_assert(version_is_needed(s, 3, 10, 11));
-	ck_assert(!version_is_needed(s, 3, 11, 20));
-	ck_assert(version_is_needed(s, 3, 30, 31));
-	ck_assert(!version_is_needed(s, 3, 31, 99));
+	ck_assert(version_is_needed(&t, 5, TS_NEWEST));
+	ck_assert(version_is_needed(&t, 5, 11));
+	ck_assert(!version_is_needed(&t, 5, 10));
+	ck_assert(version_is_needed(&t, 10, 11));
+	ck_assert(!version_is_needed(&t, 11, 20));
+	ck_assert(version_is_needed(&t, 30, 31));
+	ck_assert(!version_is_needed(&t, 31, 99));
 }
 END_TEST
 
@@ -365,6 +371,8 @@ static bool always(void *arg)
 START_TEST(a_stopped_compaction_leaves_no_table_behind)
 {
 	struct sst_output_options o = output_options(0, 1, 1 << 20);
+	int64_t now = TS_NEWEST;
+	struct retained_times times = { &now, 1 };
 	struct compact_pick pick;
 	struct compact_result result;
 	struct version_edit edit;
@@ -397,6 +405,7 @@ START_TEST(a_stopped_compaction_leaves_no_table_behind)
 			       .pick = &pick,
 			       .tables = tables,
 			       .output = output_options(0, 0, 1 << 20),
+			       .times = &times,
 			       .should_stop = always,
 		       },
 		       &edit, &result),
