@@ -28,7 +28,8 @@
 	X(TT_ECLOSED,    -2011, ESHUTDOWN, "store is shutting down") \
 	X(TT_EPOISONED,  -2012, EIO,       "an earlier write or fsync failed; writes are refused") \
 	X(TT_ECONFLICT,  -2013, EEXIST,    "condition of the write does not hold") \
-	X(TT_EUNSUPPORTED, -2014, EOPNOTSUPP, "not supported")
+	X(TT_EUNSUPPORTED, -2014, EOPNOTSUPP, "not supported") \
+	X(TT_EMERGE,     -2016, EINVAL,    "the store's merge function is not registered")
 /* clang-format on */
 
 #define TT_ERRORS_ENUM_(name, value, class, text) name = (value),

@@ -109,6 +109,32 @@ TT_API void tt_options_free(struct tt_options *opts);
 TT_API int tt_options_set(struct tt_options *opts, const char *name,
 			  const char *value);
 
+struct tt_merge_result; /* where a merge function puts its value */
+
+/*
+ * Makes the value of `key` out of `base` (NULL: the key has no value) and `n`
+ * operands of tt_merge(), oldest first, and hands it to tt_merge_emit().
+ * Returns 0, or < 0: then who reads the key gets that failure, and nothing
+ * stored is lost. Called by readers and background threads, several at once;
+ * must depend on nothing but its arguments and must not call the store.
+ */
+typedef int (*tt_merge_fn)(void *arg, struct tt_slice key,
+			   const struct tt_slice *base,
+			   const struct tt_slice *operands, size_t n,
+			   struct tt_merge_result *result);
+
+/* Appends to the value that a merge function makes; -ENOMEM. */
+TT_API int tt_merge_emit(struct tt_merge_result *result, struct tt_slice bytes);
+
+/*
+ * Registers the merge function of the store that will be opened with `opts`.
+ * `name` (1 to 64 bytes, copied) is recorded in the store: opening it with
+ * another name is refused (TT_EOPTION). Without the function a store opens
+ * too; values that need it then read as TT_EMERGE. `arg` is kept.
+ */
+TT_API int tt_options_set_merge(struct tt_options *opts, const char *name,
+				tt_merge_fn fn, void *arg);
+
 /* Row `i` of the option table; NULL past its end. Static storage. */
 TT_API const struct tt_option_info *tt_option_info(size_t i);
 
@@ -151,8 +177,30 @@ TT_API int tt_delete(struct tt *db, const struct tt_write_options *wo,
 		     struct tt_slice key, int64_t *out_ts);
 
 /*
+ * Writes `bytes` at `offset` of the key's value, without reading it: the rest
+ * of the value stays, a missing value counts as empty, and a gap before
+ * `offset` reads as zeros. The value is put together when it is read or
+ * compacted, so that 4 KiB written into a value of 128 KiB cost 4 KiB.
+ * TT_ETOOBIG when offset + bytes.len is over TT_VALUE_MAX. Otherwise as
+ * tt_put().
+ */
+TT_API int tt_patch(struct tt *db, const struct tt_write_options *wo,
+		    struct tt_slice key, size_t offset, struct tt_slice bytes,
+		    int64_t *out_ts);
+
+/*
+ * Hands `operand` to the store's merge function (tt_options_set_merge()), to
+ * be applied to the key's value when that is read or compacted. TT_EMERGE when
+ * none is registered. Otherwise as tt_put().
+ */
+TT_API int tt_merge(struct tt *db, const struct tt_write_options *wo,
+		    struct tt_slice key, struct tt_slice operand,
+		    int64_t *out_ts);
+
+/*
  * Applies a batch atomically: after a crash all of it is there or none. All
- * its operations share one timestamp; of several on one key the last counts.
+ * its operations share one timestamp; they count in their order, so of several
+ * puts and deletes of one key the last.
  * TT_ETOOBIG when it has so many small operations (some 90 millions) that they
  * would take over 4 GiB of memory.
  * The batch is unchanged and may be reused. An empty batch does nothing.
@@ -178,6 +226,11 @@ TT_API int tt_batch_delete(struct tt_batch *b, struct tt_slice key);
 /* A put whose value is the concatenation of `n` slices. */
 TT_API int tt_batch_putv(struct tt_batch *b, struct tt_slice key,
 			 const struct tt_slice *parts, size_t n);
+/* As tt_patch() and tt_merge(). */
+TT_API int tt_batch_patch(struct tt_batch *b, struct tt_slice key,
+			  size_t offset, struct tt_slice bytes);
+TT_API int tt_batch_merge(struct tt_batch *b, struct tt_slice key,
+			  struct tt_slice operand);
 TT_API size_t tt_batch_count(const struct tt_batch *b); /* operations */
 TT_API size_t tt_batch_bytes(const struct tt_batch *b); /* encoded size */
 

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/varint.h"
+#include "lsm/operand.h"
 #include "lsm/record.h"
 
 int batch_check_op(struct tt_slice key, size_t value_len)
@@ -27,8 +28,7 @@ int batch_check_op(struct tt_slice key, size_t value_len)
 
 void batch_init(struct tt_batch *b)
 {
-	buf_init(&b->data);
-	b->n_ops = 0;
+	*b = (struct tt_batch){ .data = BUF_INIT };
 }
 
 void batch_fini(struct tt_batch *b)
@@ -56,7 +56,8 @@ void tt_batch_free(struct tt_batch *b)
 void tt_batch_clear(struct tt_batch *b)
 {
 	buf_clear(&b->data);
-	b->n_ops = 0;
+	b->n_ops = b->n_merges = 0;
+	b->needs_function = false;
 }
 
 size_t tt_batch_count(const struct tt_batch *b)
@@ -152,6 +153,41 @@ int tt_batch_putv(struct tt_batch *b, struct tt_slice key,
 int tt_batch_delete(struct tt_batch *b, struct tt_slice key)
 {
 	return add_parts(b, RECORD_TOMBSTONE, key, NULL, 0);
+}
+
+/* Adds a merge record of one operand. */
+static int add_operand(struct tt_batch *b, struct tt_slice key,
+		       const struct operand *op)
+{
+	uint8_t head[OPERAND_OVERHEAD];
+	const struct tt_slice parts[] = {
+		SLICE(head, operand_head(op, head)),
+		op->bytes,
+	};
+	int r = add_parts(b, RECORD_MERGE, key, parts, ARRAY_LEN(parts));
+
+	if (r == 0) {
+		b->n_merges++;
+		b->needs_function |= op->type == OPERAND_MERGE;
+	}
+	return r;
+}
+
+int tt_batch_patch(struct tt_batch *b, struct tt_slice key, size_t offset,
+		   struct tt_slice bytes)
+{
+	struct operand op;
+	int r = operand_patch(&op, offset, bytes);
+
+	return r < 0 ? r : add_operand(b, key, &op);
+}
+
+int tt_batch_merge(struct tt_batch *b, struct tt_slice key,
+		   struct tt_slice operand)
+{
+	const struct operand op = { OPERAND_MERGE, 0, operand };
+
+	return add_operand(b, key, &op);
 }
 
 int tt_batch_each(const struct tt_batch *b,

@@ -20,6 +20,8 @@ struct tt_batch {
 	/* struct batch_header and operations; empty as long as n_ops is 0 */
 	struct buf data;
 	uint32_t n_ops;
+	uint32_t n_merges;   /* of them merge records */
+	bool needs_function; /* one of those has a tt_merge() operand */
 };
 
 /* One operation; slices borrow from the encoded bytes. */

@@ -16,7 +16,8 @@
  *	varint  value length (absent for a tombstone)
  *	m       value (absent for a tombstone)
  *
- * Of several operations on one key the last counts.
+ * Of several operations on one key the last counts; a batch with a merge record
+ * has only one operation for its key (batch_fold.h).
  */
 #ifndef LSM_BATCH_FORMAT_H
 #define LSM_BATCH_FORMAT_H

@@ -146,7 +146,7 @@ static int take_all(struct compaction *c)
 		    job->should_stop(job->stop_arg))
 			return err_set(TT_ECLOSED, "compaction was stopped");
 	}
-	return r == TT_END ? 0 : r;
+	return r == TT_END ? version_filter_end(&c->filter) : r;
 }
 
 int compact_run(const struct compact_job *job, struct version_edit *edit,
@@ -158,7 +158,7 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 
 	o.level = job->pick->out_level;
 	o.group = 0;
-	version_filter_init(&c.filter, &filter_ops, &c, job->times);
+	version_filter_init(&c.filter, &filter_ops, &c, job->times, job->merge);
 	follow_below(&c);
 	r = open_inputs(&c);
 	if (r < 0)

@@ -19,6 +19,7 @@
 #include "lsm/sst_output.h"
 
 struct compact_pick;
+struct merge_function;
 struct retained_times;
 struct table_cache;
 struct version_edit;
@@ -33,6 +34,7 @@ struct compact_job {
 	 * later snapshot is newer than all that the inputs hold.
 	 */
 	const struct retained_times *times;
+	const struct merge_function *merge;
 	/* Asked now and then; true ends the run with TT_ECLOSED. */
 	bool (*should_stop)(void *arg);
 	void *stop_arg;

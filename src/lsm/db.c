@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lsm/batch_fold.h"
 #include "lsm/file_name.h"
 #include "lsm/recovery.h"
 #include "lsm/room.h"
@@ -236,6 +237,10 @@ static int open_store(struct tt *db)
 				: version_set_create(&db->vs);
 	if (r < 0)
 		return r;
+	if (db->cfg.merge_name.text[0])
+		r = version_set_name_merge(&db->vs, &db->cfg.merge_name);
+	if (r < 0)
+		return r;
 	recovery_remove_orphans(db);
 	r = recovery_replay(db);
 	return r < 0 ? r : start(db);
@@ -292,7 +297,15 @@ int tt_delete(struct tt *db, const struct tt_write_options *wo,
 int tt_write(struct tt *db, const struct tt_write_options *wo,
 	     const struct tt_batch *batch, int64_t *out_ts)
 {
-	return write_commit(db->queue, batch, wo, out_ts);
+	struct tt_batch folded;
+	int r;
+
+	batch_init(&folded);
+	r = batch_fold(batch, &db->cfg.merge, &folded);
+	if (r >= 0)
+		r = write_commit(db->queue, r ? &folded : batch, wo, out_ts);
+	batch_fini(&folded);
+	return r;
 }
 
 int tt_sync(struct tt *db)

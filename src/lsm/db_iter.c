@@ -126,7 +126,7 @@ int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		opts = &none;
 	it->db = db;
 	it->no_fill = opts->no_fill;
-	user_iter_init(&it->u);
+	user_iter_init(&it->u, &db->cfg.merge);
 	it->sv = reference(db);
 	r = user_iter_set_bounds(&it->u, opts->lower, opts->upper);
 	if (r == 0)

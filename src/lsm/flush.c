@@ -48,8 +48,10 @@ static int take_live(struct tt *db, struct memtable *m,
 
 	if (r < 0)
 		return r;
-	version_filter_init(&f, &filter_ops, output, &times);
+	version_filter_init(&f, &filter_ops, output, &times, &db->cfg.merge);
 	r = take_memtable(&f, m);
+	if (r == 0)
+		r = version_filter_end(&f);
 	if (r == 0)
 		db_count(db, STAT_RECORDS_DROPPED, f.n_in - f.n_out);
 	version_filter_fini(&f);

@@ -16,12 +16,15 @@
 #include "lsm/batch.h"
 #include "lsm/db.h"
 #include "lsm/key_hash.h"
+#include "lsm/merge_chain.h"
 #include "lsm/sst_reader.h"
 
-/* What a read found, and what holds it: a block, or a memtable of `sv`. */
+/* What a read found, and what holds it: a block, memory of its own, or a
+ * memtable of `sv`. */
 struct found {
 	struct record rec;
 	struct sst_hit hit;   /* block set: the record lies in a table */
+	struct buf merged;    /* has memory: the value was put together */
 	struct memtable *mem; /* otherwise; borrowed from the superversion */
 };
 
@@ -71,21 +74,85 @@ static int ask_tables(struct tt *db, const struct version *v,
 	return r;
 }
 
+/* The newest version at or before `as_of`, whatever its kind. */
+static ALWAYS_INLINE int find_version(struct tt *db,
+				      const struct superversion *sv,
+				      struct tt_slice key, int64_t as_of,
+				      bool no_fill, struct found *f)
+{
+	int r = ask_memtables(sv, key, as_of, f);
+
+	f->hit.block = NULL;
+	if (r == TT_NOTFOUND && sv->version->n_runs)
+		r = ask_tables(db, sv->version, key, as_of, no_fill, f);
+	return r;
+}
+
+/* Gathers merge records until a version that is none: that one's result. */
+static int gather(struct tt *db, const struct superversion *sv,
+		  struct tt_slice key, bool no_fill, struct merge_chain *chain,
+		  struct found *f)
+{
+	int r;
+
+	do {
+		r = merge_chain_push(chain, f->rec.value);
+		sst_hit_release(&f->hit);
+		if (r == 0)
+			r = find_version(db, sv, key, f->rec.ts - 1, no_fill,
+					 f);
+	} while (r == 0 && f->rec.kind == RECORD_MERGE);
+	return r;
+}
+
+/* *f is a merge record: puts the value together. */
+static NOINLINE int find_merged(struct tt *db, const struct superversion *sv,
+				struct tt_slice key, bool no_fill,
+				struct found *f)
+{
+	int64_t ts = f->rec.ts;
+	struct merge_chain chain;
+	bool has_base;
+	int r;
+
+	merge_chain_init(&chain, &db->cfg.merge);
+	r = gather(db, sv, key, no_fill, &chain, f);
+	has_base = r == 0 && f->rec.kind == RECORD_VALUE;
+	if (r >= 0)
+		r = merge_chain_resolve(&chain, key,
+					has_base ? &f->rec.value : NULL,
+					&f->merged);
+	sst_hit_release(&f->hit);
+	merge_chain_fini(&chain);
+	f->rec =
+		(struct record){ key, buf_slice(&f->merged), ts, RECORD_VALUE };
+	f->mem = NULL;
+	return r;
+}
+
+static void found_release(struct found *f)
+{
+	sst_hit_release(&f->hit);
+	buf_fini(&f->merged);
+}
+
 /* 0 with *f set (found_release() it), TT_NOTFOUND, or negative. */
 static int find(struct tt *db, const struct superversion *sv,
 		struct tt_slice key, int64_t as_of, bool no_fill,
 		struct found *f)
 {
-	int r = ask_memtables(sv, key, as_of, f);
+	int r = find_version(db, sv, key, as_of, no_fill, f);
 
-	f->hit.block = NULL;
-	if (r == 0)
+	f->merged = (struct buf)BUF_INIT;
+	if (r == 0 && !f->hit.block)
 		db_count(db, STAT_GETS_FROM_MEMTABLE, 1);
-	else if (r == TT_NOTFOUND && sv->version->n_runs)
-		r = ask_tables(db, sv->version, key, as_of, no_fill, f);
-	if (r == 0 && f->rec.kind == RECORD_TOMBSTONE) {
-		sst_hit_release(&f->hit);
-		r = TT_NOTFOUND;
+	if (r == 0 && unlikely(f->rec.kind != RECORD_VALUE)) {
+		if (f->rec.kind == RECORD_MERGE)
+			r = find_merged(db, sv, key, no_fill, f);
+		else
+			r = TT_NOTFOUND;
+		if (r != 0)
+			found_release(f);
 	}
 	db_count(db, STAT_GETS, 1);
 	if (r == 0) {
@@ -121,7 +188,7 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 			*out_len = n;
 		if (out_ts)
 			*out_ts = f.rec.ts;
-		sst_hit_release(&f.hit);
+		found_release(&f);
 	}
 	db_release(db, &token, sv);
 	return r;
@@ -141,6 +208,13 @@ static void release_memtable(void *mem, void *unused)
 	memtable_unref(mem);
 }
 
+static void release_buf(void *data, void *cap)
+{
+	struct buf b = { .data = data, .cap = (uintptr_t)cap };
+
+	buf_fini(&b);
+}
+
 int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 		  struct tt_slice key, struct tt_pinned *out)
 {
@@ -157,7 +231,11 @@ int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 		out->value = f.rec.value;
 		out->ts = f.rec.ts;
 		out->b = NULL;
-		if (f.mem) {
+		if (f.merged.data) {
+			out->release = release_buf;
+			out->a = f.merged.data;
+			out->b = (void *)(uintptr_t)f.merged.cap; /* NOLINT */
+		} else if (f.mem) {
 			out->release = release_memtable;
 			out->a = memtable_ref(f.mem);
 		} else {

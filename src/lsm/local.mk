@@ -4,6 +4,8 @@ liblsm_la_SOURCES += \
 	%D%/api_error.c \
 	%D%/batch.c \
 	%D%/batch.h \
+	%D%/batch_fold.c \
+	%D%/batch_fold.h \
 	%D%/batch_format.h \
 	%D%/block_cache.c \
 	%D%/block_cache.h \
@@ -49,8 +51,14 @@ liblsm_la_SOURCES += \
 	%D%/memindex_read.c \
 	%D%/memtable.c \
 	%D%/memtable.h \
+	%D%/merge.c \
+	%D%/merge_chain.c \
+	%D%/merge_chain.h \
 	%D%/merge_iter.c \
 	%D%/merge_iter.h \
+	%D%/operand.c \
+	%D%/operand.h \
+	%D%/operand_format.h \
 	%D%/options.c \
 	%D%/options.def \
 	%D%/options.h \

@@ -45,6 +45,7 @@
  *	                     n_tombstones, raw_bytes, min_ts, max_ts, min_key,
  *	                     max_key
  *	6 DROP_TABLE         file_no
+ *	12 MERGE_NAME        name of the merge function, length and bytes
  *
  * A table may be dropped and added (at another level) in one edit: drops
  * count first. Unknown tags are refused.
@@ -67,6 +68,8 @@
 #define MANIFEST_ALIGN 8u
 /* A payload is not longer. */
 #define MANIFEST_RECORD_MAX (1u << 30)
+/* Bytes of the name of a merge function. */
+#define MERGE_NAME_MAX 64u
 
 struct manifest_header {
 	uint8_t magic[4];
@@ -91,6 +94,7 @@ enum edit_tag {
 	EDIT_NEXT_GROUP = 4,
 	EDIT_ADD_TABLE = 5,
 	EDIT_DROP_TABLE = 6,
+	EDIT_MERGE_NAME = 12,
 };
 
 static inline uint64_t manifest_seed(uint64_t file_no, uint64_t offset)

@@ -154,6 +154,8 @@ int options_resolve(const struct tt_options *opts, struct db_config *out)
 	}
 	resolve(&opts->v, out);
 	out->env = opts->env ? opts->env : env_posix();
+	out->merge = opts->merge;
+	out->merge_name = opts->merge_name;
 	tt_options_free(defaults);
 	return 0;
 }

@@ -15,6 +15,8 @@
 
 #include "base/compress.h"
 #include "base/opt.h"
+#include "lsm/merge_chain.h"
+#include "lsm/version_edit.h"
 #include "ttrunks.h"
 
 struct env;
@@ -29,6 +31,8 @@ struct tt_options {
 	struct option_values v;
 	struct opt_set set; /* over v */
 	struct env *env;    /* NULL: env_posix() */
+	struct merge_function merge;
+	struct merge_name merge_name;
 };
 
 /* What the engine works with: every figure settled, none 0 for "derive". */
@@ -47,6 +51,8 @@ struct db_config {
 	int64_t sync_interval_ms;
 	enum codec codec;
 	bool create_if_missing;
+	struct merge_function merge;
+	struct merge_name merge_name;
 };
 
 /* Settles the figures. `opts` may be NULL: every default. */

@@ -23,10 +23,11 @@
 enum record_kind {
 	RECORD_VALUE = 0,
 	RECORD_TOMBSTONE = 1, /* the key is deleted; the value is empty */
+	RECORD_MERGE = 2, /* operands over an older version: operand_format.h */
 };
 
 /* Kinds below this are known to this program. */
-#define N_RECORD_KINDS 2
+#define N_RECORD_KINDS 3
 
 /* Bounds for seeks: before every version of a key, and after every one. */
 #define TS_NEWEST INT64_MAX

@@ -156,6 +156,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		return r;
 	db_output_options(db, &job.output);
 	job.times = &times;
+	job.merge = &db->cfg.merge;
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
 		r = apply(db, edit);

@@ -34,10 +34,11 @@
 #define SST_MAGIC "TTSX"
 #define SST_VERSION 1
 
-/* Feature bits. None are defined yet. A reader may ignore unknown compat
+/* Feature bits. A reader may ignore unknown compat
  * bits, must not rewrite a file with unknown ro_compat bits (tables are
  * never rewritten in place), and refuses unknown incompat bits. */
-#define SST_INCOMPAT_KNOWN 0u
+#define SST_INCOMPAT_MERGES 8u /* there are merge records */
+#define SST_INCOMPAT_KNOWN SST_INCOMPAT_MERGES
 
 /* The first byte of a filter box. */
 enum filter_kind {

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "lsm/key_hash.h"
+#include "lsm/operand.h"
 #include "lsm/sst_reader_impl.h"
 
 struct verify {
@@ -80,11 +81,13 @@ static void check_range(struct verify *v, const struct block *b, uint32_t i)
 static void check_records(struct verify *v, const struct block *b, uint32_t i)
 {
 	struct record rec;
-	uint32_t n_hidden = 0;
+	uint32_t n_hidden = 0, n_odd = 0;
 
 	for (uint32_t j = 0; j < b->n; j++) {
 		block_record(b, j, &rec);
 		v->n_tombstones += rec.kind == RECORD_TOMBSTONE;
+		n_odd += rec.kind == RECORD_MERGE &&
+			 operands_check(rec.value) < 0;
 		v->min_ts = MIN_OF(v->min_ts, rec.ts);
 		v->max_ts = MAX_OF(v->max_ts, rec.ts);
 		n_hidden +=
@@ -92,6 +95,8 @@ static void check_records(struct verify *v, const struct block *b, uint32_t i)
 	}
 	if (n_hidden)
 		report_block(v, i, "has keys that the filter does not know");
+	if (n_odd)
+		report_block(v, i, "has merge records without sense");
 }
 
 static int check_block(struct verify *v, uint32_t i)

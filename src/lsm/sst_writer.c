@@ -38,6 +38,7 @@ struct sst_writer {
 	struct buf last_key;
 	int64_t last_ts;
 	uint64_t n_records, n_tombstones, raw_bytes;
+	uint32_t incompat; /* SST_INCOMPAT_* */
 	int64_t min_ts, max_ts;
 };
 
@@ -82,6 +83,7 @@ void sst_writer_reset(struct sst_writer *w)
 	buf_clear(&w->hashes);
 	buf_clear(&w->last_key);
 	w->n_records = w->n_tombstones = w->raw_bytes = 0;
+	w->incompat = 0;
 }
 
 static int end_block(struct sst_writer *w)
@@ -143,6 +145,8 @@ static int note_record(struct sst_writer *w, const struct record *r,
 	w->last_ts = r->ts;
 	w->n_records++;
 	w->n_tombstones += r->kind == RECORD_TOMBSTONE;
+	if (unlikely(r->kind == RECORD_MERGE))
+		w->incompat |= SST_INCOMPAT_MERGES;
 	return 0;
 }
 
@@ -204,6 +208,7 @@ static void fill_index_header(const struct sst_writer *w, uint64_t file_bytes,
 	*h = (struct sst_index_header){
 		.magic = { 'T', 'T', 'S', 'X' },
 		.version = le32_make(SST_VERSION),
+		.incompat = le32_make(w->incompat),
 		.codec = (uint8_t)w->opts.codec,
 		.n_blocks =
 			le32_make((uint32_t)(w->entries.len /

@@ -8,6 +8,9 @@
  * ahead: versions come oldest first, so the newest visible one is known only
  * when the next key (or a version too new) is reached; key and value are
  * copied meanwhile.
+ *
+ * Merge records are gathered from the newest visible one to the value under
+ * them; the cursor then goes on behind the key (going back: before it).
  */
 #include "lsm/user_iter.h"
 
@@ -19,9 +22,10 @@
 /* Larger copies are not kept from one position to the next. */
 #define KEEP_BYTES ((size_t)64 << 10)
 
-void user_iter_init(struct user_iter *u)
+void user_iter_init(struct user_iter *u, const struct merge_function *fn)
 {
-	*u = (struct user_iter){ 0 };
+	*u = (struct user_iter){ .state = USER_ITER_NONE };
+	merge_chain_init(&u->chain, fn);
 }
 
 void user_iter_fini(struct user_iter *u)
@@ -32,6 +36,7 @@ void user_iter_fini(struct user_iter *u)
 	buf_fini(&u->value);
 	buf_fini(&u->lower);
 	buf_fini(&u->upper);
+	merge_chain_fini(&u->chain);
 	u->state = USER_ITER_NONE;
 }
 
@@ -76,8 +81,50 @@ static ALWAYS_INLINE bool is_under(const struct user_iter *u,
 
 static ALWAYS_INLINE int keep_key(struct user_iter *u, struct tt_slice key)
 {
+	if (unlikely(key.data ==
+		     u->key.data)) /* the current key, kept already */
+		return 0;
 	buf_clear(&u->key);
 	return buf_append(&u->key, key.data, key.len);
+}
+
+/* ---- merge records -------------------------------------------------------- */
+
+/* Gathers the versions of the kept key from the cursor's record, a merge
+ * record; 0, or TT_END when the cursor ran off. *has_base: the cursor stands
+ * on the value under them. */
+static int gather(struct user_iter *u, bool *has_base)
+{
+	struct rec_iter *in = u->in;
+	int r;
+
+	merge_chain_reset(&u->chain);
+	do {
+		r = merge_chain_push(&u->chain, in->rec.value);
+		if (r == 0)
+			r = rec_iter_next(in);
+	} while (r == 0 && in->rec.kind == RECORD_MERGE &&
+		 key_eq(in->rec.key, buf_slice(&u->key)));
+	*has_base = r == 0 && in->rec.kind == RECORD_VALUE &&
+		    key_eq(in->rec.key, buf_slice(&u->key));
+	return r;
+}
+
+/* The same, into u->value and u->cur. */
+static int merge_kept_key(struct user_iter *u)
+{
+	int64_t ts = u->in->rec.ts;
+	bool has_base;
+	int r = gather(u, &has_base);
+
+	if (r < 0)
+		return r;
+	r = merge_chain_resolve(&u->chain, buf_slice(&u->key),
+				has_base ? &u->in->rec.value : NULL, &u->value);
+	merge_chain_reset(&u->chain);
+	u->cur = (struct record){ buf_slice(&u->key), buf_slice(&u->value), ts,
+				  RECORD_VALUE };
+	return r;
 }
 
 /* ---- forward ------------------------------------------------------------ */
@@ -113,6 +160,22 @@ static int skip_newer(struct user_iter *u)
 	return r;
 }
 
+/* Shows the merge record under the cursor as a value. */
+static NOINLINE int show_merged(struct user_iter *u)
+{
+	int r = keep_key(u, u->in->rec.key);
+
+	if (r == 0)
+		r = merge_kept_key(u);
+	if (r == 0)
+		r = rec_iter_seek(u->in, buf_slice(&u->key), TS_OLDEST);
+	if (r < 0)
+		return lose(u, r);
+	u->in_at_end = r == TT_END;
+	u->state = USER_ITER_PAST;
+	return 0;
+}
+
 /* The cursor's move returned `r`: goes on to the first record to show. */
 static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 {
@@ -125,11 +188,13 @@ static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 			r = skip_newer(u);
 			continue;
 		}
-		if (likely(rec->kind != RECORD_TOMBSTONE)) {
+		if (likely(rec->kind == RECORD_VALUE)) {
 			u->cur = *rec;
 			u->state = USER_ITER_FORWARD;
 			return 0;
 		}
+		if (rec->kind == RECORD_MERGE)
+			return show_merged(u);
 		r = keep_key(u, rec->key);
 		if (r == 0)
 			r = skip_key(u);
@@ -164,6 +229,8 @@ int user_iter_next(struct user_iter *u)
 	if (unlikely(u->state == USER_ITER_REVERSE))
 		return settle_forward(
 			u, rec_iter_seek(u->in, buf_slice(&u->key), TS_OLDEST));
+	if (unlikely(u->state == USER_ITER_PAST))
+		return settle_forward(u, u->in_at_end ? TT_END : 0);
 	r = keep_key(u, u->cur.key);
 	return unlikely(r < 0) ? lose(u, r) : settle_forward(u, skip_key(u));
 }
@@ -177,8 +244,21 @@ static int take_version(struct user_iter *u)
 
 	u->cur.ts = rec->ts;
 	u->cur.kind = rec->kind;
-	return rec->kind == RECORD_TOMBSTONE ? 0
-					     : buf_set(&u->value, rec->value);
+	return rec->kind == RECORD_VALUE ? buf_set(&u->value, rec->value) : 0;
+}
+
+/* The newest visible version of the kept key is a merge record. */
+static NOINLINE int take_merged(struct user_iter *u)
+{
+	int r = rec_iter_seek(u->in, buf_slice(&u->key), u->as_of);
+
+	if (r == 0)
+		r = merge_kept_key(u);
+	if (r == 0)
+		r = rec_iter_seek_for_prev(u->in, buf_slice(&u->key),
+					   TS_NEWEST);
+	u->in_at_end = r == TT_END;
+	return r < 0 ? r : 1;
 }
 
 /*
@@ -186,7 +266,7 @@ static int take_version(struct user_iter *u)
  * versions, keeping the newest visible one. 1 when there is one to show, 0
  * when not, < 0.
  */
-static int take_key(struct user_iter *u)
+static int take_versions(struct user_iter *u)
 {
 	struct rec_iter *in = u->in;
 	bool is_live = false;
@@ -210,6 +290,14 @@ static int take_key(struct user_iter *u)
 		r = rec_iter_seek_for_prev(in, buf_slice(&u->key), TS_NEWEST);
 	u->in_at_end = r == TT_END;
 	return r < 0 ? r : is_live;
+}
+
+static int take_key(struct user_iter *u)
+{
+	int r = take_versions(u);
+
+	return r > 0 && unlikely(u->cur.kind == RECORD_MERGE) ? take_merged(u)
+							      : r;
 }
 
 static int settle_reverse(struct user_iter *u, int r)

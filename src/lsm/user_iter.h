@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "lsm/merge_chain.h"
 #include "lsm/rec_iter.h"
 
 enum user_iter_state {
@@ -21,23 +22,27 @@ enum user_iter_state {
 	USER_ITER_FORWARD, /* `in` stands on the current record */
 	USER_ITER_REVERSE, /* `in` stands before all versions of the current
 			    * key, or ran off the beginning */
+	USER_ITER_PAST,	   /* `in` stands behind all versions of the current
+			    * key, or ran off the end: they were merged */
 };
 
 struct user_iter {
 	struct rec_iter *in; /* owned */
 	int64_t as_of;
 	enum user_iter_state state;
-	bool in_at_end;	   /* REVERSE: `in` ran off the beginning */
+	bool in_at_end;	   /* REVERSE, PAST: `in` ran off */
 	struct record cur; /* valid unless state is NONE */
 	/* copies, kept for reuse */
 	struct buf key;	  /* current key (both directions) */
-	struct buf value; /* current value in REVERSE */
+	struct buf value; /* current value in REVERSE and PAST */
+	struct merge_chain chain;
 	struct buf lower; /* inclusive; empty: none */
 	struct buf upper; /* exclusive; empty: none */
 };
 
-/* An empty one, in the caller's memory; it has no source yet. */
-void user_iter_init(struct user_iter *u);
+/* An empty one, in the caller's memory; it has no source yet. Keeps the
+ * store's merge function. */
+void user_iter_init(struct user_iter *u, const struct merge_function *fn);
 /* Frees the source and the memory. */
 void user_iter_fini(struct user_iter *u);
 

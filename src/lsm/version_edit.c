@@ -117,6 +117,13 @@ static int put_table(struct buf *out, const struct table_desc *d)
 	return r;
 }
 
+static int put_name(struct buf *out, const struct merge_name *name)
+{
+	int r = buf_append_varint(out, EDIT_MERGE_NAME);
+
+	return r < 0 ? r : put_key(out, slice_str(name->text));
+}
+
 int version_edit_encode(const struct version_edit *e, struct buf *out)
 {
 	int r = 0;
@@ -129,6 +136,8 @@ int version_edit_encode(const struct version_edit *e, struct buf *out)
 		r = put_pair(out, EDIT_LAST_TS, zigzag_fold(e->last_ts));
 	if (r == 0 && e->has_next_group)
 		r = put_pair(out, EDIT_NEXT_GROUP, e->next_group);
+	if (r == 0 && e->merge_name.text[0])
+		r = put_name(out, &e->merge_name);
 	for (size_t i = 0; i < e->n_dropped && r == 0; i++)
 		r = put_pair(out, EDIT_DROP_TABLE, e->dropped[i]);
 	for (size_t i = 0; i < e->n_added && r == 0; i++)
@@ -196,6 +205,20 @@ static int get_table(struct version_edit *e, struct tt_slice *in)
 	return version_edit_add(e, &d);
 }
 
+static int get_name(struct version_edit *e, struct tt_slice *in)
+{
+	struct tt_slice name;
+	int r = get_key(in, &name);
+
+	if (r < 0)
+		return r;
+	if (name.len > MERGE_NAME_MAX || memchr(name.data, 0, name.len))
+		return bad("impossible name of a merge function");
+	memcpy(e->merge_name.text, name.data, name.len);
+	e->merge_name.text[name.len] = 0;
+	return 0;
+}
+
 static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 {
 	uint64_t v;
@@ -203,6 +226,8 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 
 	if (tag == EDIT_ADD_TABLE)
 		return get_table(e, in);
+	if (tag == EDIT_MERGE_NAME)
+		return get_name(e, in);
 	if (tag < EDIT_NEXT_FILE_NO || tag > EDIT_DROP_TABLE)
 		return bad("unknown tag");
 	r = get(in, &v);
@@ -224,6 +249,7 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 	case EDIT_DROP_TABLE:
 		return version_edit_drop(e, v);
 	case EDIT_ADD_TABLE:
+	case EDIT_MERGE_NAME:
 		break;
 	}
 	return 0;

@@ -12,7 +12,13 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "lsm/manifest_format.h"
 #include "lsm/version.h"
+
+/* The name of the merge function that a store is written with. */
+struct merge_name {
+	char text[MERGE_NAME_MAX + 1]; /* "": none */
+};
 
 struct version_edit {
 	bool has_next_file_no, has_replay_from, has_last_ts, has_next_group;
@@ -20,6 +26,7 @@ struct version_edit {
 	uint64_t replay_from; /* LSN */
 	int64_t last_ts;
 	uint64_t next_group;
+	struct merge_name merge_name; /* "": not said */
 
 	struct table_desc *added; /* keys owned by the edit */
 	size_t n_added, cap_added;

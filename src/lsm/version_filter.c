@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "lsm/version_filter.h"
 
+#include <errno.h>
+
 #include "lsm/snapshot.h"
+
+/* Merge records are not gathered into larger ones. */
+#define CHAIN_MOST ((size_t)16 << 20)
 
 void version_filter_init(struct version_filter *f,
 			 const struct version_filter_ops *ops, void *arg,
-			 const struct retained_times *times)
+			 const struct retained_times *times,
+			 const struct merge_function *fn)
 {
 	*f = (struct version_filter){
 		.ops = ops,
@@ -13,32 +19,155 @@ void version_filter_init(struct version_filter *f,
 		.times = times,
 		.key = BUF_INIT,
 		.newer_ts = TS_NEWEST,
+		.merged = BUF_INIT,
 	};
+	merge_chain_init(&f->chain, fn);
 }
 
 void version_filter_fini(struct version_filter *f)
 {
 	buf_fini(&f->key);
+	buf_fini(&f->merged);
+	merge_chain_fini(&f->chain);
 }
+
+static int emit(struct version_filter *f, const struct record *rec)
+{
+	bool is_new_key = !f->has_emitted;
+
+	f->has_emitted = true;
+	f->n_out++;
+	return f->ops->emit(f->arg, rec, is_new_key);
+}
+
+static bool may_lie_below(struct version_filter *f)
+{
+	return !f->ops->may_lie_below ||
+	       f->ops->may_lie_below(f->arg, buf_slice(&f->key));
+}
+
+/* ---- merge records ---------------------------------------------------- */
+
+static int emit_merged(struct version_filter *f, uint8_t kind)
+{
+	const struct record rec = {
+		.key = buf_slice(&f->key),
+		.value = buf_slice(&f->merged),
+		.ts = f->chain_ts,
+		.kind = kind,
+	};
+
+	merge_chain_reset(&f->chain);
+	buf_shrink(&f->merged, CHAIN_MOST);
+	return emit(f, &rec);
+}
+
+/* The chain becomes a value over `base`. TT_END: the merge function could not
+ * do it, and the chain is as it was. */
+static int resolve_chain(struct version_filter *f, const struct tt_slice *base)
+{
+	int r = merge_chain_resolve(&f->chain, buf_slice(&f->key), base,
+				    &f->merged);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return TT_END;
+	f->newer_ts = f->chain_ts;
+	return emit_merged(f, RECORD_VALUE);
+}
+
+/* What is older lies elsewhere, or is read by somebody as it is. */
+static int fuse_chain(struct version_filter *f)
+{
+	int r = merge_chain_fuse(&f->chain, &f->merged);
+
+	return r < 0 ? r : emit_merged(f, RECORD_MERGE);
+}
+
+/* All versions of the key have passed. */
+static int end_key(struct version_filter *f)
+{
+	int r = TT_END;
+
+	if (merge_chain_is_empty(&f->chain))
+		return 0;
+	if (!may_lie_below(f))
+		r = resolve_chain(f, NULL);
+	return r == TT_END ? fuse_chain(f) : r;
+}
+
+static int add_merge(struct version_filter *f, const struct record *rec)
+{
+	int r = 0;
+
+	if (f->chain.bytes.len + rec->value.len > CHAIN_MOST &&
+	    !merge_chain_is_empty(&f->chain))
+		r = fuse_chain(f);
+	if (r < 0)
+		return r;
+	if (merge_chain_is_empty(&f->chain))
+		f->chain_ts = rec->ts;
+	f->chain_oldest_ts = rec->ts;
+	return merge_chain_push(&f->chain, rec->value);
+}
+
+/*
+ * A version older than the chain: part of it unless somebody reads between
+ * the two. 1 when the record is used up.
+ */
+static int meet_chain(struct version_filter *f, const struct record *rec)
+{
+	bool has_base = rec->kind == RECORD_VALUE;
+	int r;
+
+	if (version_is_needed(f->times, rec->ts, f->chain_oldest_ts))
+		return fuse_chain(f);
+	if (rec->kind == RECORD_MERGE)
+		return 0;
+	r = resolve_chain(f, has_base ? &rec->value : NULL);
+	if (r == TT_END)
+		return fuse_chain(f);
+	return r < 0 ? r : 1;
+}
+
+/* ---- one record ------------------------------------------------------- */
 
 static int begin_key(struct version_filter *f, struct tt_slice key)
 {
+	int r = end_key(f);
+
 	f->has_key = true;
 	f->has_emitted = false;
 	f->newer_ts = TS_NEWEST;
-	return buf_set(&f->key, key);
+	return r < 0 ? r : buf_set(&f->key, key);
 }
 
 /* True when the tombstone hides nothing from anybody. */
 static bool is_spent(struct version_filter *f, const struct record *rec)
 {
 	return f->ops->may_lie_below && rec->ts <= f->times->ts[0] &&
-	       !f->ops->may_lie_below(f->arg, rec->key);
+	       !may_lie_below(f);
+}
+
+static int add_needed(struct version_filter *f, const struct record *rec)
+{
+	int r = 0;
+
+	if (unlikely(!merge_chain_is_empty(&f->chain)))
+		r = meet_chain(f, rec);
+	if (r)
+		return r < 0 ? r : 0;
+	if (unlikely(rec->kind == RECORD_MERGE))
+		return add_merge(f, rec);
+	f->newer_ts = rec->ts;
+	if (rec->kind == RECORD_TOMBSTONE && is_spent(f, rec))
+		return 0;
+	return emit(f, rec);
 }
 
 int version_filter_add(struct version_filter *f, const struct record *rec)
 {
-	bool is_needed, is_new_key;
 	int r;
 
 	f->n_in++;
@@ -47,14 +176,12 @@ int version_filter_add(struct version_filter *f, const struct record *rec)
 		if (r < 0)
 			return r;
 	}
-	is_needed = version_is_needed(f->times, rec->ts, f->newer_ts);
-	f->newer_ts = rec->ts;
-	if (!is_needed)
-		return 0;
-	if (rec->kind == RECORD_TOMBSTONE && is_spent(f, rec))
-		return 0;
-	is_new_key = !f->has_emitted;
-	f->has_emitted = true;
-	f->n_out++;
-	return f->ops->emit(f->arg, rec, is_new_key);
+	return version_is_needed(f->times, rec->ts, f->newer_ts)
+		       ? add_needed(f, rec)
+		       : 0;
+}
+
+int version_filter_end(struct version_filter *f)
+{
+	return end_key(f);
 }

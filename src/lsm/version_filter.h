@@ -9,6 +9,11 @@
  * older of the key can lie below the outputs: then there is nothing left for
  * it to hide.
  *
+ * Merge records are gathered as long as nobody reads between two of them, and
+ * become one: with the value or tombstone under them a value; by themselves a
+ * value too where nothing older can lie below, else one merge record. Where
+ * the merge function fails they stay as they are.
+ *
  * One thread at a time.
  */
 #ifndef LSM_VERSION_FILTER_H
@@ -18,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "lsm/merge_chain.h"
 #include "lsm/record.h"
 
 struct retained_times;
@@ -39,16 +45,27 @@ struct version_filter {
 	struct buf key; /* the current key */
 	bool has_key;
 	bool has_emitted; /* of the current key */
-	int64_t newer_ts; /* of the version before, TS_NEWEST: none */
+	/* of the last value or tombstone, which hides what is older; TS_NEWEST:
+	 * there was none */
+	int64_t newer_ts;
+	/* merge records of the key that wait for older ones */
+	struct merge_chain chain;
+	int64_t chain_ts; /* of the newest of them, which the whole gets … */
+	int64_t chain_oldest_ts;
+	struct buf merged;
 	uint64_t n_in, n_out;
 };
 
 void version_filter_init(struct version_filter *f,
 			 const struct version_filter_ops *ops, void *arg,
-			 const struct retained_times *times);
+			 const struct retained_times *times,
+			 const struct merge_function *fn);
 void version_filter_fini(struct version_filter *f);
 
 /* The next record; the result of emit() if that fails. */
 int version_filter_add(struct version_filter *f, const struct record *rec);
+
+/* There are no more records. */
+int version_filter_end(struct version_filter *f);
 
 #endif

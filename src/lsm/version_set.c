@@ -76,6 +76,8 @@ static void take_numbers(struct version_set *vs, const struct version_edit *e)
 		vs->replay_from = e->replay_from;
 	if (e->has_last_ts)
 		vs->last_ts = e->last_ts;
+	if (e->merge_name.text[0])
+		vs->merge_name = e->merge_name;
 }
 
 /* ---- manifests -------------------------------------------------------- */
@@ -97,6 +99,8 @@ static int encode_snapshot(struct version_set *vs, const struct version *v,
 	} else {
 		set_numbers(vs, &e);
 	}
+	if (!e.merge_name.text[0])
+		e.merge_name = vs->merge_name;
 	for (uint32_t i = 0; i < v->n_runs && r == 0; i++) {
 		const struct run *run = &v->runs[i];
 
@@ -453,5 +457,29 @@ out:
 	mutex_unlock(&vs->mu);
 	version_unref(next);
 	version_unref(was);
+	return r;
+}
+
+int version_set_name_merge(struct version_set *vs,
+			   const struct merge_name *name)
+{
+	struct merge_name was;
+	struct version_edit edit;
+	int r;
+
+	mutex_lock(&vs->mu);
+	was = vs->merge_name;
+	mutex_unlock(&vs->mu);
+	if (strcmp(was.text, name->text) == 0)
+		return 0;
+	if (was.text[0])
+		return err_set(TT_EOPTION,
+			       "%s: written with the merge function \"%s\", "
+			       "not \"%s\"",
+			       vs->dir, was.text, name->text);
+	version_edit_init(&edit);
+	edit.merge_name = *name;
+	r = version_set_apply(vs, &edit, NULL, NULL);
+	version_edit_fini(&edit);
 	return r;
 }

@@ -39,6 +39,7 @@ struct version_set {
 	uint64_t next_group;
 	uint64_t replay_from;
 	int64_t last_ts;
+	struct merge_name merge_name;
 	uint64_t n_edits; /* since it was opened */
 };
 
@@ -59,6 +60,13 @@ int version_set_create(struct version_set *vs);
  * one when it has grown large, or the old one cannot be continued.
  */
 int version_set_recover(struct version_set *vs);
+
+/*
+ * Records the name of the store's merge function. TT_EOPTION when the store
+ * has another one already.
+ */
+int version_set_name_merge(struct version_set *vs,
+			   const struct merge_name *name);
 
 /* A file number never used before. */
 uint64_t version_set_new_file_no(struct version_set *vs);

@@ -132,28 +132,6 @@ int dump_end(struct dump *d)
 	return 0;
 }
 
-int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
-		int64_t ts, bool is_tombstone)
-{
-	int r;
-
-	if (d->n_shown >= d->limit)
-		return TT_END;
-	d->n_shown++;
-	dump_begin(d, "record");
-	dump_bytes(d, "key", key);
-	dump_int(d, "ts", ts);
-	dump_bool(d, "tombstone", is_tombstone);
-	if (d->keys_only)
-		dump_uint(d, "value_bytes", value.len);
-	else if (!is_tombstone)
-		dump_bytes(d, "value", value);
-	r = dump_end(d);
-	if (r == 0 && d->n_shown == d->limit)
-		return TT_END;
-	return r;
-}
-
 void dump_damage(struct dump *d, const char *text)
 {
 	d->n_damaged++;

@@ -44,9 +44,9 @@ void dump_bytes(struct dump *d, const char *name, struct tt_slice s);
 /* 0, or -EIO when standard output is gone. */
 int dump_end(struct dump *d);
 
-/* One record, of a table or of the log. TT_END when the limit is reached. */
+/* One record of a kind of record.h, of a table or of the log. TT_END when the limit is reached. */
 int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
-		int64_t ts, bool is_tombstone);
+		int64_t ts, uint8_t kind);
 
 /* Damage: a line on standard error (words) or output (JSON). */
 void dump_damage(struct dump *d, const char *text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of the old Go program. */
 #include "base/err.h"
+#include "lsm/record_format.h"
 #include "tools/dump.h"
 #include "tools/old_table.h"
 
@@ -25,7 +26,8 @@ int dump_old_table(struct dump *d, const char *path)
 		r = old_table_next(t, &rec);
 		if (r == 0)
 			r = dump_record(d, rec.key, rec.value, rec.ts,
-					rec.is_tombstone);
+					rec.is_tombstone ? RECORD_TOMBSTONE
+							 : RECORD_VALUE);
 	}
 	if (r == TT_ECORRUPT)
 		dump_damage(d, err_text());

@@ -74,8 +74,7 @@ static int show_records(struct dump *d, const struct block *b)
 
 	for (uint32_t i = 0; r == 0 && i < b->n; i++) {
 		block_record(b, i, &rec);
-		r = dump_record(d, rec.key, rec.value, rec.ts,
-				rec.kind == RECORD_TOMBSTONE);
+		r = dump_record(d, rec.key, rec.value, rec.ts, rec.kind);
 	}
 	return r;
 }

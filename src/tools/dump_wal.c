@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/varint.h"
 #include "lsm/batch_format.h"
+#include "lsm/record_format.h"
 #include "lsm/wal_format.h"
 #include "lsm/wal_reader.h"
 #include "tools/dump.h"
@@ -39,11 +40,11 @@ static int show_op(struct dump *d, struct tt_slice *s, int64_t ts)
 		return TT_ECORRUPT;
 	kind = slice_bytes(*s)[0];
 	*s = slice_skip(*s, 1);
-	if (kind > 1 || !take_bytes(s, &key))
+	if (kind >= N_RECORD_KINDS || !take_bytes(s, &key))
 		return TT_ECORRUPT;
-	if (kind == 0 && !take_bytes(s, &value))
+	if (kind != RECORD_TOMBSTONE && !take_bytes(s, &value))
 		return TT_ECORRUPT;
-	return dump_record(d, key, value, ts, kind == 1);
+	return dump_record(d, key, value, ts, kind);
 }
 
 static int show_batch(void *arg, uint64_t lsn, int64_t ts,

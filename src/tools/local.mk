@@ -21,6 +21,7 @@ ttrunks_fsck_SOURCES += \
 	%D%/dump.c %D%/dump.h \
 	%D%/dump_manifest.c \
 	%D%/dump_old.c \
+	%D%/dump_record.c \
 	%D%/dump_sst.c \
 	%D%/dump_wal.c \
 	%D%/fsck_check.c %D%/fsck_check.h \

@@ -137,9 +137,9 @@ for width in 8 4; do
 		"$TT_SRCDIR/tests/fuzz/corpus/old_table/width$width"
 	tap_is "a table of the old program, width $width" \
 		"$(printf '%s\n' "$out" | tail -n 3)" \
-'record key="alice" ts=1700000000 tombstone=no value="hello"
-record key="bob" ts=1700000001 tombstone=yes
-record key="carol" ts=1700000002 tombstone=no value="\x00\xff bytes"'
+'record key="alice" ts=1700000000 kind="value" value="hello"
+record key="bob" ts=1700000001 kind="tombstone"
+record key="carol" ts=1700000002 kind="value" value="\x00\xff bytes"'
 done
 
 tap_done

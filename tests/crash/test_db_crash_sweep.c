@@ -236,6 +236,7 @@ static bool run(void)
 	bool has_happened;
 
 	dir = tmpdir_new();
+	ck_ok(tt_options_set_merge(opts, "oracle", oracle_merge, NULL));
 	oracle_init(&oracle, 120, 16000);
 	acked = synced = 0;
 	ck_ok(fault_env_new(env_posix(), dir, rng_next(&rng), &fault));

@@ -89,6 +89,7 @@ START_TEST(what_returned_survives_sigkill)
 
 	ck_assert(done != MAP_FAILED);
 	test_rng(&rng);
+	ck_ok(tt_options_set_merge(opts, "oracle", oracle_merge, NULL));
 	oracle_init(&o, 300, 4000);
 	for (uint64_t round = 0; round < test_scale(10); round++) {
 		uint64_t seed = rng_next(&rng);

@@ -92,11 +92,12 @@ class Index:
          self.min_ts, self.max_ts) = \
             struct.unpack("<IIIIB3sIIQQQQqq", box[4:80])
         need(version == 1, "version %d" % version)
-        need(incompat == 0, "incompatible features %#x" % incompat)
+        need((incompat & ~8) == 0, "incompatible features %#x" % incompat)
         need(codec in CODECS, "codec %d" % codec)
         need(file_bytes == len(data), "file length")
         need(80 + 40 * n_blocks + keys_len + 8 == len(box), "index box length")
         self.codec = CODECS[codec]
+        self.has_merges = bool(incompat & 8)
         self.blocks = [Block(box[80 + 40 * i:120 + 40 * i])
                        for i in range(n_blocks)]
         keys = box[80 + 40 * n_blocks:-8]
@@ -236,6 +237,17 @@ def block_records(data, index, b):
     return found
 
 
+def check_operands(value):
+    """The value of a merge record: operands back to back."""
+    need(value, "a merge record without operands")
+    at = 0
+    while at < len(value):
+        kind, size = struct.unpack_from("<BI", value, at)
+        at += 5 + size
+        need(kind in (0, 1) and at <= len(value), "an impossible operand")
+        need(kind == 1 or size >= 4, "a patch without an offset")
+
+
 def check_sums(index, seen):
     need(seen[0][0] == index.min_key, "smallest key")
     need(seen[-1][0] == index.max_key, "largest key")
@@ -259,7 +271,10 @@ def verify(data):
         for record in found:
             key, _, ts, flag = record
             last = check_order(last, record)
-            need(flag in (0, 1), "flag %d" % flag)
+            need(flag in (0, 1, 2), "flag %d" % flag)
+            if flag == 2:
+                need(index.has_merges, "a merge record unannounced")
+                check_operands(record[1])
             need((b.separator, -b.sep_ts) <= (key, -ts),
                  "a record before its separator")
             if i + 1 < len(index.blocks):

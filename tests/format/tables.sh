@@ -18,12 +18,12 @@ read_sst() {
 	PYTHONDONTWRITEBYTECODE=1 python3 "$TT_SRCDIR/tests/format/read_sst.py" "$@"
 }
 
-# same_records FILE [--verify]: FILE lists as records.txt does.
+# same_records FILE RECORDS [--verify]: FILE lists as RECORDS does.
 same_records() {
-	local file=$1
-	shift
+	local file=$1 records=$2
+	shift 2
 	read_sst "$@" "$file" >"$scratch/listed" &&
-		cmp "$scratch/listed" "$golden/records.txt"
+		cmp "$scratch/listed" "$golden/$records"
 }
 
 # dumped FILE: its records by ttrunks-fsck, in the form of records.txt.
@@ -42,24 +42,28 @@ def bytes_of(r, name):
 for line in sys.stdin:
     r = json.loads(line)
     if r["type"] == "record":
-        print(r["ts"], int(r["tombstone"]), bytes_of(r, "key"),
-              bytes_of(r, "value"))
+        flag = ["value", "tombstone", "merge"].index(r["kind"])
+        print(r["ts"], flag, bytes_of(r, "key"), bytes_of(r, "value"))
 '
 }
 
 tap_run 'the two boxes are enough to read every record' \
-	same_records "$golden/none.sst"
+	same_records "$golden/none.sst" records.txt
 for codec in none lz4 snappy; do
 	tap_run "a $codec table is as data/README.md says" \
-		same_records "$golden/$codec.sst" --verify
+		same_records "$golden/$codec.sst" records.txt --verify
 done
 tap_run 'a zstd table is as data/README.md says, blocks unopened' \
 	read_sst --verify "$golden/zstd.sst"
+tap_run 'a table with merge records is as data/README.md says' \
+	same_records "$golden/merges.sst" merges.txt --verify
 
 mkdir "$scratch/new"
 tap_run 'tables are made' "$make_tables" "$scratch/new"
 tap_run 'a table without codec is byte for byte the pinned one' \
 	cmp "$scratch/new/none.sst" "$golden/none.sst"
+tap_run 'a table with merge records is byte for byte the pinned one' \
+	cmp "$scratch/new/merges.sst" "$golden/merges.sst"
 tap_run 'the records are the pinned ones' \
 	cmp "$scratch/new/records.txt" "$golden/records.txt"
 for codec in none lz4 snappy zstd; do
@@ -70,6 +74,10 @@ for codec in none lz4 snappy zstd; do
 	tap_run "a new $codec table is read" \
 		cmp "$scratch/dumped" "$golden/records.txt"
 done
+
+dumped "$golden/merges.sst" >"$scratch/dumped"
+tap_run 'the pinned table with merge records is read' \
+	cmp "$scratch/dumped" "$golden/merges.txt"
 
 # flip AT: a copy of the pinned table with one bit of byte AT flipped.
 flip() {

@@ -3,6 +3,8 @@ check_PROGRAMS += %D%/make_tables
 EXTRA_DIST += \
 	%D%/README.md \
 	%D%/lz4.sst \
+	%D%/merges.sst \
+	%D%/merges.txt \
 	%D%/none.sst \
 	%D%/records.txt \
 	%D%/snappy.sst \

@@ -2,7 +2,7 @@
 /*
  * make_tables DIR: writes the pinned tables anew, one per codec, and
  * records.txt, what is in each of them. `none.sst` must come out byte for
- * byte as it is pinned; with a codec the bytes may change with its library,
+ * byte as it is pinned, and so must `merges.sst`; with a codec the bytes may change with its library,
  * and what counts is that the pinned file is still read.
  */
 #include <inttypes.h>
@@ -12,6 +12,7 @@
 
 #include "base/env.h"
 #include "base/err.h"
+#include "lsm/operand.h"
 #include "lsm/sst_writer.h"
 
 #define N_KEYS 150
@@ -60,7 +61,22 @@ static void print_hex(FILE *f, struct tt_slice s)
 		fprintf(f, "%02x", p[i]);
 }
 
-static int write_records(FILE *f, struct sst_writer *w)
+/* Adds to the table and, where there is a list, to that. */
+static int add_record(FILE *list, struct sst_writer *w, const struct record *r)
+{
+	if (sst_writer_add(w, r) < 0)
+		return -1;
+	if (!list)
+		return 0;
+	fprintf(list, "%" PRId64 " %u ", r->ts, r->kind);
+	print_hex(list, r->key);
+	fputc(' ', list);
+	print_hex(list, r->value);
+	fputc('\n', list);
+	return 0;
+}
+
+static int write_records(FILE *list, struct sst_writer *w)
 {
 	char space[512];
 
@@ -71,21 +87,47 @@ static int write_records(FILE *f, struct sst_writer *w)
 		for (unsigned v = 0; v < n; v++) {
 			struct record r = make_record(i, v, space);
 
-			if (sst_writer_add(w, &r) < 0)
+			if (add_record(list, w, &r) < 0)
 				return -1;
-			if (!f)
-				continue;
-			fprintf(f, "%" PRId64 " %u ", r.ts, r.kind);
-			print_hex(f, r.key);
-			fputc(' ', f);
-			print_hex(f, r.value);
-			fputc('\n', f);
 		}
 	}
 	return 0;
 }
 
-static int make_table(const char *dir, enum codec codec)
+/* A patch, and a patch behind an operand of the merge function, over values. */
+static int write_merges(FILE *list, struct sst_writer *w)
+{
+	char space[512];
+
+	for (unsigned i = 1; i < 20; i++) {
+		struct operand ops[2] = {
+			{ OPERAND_MERGE, 0, SLICE_LIT("operand") },
+			{ OPERAND_PATCH, 3 * i, SLICE_LIT("patch") },
+		};
+		struct record base = make_record(i, 1, space), r = base;
+		struct buf value = BUF_INIT;
+		int rc = 0;
+
+		for (unsigned k = i % 2; k < 2 && rc == 0; k++)
+			rc = operand_append(&value, &ops[k]);
+		r.kind = RECORD_MERGE;
+		r.value = buf_slice(&value);
+		r.ts += 500;
+		if (rc == 0)
+			rc = add_record(list, w, &r);
+		if (rc == 0 && i % 3)
+			rc = add_record(list, w, &base);
+		buf_fini(&value);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* DIR/NAME.sst of what `write` writes; DIR/LIST, if not NULL, tells of it. */
+static int make_table(const char *dir, const char *name, enum codec codec,
+		      int (*write)(FILE *list, struct sst_writer *w),
+		      const char *list)
 {
 	struct sst_writer_options o = { .codec = codec,
 					.block_bytes = 1024,
@@ -95,21 +137,21 @@ static int make_table(const char *dir, enum codec codec)
 	FILE *f = NULL;
 	int r;
 
-	if (codec == CODEC_NONE) {
-		snprintf(path, sizeof(path), "%s/records.txt", dir);
+	if (list) {
+		snprintf(path, sizeof(path), "%s/%s", dir, list);
 		f = fopen(path, "w");
 		if (!f)
 			return err_errno(errno, "%s", path);
 	}
-	snprintf(path, sizeof(path), "%s/%s.sst", dir, codec_name(codec));
+	snprintf(path, sizeof(path), "%s/%s.sst", dir, name);
 	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
 	r = sst_writer_new(&o, &w);
 	if (r == 0)
-		r = write_records(f, w);
+		r = write(f, w);
 	if (r == 0)
 		r = sst_writer_finish(w, env_posix(), tmp, path, NULL);
 	if (f && fclose(f) != 0)
-		r = err_errno(errno, "records.txt");
+		r = err_errno(errno, "%s", list);
 	sst_writer_free(w);
 	return r;
 }
@@ -121,7 +163,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (enum codec c = 0; c < N_CODECS; c++)
-		if (make_table(argv[1], c) < 0)
+		if (make_table(argv[1], codec_name(c), c, write_records,
+			       c == CODEC_NONE ? "records.txt" : NULL) < 0)
 			return fail();
+	if (make_table(argv[1], "merges", CODEC_NONE, write_merges,
+		       "merges.txt") < 0)
+		return fail();
 	return 0;
 }

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/slice.h"
 #include "support/check_main.h"
 
 #define KEY_BYTES 32
@@ -28,62 +31,132 @@ static struct tt_slice key_name(char *buf, unsigned key)
 	return (struct tt_slice){ buf, (size_t)n };
 }
 
-static size_t value_len(const struct oracle *o, uint32_t batch, unsigned key)
-{
-	uint64_t h = (uint64_t)batch << 20 | key;
+#define MERGED_MOST 3000
 
-	h = splitmix64(&h);
-	return h % 16 ? h / 16 % 64 : h / 16 % (o->max_value + 1);
+static uint64_t change_hash(const struct oracle_change *c)
+{
+	uint64_t h = (uint64_t)c->batch << 28 | (uint64_t)c->key << 8 | c->salt;
+
+	return splitmix64(&h);
 }
 
-static void value_fill(uint8_t *buf, size_t len, uint32_t batch, unsigned key)
+/* Mostly short; operands and patches always. */
+static size_t value_len(const struct oracle *o, const struct oracle_change *c)
+{
+	uint64_t h = change_hash(c);
+
+	if (c->op != ORACLE_PUT || h % 16)
+		return h / 16 % 64;
+	return h / 16 % (o->max_value + 1);
+}
+
+static size_t patch_offset(const struct oracle *o,
+			   const struct oracle_change *c)
+{
+	uint64_t h = change_hash(c) >> 32;
+
+	return h % 4 ? h / 4 % 100 : h / 4 % (o->max_value + 1);
+}
+
+static void value_fill(uint8_t *buf, size_t len, const struct oracle_change *c)
 {
 	struct rng r;
 
-	rng_init(&r, (uint64_t)batch << 16 ^ key);
+	rng_init(&r, change_hash(c));
 	rng_fill(&r, buf, len);
 }
 
-static void note(struct oracle *o, unsigned key, bool is_delete)
+static const struct oracle_change *note(struct oracle *o, unsigned key,
+					enum oracle_op op, unsigned salt)
 {
 	if (o->n == o->cap) {
 		o->cap = o->cap ? 2 * o->cap : 1024;
 		o->changes = realloc(o->changes, o->cap * sizeof(*o->changes));
 		ck_assert_ptr_nonnull(o->changes);
 	}
-	o->changes[o->n++] = (struct oracle_change){
+	o->changes[o->n] = (struct oracle_change){
 		o->n_batches,
 		(uint16_t)key,
-		is_delete,
+		(uint8_t)op,
+		(uint8_t)salt,
 	};
+	return &o->changes[o->n++];
+}
+
+static void add_to_batch(const struct oracle *o, const struct oracle_change *c,
+			 uint8_t *buf, struct tt_batch *b)
+{
+	char name[KEY_BYTES];
+	struct tt_slice key = key_name(name, c->key);
+	struct tt_slice value = { buf, value_len(o, c) };
+
+	value_fill(buf, value.len, c);
+	switch ((enum oracle_op)c->op) {
+	case ORACLE_PUT:
+		ck_ok(tt_batch_put(b, key, value));
+		break;
+	case ORACLE_DELETE:
+		ck_ok(tt_batch_delete(b, key));
+		break;
+	case ORACLE_PATCH:
+		ck_ok(tt_batch_patch(b, key, patch_offset(o, c), value));
+		break;
+	case ORACLE_MERGE:
+		ck_ok(tt_batch_merge(b, key, value));
+		break;
+	}
 }
 
 void oracle_next(struct oracle *o, struct rng *rng, struct tt_batch *b)
 {
+	static const enum oracle_op ops[] = {
+		ORACLE_PUT,    ORACLE_PUT,   ORACLE_PUT,   ORACLE_PUT,
+		ORACLE_DELETE, ORACLE_PATCH, ORACLE_PATCH, ORACLE_MERGE,
+	};
 	uint64_t n = rng_range(rng, 1, 8);
-	char name[KEY_BYTES], seq[16];
 	uint8_t *value = malloc(o->max_value + 64);
+	char seq[16];
 
 	ck_assert_ptr_nonnull(value);
 	tt_batch_clear(b);
 	o->n_batches++;
 	for (uint64_t i = 0; i < n; i++) {
-		unsigned key = (unsigned)rng_below(rng, o->n_keys);
-		bool is_delete = rng_one_in(rng, 4);
-		struct tt_slice k = key_name(name, key);
-		size_t len = value_len(o, o->n_batches, key);
+		/* Now and then the same key again. */
+		unsigned key = i && rng_one_in(rng, 8)
+				       ? o->changes[o->n - 1].key
+				       : (unsigned)rng_below(rng, o->n_keys);
 
-		note(o, key, is_delete);
-		value_fill(value, len, o->n_batches, key);
-		if (is_delete)
-			ck_ok(tt_batch_delete(b, k));
-		else
-			ck_ok(tt_batch_put(b, k,
-					   (struct tt_slice){ value, len }));
+		add_to_batch(o,
+			     note(o, key, ops[rng_below(rng, 8)], (unsigned)i),
+			     value, b);
 	}
 	(void)snprintf(seq, sizeof(seq), "%u", o->n_batches);
 	ck_ok(tt_batch_put(b, tt_str(ORACLE_SEQ), tt_str(seq)));
 	free(value);
+}
+
+int oracle_merge(void *arg, struct tt_slice key, const struct tt_slice *base,
+		 const struct tt_slice *operands, size_t n,
+		 struct tt_merge_result *result)
+{
+	size_t len = base ? base->len : 0, skip;
+	int r = 0;
+
+	(void)arg;
+	(void)key;
+	for (size_t i = 0; i < n; i++)
+		len += operands[i].len;
+	skip = len > MERGED_MOST ? len - MERGED_MOST : 0;
+	for (size_t i = 0; i <= n && r == 0; i++) {
+		static const struct tt_slice none;
+		struct tt_slice s = i ? operands[i - 1] : base ? *base : none;
+		size_t cut = MIN_OF(skip, s.len);
+
+		skip -= cut;
+		s = SLICE(slice_bytes(s) + cut, s.len - cut);
+		r = tt_merge_emit(result, s);
+	}
+	return r;
 }
 
 void oracle_truncate(struct oracle *o, uint32_t n)
@@ -107,34 +180,85 @@ uint32_t oracle_seq(struct tt *db, const struct tt_snapshot *snap)
 	return (uint32_t)strtoul(text, NULL, 10);
 }
 
-static void check_value(const struct oracle *o, uint32_t batch, unsigned key,
-			struct tt_slice got)
-{
-	size_t len = value_len(o, batch, key);
-	uint8_t *want = malloc(len + 1);
+/* ---- the state after a prefix ------------------------------------------ */
 
-	ck_assert_ptr_nonnull(want);
-	value_fill(want, len, batch, key);
-	ck_assert_msg(got.len == len &&
-			      (len == 0 || memcmp(got.data, want, len) == 0),
-		      "key %u of batch %u: wrong value", key, batch);
-	free(want);
+struct state {
+	bool is_live;
+	struct buf value;
+};
+
+static void patch_state(struct state *st, size_t offset, const uint8_t *bytes,
+			size_t len)
+{
+	size_t end = offset + len;
+
+	if (end > st->value.len) {
+		ck_ok(buf_reserve(&st->value, end - st->value.len));
+		memset(buf_tail(&st->value), 0, end - st->value.len);
+		buf_advance(&st->value, end - st->value.len);
+	}
+	if (len)
+		memcpy(st->value.data + offset, bytes, len);
 }
 
-/* last[key]: the batch that wrote it, 0 when it is not there. */
-static uint32_t *state_after(const struct oracle *o, uint32_t n)
+static void append_state(struct state *st, struct tt_slice bytes)
 {
-	uint32_t *last = calloc(o->n_keys + 1u, sizeof(*last));
+	size_t skip;
 
-	ck_assert_ptr_nonnull(last);
+	ck_ok(buf_append_slice(&st->value, bytes));
+	if (st->value.len <= MERGED_MOST)
+		return;
+	skip = st->value.len - MERGED_MOST;
+	memmove(st->value.data, st->value.data + skip, MERGED_MOST);
+	buf_truncate(&st->value, MERGED_MOST);
+}
+
+static void apply(const struct oracle *o, const struct oracle_change *c,
+		  struct state *st, uint8_t *bytes)
+{
+	size_t len = value_len(o, c);
+
+	value_fill(bytes, len, c);
+	if (c->op <= ORACLE_DELETE || !st->is_live)
+		buf_clear(&st->value);
+	st->is_live = c->op != ORACLE_DELETE;
+	if (c->op == ORACLE_PUT)
+		ck_ok(buf_append(&st->value, bytes, len));
+	else if (c->op == ORACLE_PATCH)
+		patch_state(st, patch_offset(o, c), bytes, len);
+	else if (c->op == ORACLE_MERGE)
+		append_state(st, SLICE(bytes, len));
+}
+
+static struct state *state_after(const struct oracle *o, uint32_t n)
+{
+	struct state *states = calloc(o->n_keys + 1u, sizeof(*states));
+	uint8_t *bytes = malloc(o->max_value + 64);
+
+	ck_assert(states && bytes);
 	for (size_t i = 0; i < o->n && o->changes[i].batch <= n; i++)
-		last[o->changes[i].key] =
-			o->changes[i].is_delete ? 0 : o->changes[i].batch;
-	return last;
+		apply(o, &o->changes[i], &states[o->changes[i].key], bytes);
+	free(bytes);
+	return states;
+}
+
+static void state_free(const struct oracle *o, struct state *states)
+{
+	for (unsigned k = 0; k < o->n_keys; k++)
+		buf_fini(&states[k].value);
+	free(states);
+}
+
+static void check_value(const struct state *st, unsigned key,
+			struct tt_slice got)
+{
+	ck_assert_msg(slice_eq(got, buf_slice(&st->value)),
+		      "key %u: wrong value: %zu bytes, not %zu", key, got.len,
+		      st->value.len);
 }
 
 static void check_gets(const struct oracle *o, struct tt *db,
-		       const struct tt_snapshot *snap, const uint32_t *last)
+		       const struct tt_snapshot *snap, const struct state *last)
 {
 	struct tt_read_options ro = { .snapshot = snap };
 	char name[KEY_BYTES];
@@ -143,17 +267,15 @@ static void check_gets(const struct oracle *o, struct tt *db,
 		struct tt_pinned p = { .release = NULL };
 		int r = tt_get_pinned(db, &ro, key_name(name, k), &p);
 
-		ck_assert_msg(r == (last[k] ? 0 : TT_NOTFOUND),
-			      "key %u: %d (%s), batch %u", k, r,
-			      tt_error_text(r), last[k]);
+		ck_assert_msg(r == (last[k].is_live ? 0 : TT_NOTFOUND),
+			      "key %u: %d (%s)", k, r, tt_error_text(r));
 		if (r == 0)
-			check_value(o, last[k], k, p.value);
+			check_value(&last[k], k, p.value);
 		tt_unpin(&p);
 	}
 }
 
-static void check_at(const struct oracle *o, struct tt_iter *it, unsigned key,
-		     uint32_t batch)
+static void check_at(const struct state *st, struct tt_iter *it, unsigned key)
 {
 	char name[KEY_BYTES];
 	struct tt_slice want = key_name(name, key), got = tt_iter_key(it);
@@ -162,11 +284,11 @@ static void check_at(const struct oracle *o, struct tt_iter *it, unsigned key,
 			      memcmp(got.data, want.data, want.len) == 0,
 		      "iterator: %.*s instead of %s", (int)got.len,
 		      (const char *)got.data, name);
-	check_value(o, batch, key, tt_iter_value(it));
+	check_value(st, key, tt_iter_value(it));
 }
 
 static void check_iter(const struct oracle *o, struct tt *db,
-		       const struct tt_snapshot *snap, const uint32_t *last)
+		       const struct tt_snapshot *snap, const struct state *last)
 {
 	struct tt_iter_options io = { .snapshot = snap, .lower = tt_str("k") };
 	struct tt_iter *it;
@@ -175,19 +297,19 @@ static void check_iter(const struct oracle *o, struct tt *db,
 	ck_ok(tt_iter_new(db, &io, &it));
 	r = tt_iter_first(it);
 	for (unsigned k = 0; k < o->n_keys; k++) {
-		if (!last[k])
+		if (!last[k].is_live)
 			continue;
 		ck_assert_msg(r == 0, "iterator: %d before key %u", r, k);
-		check_at(o, it, k, last[k]);
+		check_at(&last[k], it, k);
 		r = tt_iter_next(it);
 	}
 	ck_assert_int_eq(r, TT_END);
 	r = tt_iter_last(it);
 	for (unsigned k = o->n_keys; k-- > 0;) {
-		if (!last[k])
+		if (!last[k].is_live)
 			continue;
 		ck_assert_msg(r == 0, "iterator: %d after key %u", r, k);
-		check_at(o, it, k, last[k]);
+		check_at(&last[k], it, k);
 		r = tt_iter_prev(it);
 	}
 	ck_assert_int_eq(r, TT_END);
@@ -197,10 +319,10 @@ static void check_iter(const struct oracle *o, struct tt *db,
 void oracle_check(const struct oracle *o, struct tt *db,
 		  const struct tt_snapshot *snap, uint32_t n)
 {
-	uint32_t *last = state_after(o, n);
+	struct state *last = state_after(o, n);
 
 	ck_assert_uint_eq(oracle_seq(db, snap), n);
 	check_gets(o, db, snap, last);
 	check_iter(o, db, snap, last);
-	free(last);
+	state_free(o, last);
 }

@@ -6,7 +6,7 @@
  * Every batch also writes its number under ORACLE_SEQ, so a store that comes
  * back says which prefix it claims to be; oracle_check() then compares every
  * key with that prefix, by get and by iterating both ways. Values follow from
- * (batch, key), so nothing large is kept. One thread at a time.
+ * (batch, key, salt), so nothing large is kept. One thread at a time.
  */
 #ifndef TESTS_MODEL_ORACLE_H
 #define TESTS_MODEL_ORACLE_H
@@ -19,10 +19,13 @@
 
 #define ORACLE_SEQ "!seq"
 
+enum oracle_op { ORACLE_PUT, ORACLE_DELETE, ORACLE_PATCH, ORACLE_MERGE };
+
 struct oracle_change {
 	uint32_t batch; /* from 1 */
 	uint16_t key;
-	bool is_delete;
+	uint8_t op;   /* enum oracle_op */
+	uint8_t salt; /* tells changes of one key in one batch apart */
 };
 
 struct oracle {
@@ -32,6 +35,12 @@ struct oracle {
 	size_t n, cap;
 	uint32_t n_batches;
 };
+
+/* The merge function to register: values grow at their end, up to a bound
+ * beyond which their beginning is forgotten. */
+int oracle_merge(void *arg, struct tt_slice key, const struct tt_slice *base,
+		 const struct tt_slice *operands, size_t n,
+		 struct tt_merge_result *result);
 
 void oracle_init(struct oracle *o, unsigned n_keys, size_t max_value);
 void oracle_fini(struct oracle *o);

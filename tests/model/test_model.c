@@ -43,6 +43,7 @@ static void setup(void)
 	ck_assert(opts && batch);
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		ck_ok(tt_options_set(opts, settings[i][0], settings[i][1]));
+	ck_ok(tt_options_set_merge(opts, "oracle", oracle_merge, NULL));
 	oracle_init(&oracle, 200, 8000);
 }
 

@@ -25,6 +25,7 @@ test_programs += \
 	%D%/test_iter \
 	%D%/test_memindex \
 	%D%/test_memtable \
+	%D%/test_merge \
 	%D%/test_record \
 	%D%/test_wal \
 	%D%/test_write

@@ -20,6 +20,7 @@
 
 static struct memtable *sources[N_SOURCES];
 static struct rng rng;
+static const struct merge_function no_function;
 
 /* The model: kind and value of (key, ts); value 0 means absent. */
 struct cell {
@@ -356,7 +357,7 @@ START_TEST(users_see_the_newest_live_version_in_both_directions)
 	char lower[16], upper[16];
 
 	fill((size_t)_i * 100 + 20);
-	user_iter_init(&u);
+	user_iter_init(&u, &no_function);
 	for (int round = 0; round < 10; round++) {
 		struct view v = { (int64_t)rng_range(&rng, 1, N_TS + 1), 0,
 				  N_KEYS };

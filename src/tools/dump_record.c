@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* One record of a dump. */
+#include "lsm/record_format.h"
+#include "tools/dump.h"
+
+int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
+		int64_t ts, uint8_t kind)
+{
+	static const char *const kinds[] = {
+		[RECORD_VALUE] = "value",
+		[RECORD_TOMBSTONE] = "tombstone",
+		[RECORD_MERGE] = "merge",
+	};
+	int r;
+
+	if (d->n_shown >= d->limit)
+		return TT_END;
+	d->n_shown++;
+	dump_begin(d, "record");
+	dump_bytes(d, "key", key);
+	dump_int(d, "ts", ts);
+	dump_bytes(d, "kind", slice_str(kinds[kind]));
+	if (d->keys_only)
+		dump_uint(d, "value_bytes", value.len);
+	else if (kind != RECORD_TOMBSTONE)
+		dump_bytes(d, "value", value);
+	r = dump_end(d);
+	if (r == 0 && d->n_shown == d->limit)
+		return TT_END;
+	return r;
+}
