@@ -1,6 +1,32 @@
 # SPDX-License-Identifier: MIT
 
 bench_programs += \
+	%D%/kvbench/kvbench \
 	%D%/micro/memindex_bench \
 	%D%/micro/sst_bench
-EXTRA_DIST += %D%/kvbench/adapter_ttrunks.c
+
+%C%_kvbench_kvbench_SOURCES = \
+	%D%/kvbench/adapter_null.c \
+	%D%/kvbench/adapter_ttrunks.c \
+	%D%/kvbench/disk.c %D%/kvbench/disk.h \
+	%D%/kvbench/engines.c %D%/kvbench/engines.h \
+	%D%/kvbench/group_basic.c \
+	%D%/kvbench/group_ycsb.c \
+	%D%/kvbench/groups.c %D%/kvbench/groups.h \
+	%D%/kvbench/job.c %D%/kvbench/job.h \
+	%D%/kvbench/keys.c %D%/kvbench/keys.h \
+	%D%/kvbench/kvbench.h \
+	%D%/kvbench/latency.c %D%/kvbench/latency.h \
+	%D%/kvbench/main.c \
+	%D%/kvbench/measure.c %D%/kvbench/measure.h \
+	%D%/kvbench/ops.c %D%/kvbench/ops.h \
+	%D%/kvbench/options.c %D%/kvbench/options.def %D%/kvbench/options.h \
+	%D%/kvbench/proc.c %D%/kvbench/proc.h \
+	%D%/kvbench/progress.c %D%/kvbench/progress.h \
+	%D%/kvbench/readseq.c \
+	%D%/kvbench/report.c %D%/kvbench/report.h \
+	%D%/kvbench/run.c %D%/kvbench/run.h \
+	%D%/kvbench/series.c %D%/kvbench/series.h \
+	%D%/kvbench/units.c %D%/kvbench/units.h
+%C%_kvbench_kvbench_CFLAGS = $(PRODUCT_CFLAGS)
+%C%_kvbench_kvbench_LDADD = $(ENGINE_LINK)

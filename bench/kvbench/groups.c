@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#include "groups.h"
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+static const struct group groups[] = {
+	{ "seq", group_seq },	{ "batch", group_batch },
+	{ "sync", group_sync }, { "rand", group_rand },
+	{ "ycsb", group_ycsb }, { "big", group_big },
+};
+
+const struct group *group_at(unsigned i)
+{
+	return i < ARRAY_LEN(groups) ? &groups[i] : NULL;
+}

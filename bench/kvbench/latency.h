@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long the operations of one thread took, in nanoseconds: the buckets of
+ * base/hist.h without its atomics, which cost as much as a small operation.
+ */
+#ifndef KVBENCH_LATENCY_H
+#define KVBENCH_LATENCY_H
+
+#include "base/hist.h"
+
+struct latency {
+	uint64_t n[HIST_BUCKETS];
+	uint64_t count;
+	uint64_t max_ns;
+};
+
+static ALWAYS_INLINE void latency_add(struct latency *l, uint64_t ns)
+{
+	l->n[hist_bucket(ns)]++;
+	l->count++;
+	if (ns > l->max_ns)
+		l->max_ns = ns;
+}
+
+void latency_merge(struct latency *to, const struct latency *from);
+
+/* The time, in microseconds, that `percent` of the operations did not exceed
+ * by more than a bucket; 0 when there were none. */
+double latency_us(const struct latency *l, double percent);
+
+#endif

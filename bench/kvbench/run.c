@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mutex.h"
+#include "options.h"
+#include "proc.h"
+
+#define BLOOM_BITS 10
+#define SETTLE_STEP_US 250000
+#define SETTLE_QUIET_STEPS 2
+#define SETTLE_CPU_S 0.010 /* a step; 4 % of a processor */
+#define SETTLE_LIMIT_S 90
+
+void run_init(struct run *r, const struct kv_engine *engine, const char *group)
+{
+	memset(r, 0, sizeof(*r));
+	r->engine = engine;
+	r->group = group;
+	snprintf(r->dir, sizeof(r->dir), "%s/%s-%s", cfg.dir, engine->name,
+		 group);
+	r->n = cfg.n;
+	r->value_bytes = cfg.value_size;
+	r->cache_bytes = cfg.cache_mb << 20;
+	r->write_buffer_bytes = cfg.write_buffer_mb << 20;
+}
+
+_Noreturn void run_fail(const struct run *r, const char *text)
+{
+	fprintf(stderr, "kvbench: %s %s: %s\n", r->engine->name, r->group,
+		text);
+	(void)fflush(stdout);
+	_exit(1);
+}
+
+void run_open(struct run *r)
+{
+	struct kv_opts o = {
+		.dir = r->dir,
+		.cache_bytes = r->cache_bytes,
+		.write_buffer_bytes = r->write_buffer_bytes,
+		/* What is mapped has holes and old copies. */
+		.map_bytes = 4 * r->n * (cfg.key_size + r->value_bytes) +
+			     ((size_t)4 << 30),
+		.bloom_bits = BLOOM_BITS,
+		.compression = strcmp(cfg.compression, "lz4") ? KV_COMP_NONE
+							      : KV_COMP_LZ4,
+		.sync = r->sync,
+		.max_threads = MAX_THREADS,
+	};
+
+	r->db = r->engine->open(&o);
+	if (!r->db)
+		run_fail(r, "cannot open the store");
+}
+
+void run_close(struct run *r)
+{
+	if (r->db)
+		r->engine->close(r->db);
+	r->db = NULL;
+}
+
+void run_reopen(struct run *r, uint64_t cache_bytes)
+{
+	run_close(r);
+	r->cache_bytes = cache_bytes;
+	run_open(r);
+	(void)run_settle(r, false);
+}
+
+static double seconds_since(uint64_t start_ns)
+{
+	return (double)(mono_ns() - start_ns) / 1e9;
+}
+
+double run_settle(struct run *r, bool flush)
+{
+	uint64_t start = mono_ns(), written, was_written;
+	double cpu, was_cpu, took;
+	int quiet = 0;
+
+	if (flush && r->engine->flush(r->db) < 0)
+		r->n_errors++;
+	cpu = proc_cpu_s();
+	written = proc_written_bytes();
+	while (quiet < SETTLE_QUIET_STEPS &&
+	       seconds_since(start) < SETTLE_LIMIT_S) {
+		was_cpu = cpu;
+		was_written = written;
+		usleep(SETTLE_STEP_US);
+		cpu = proc_cpu_s();
+		written = proc_written_bytes();
+		if (cpu - was_cpu < SETTLE_CPU_S && written == was_written)
+			quiet++;
+		else
+			quiet = 0;
+	}
+	took = seconds_since(start) - quiet * SETTLE_STEP_US / 1e6;
+	return took > 0.005 ? took : 0;
+}
+
+static _Noreturn void be_child(void (*fn)(struct run *r), struct run *r)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits any more */
+	fn(r);
+	run_close(r);
+	(void)fflush(stdout);
+	_exit(r->n_errors ? 1 : 0);
+}
+
+int run_apart(void (*fn)(struct run *r), struct run *r)
+{
+	int status;
+	pid_t pid;
+
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		be_child(fn, r);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+		fprintf(stderr, "kvbench: fork: %s\n", strerror(errno));
+		return -errno;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "kvbench: %s %s: killed by signal %d (%s)\n",
+		r->engine->name, r->group, WTERMSIG(status),
+		strsignal(WTERMSIG(status)));
+	return -ECHILD;
+}
