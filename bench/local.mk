@@ -30,3 +30,17 @@ bench_programs += \
 	%D%/kvbench/units.c %D%/kvbench/units.h
 %C%_kvbench_kvbench_CFLAGS = $(PRODUCT_CFLAGS)
 %C%_kvbench_kvbench_LDADD = $(ENGINE_LINK)
+
+# Other engines, where configure found them.
+if WITH_ROCKSDB
+%C%_kvbench_kvbench_SOURCES += %D%/kvbench/adapter_rocksdb.c
+%C%_kvbench_kvbench_LDADD += -lrocksdb
+endif
+if WITH_LEVELDB
+%C%_kvbench_kvbench_SOURCES += %D%/kvbench/adapter_leveldb.c
+%C%_kvbench_kvbench_LDADD += -lleveldb
+endif
+if WITH_LMDB
+%C%_kvbench_kvbench_SOURCES += %D%/kvbench/adapter_lmdb.c
+%C%_kvbench_kvbench_LDADD += -llmdb
+endif
