@@ -8,9 +8,14 @@ bench_programs += \
 %C%_kvbench_kvbench_SOURCES = \
 	%D%/kvbench/adapter_null.c \
 	%D%/kvbench/adapter_ttrunks.c \
+	%D%/kvbench/cgroup.c %D%/kvbench/cgroup.h \
 	%D%/kvbench/disk.c %D%/kvbench/disk.h \
 	%D%/kvbench/engines.c %D%/kvbench/engines.h \
 	%D%/kvbench/group_basic.c \
+	%D%/kvbench/group_open.c \
+	%D%/kvbench/group_small_memory.c \
+	%D%/kvbench/group_time.c \
+	%D%/kvbench/group_tombstones.c \
 	%D%/kvbench/group_ycsb.c \
 	%D%/kvbench/groups.c %D%/kvbench/groups.h \
 	%D%/kvbench/job.c %D%/kvbench/job.h \

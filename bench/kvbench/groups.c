@@ -6,9 +6,17 @@
 #include "base/compiler.h"
 
 static const struct group groups[] = {
-	{ "seq", group_seq },	{ "batch", group_batch },
-	{ "sync", group_sync }, { "rand", group_rand },
-	{ "ycsb", group_ycsb }, { "big", group_big },
+	{ "seq", group_seq },
+	{ "batch", group_batch },
+	{ "sync", group_sync },
+	{ "rand", group_rand },
+	{ "ycsb", group_ycsb },
+	{ "big", group_big },
+	{ "long", group_long },
+	{ "queue", group_queue },
+	{ "tombstones", group_tombstones },
+	{ "small-memory", group_small_memory },
+	{ "open", group_open },
 };
 
 const struct group *group_at(unsigned i)

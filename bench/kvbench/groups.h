@@ -25,6 +25,11 @@ void group_sync(struct run *r);
 void group_rand(struct run *r);
 void group_ycsb(struct run *r);
 void group_big(struct run *r);
+void group_long(struct run *r);
+void group_queue(struct run *r);
+void group_tombstones(struct run *r);
+void group_small_memory(struct run *r);
+void group_open(struct run *r);
 
 /*
  * Puts keys `from` to n - 1 of a shuffled store in batches, with no row: the
