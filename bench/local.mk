@@ -26,12 +26,17 @@ bench_programs += \
 	%D%/kvbench/measure.c %D%/kvbench/measure.h \
 	%D%/kvbench/ops.c %D%/kvbench/ops.h \
 	%D%/kvbench/options.c %D%/kvbench/options.def %D%/kvbench/options.h \
+	%D%/kvbench/plot.c %D%/kvbench/plot.h \
+	%D%/kvbench/plot_bars.c \
+	%D%/kvbench/plot_lines.c \
 	%D%/kvbench/proc.c %D%/kvbench/proc.h \
 	%D%/kvbench/progress.c %D%/kvbench/progress.h \
 	%D%/kvbench/readseq.c \
 	%D%/kvbench/report.c %D%/kvbench/report.h \
 	%D%/kvbench/run.c %D%/kvbench/run.h \
 	%D%/kvbench/series.c %D%/kvbench/series.h \
+	%D%/kvbench/sheet.c %D%/kvbench/sheet.h \
+	%D%/kvbench/svg.c %D%/kvbench/svg.h \
 	%D%/kvbench/units.c %D%/kvbench/units.h
 %C%_kvbench_kvbench_CFLAGS = $(PRODUCT_CFLAGS)
 %C%_kvbench_kvbench_LDADD = $(ENGINE_LINK)

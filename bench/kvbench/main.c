@@ -16,6 +16,7 @@
 #include "groups.h"
 #include "keys.h"
 #include "options.h"
+#include "plot.h"
 #include "report.h"
 #include "run.h"
 
@@ -157,6 +158,27 @@ static int fail(void)
 	return EXIT_ERRORS;
 }
 
+static int plot_saved(void)
+{
+	FILE *rows = fopen(cfg.input, "re"), *seconds = NULL;
+	int r = 0;
+
+	if (!rows)
+		r = err_errno(errno, "%s", cfg.input);
+	if (r == 0 && *cfg.series) {
+		seconds = fopen(cfg.series, "re");
+		if (!seconds)
+			r = err_errno(errno, "%s", cfg.series);
+	}
+	if (r == 0)
+		r = plot(cfg.plot, rows, cfg.input, seconds, cfg.series);
+	if (rows)
+		(void)fclose(rows);
+	if (seconds)
+		(void)fclose(seconds);
+	return r < 0 ? fail() : EXIT_OK;
+}
+
 static int measure_all(void)
 {
 	bool is_ok;
@@ -167,6 +189,9 @@ static int measure_all(void)
 	is_ok = run_all();
 	if (!is_ok)
 		fputs("kvbench: there were errors\n", stderr);
+	if (*cfg.plot && plot(cfg.plot, report_rows(), "results",
+			      report_seconds(), "series") < 0)
+		return fail();
 	return is_ok ? EXIT_OK : EXIT_ERRORS;
 }
 
@@ -180,5 +205,5 @@ int main(int argc, char **argv)
 		print_help();
 		return EXIT_OK;
 	}
-	return measure_all();
+	return *cfg.input ? plot_saved() : measure_all();
 }

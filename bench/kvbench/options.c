@@ -134,6 +134,8 @@ static int check(void)
 	    strcmp(cfg.compression, "lz4") != 0)
 		return err_set(TT_EOPTION, "--compression=%s: want none or lz4",
 			       cfg.compression);
+	if (*cfg.input && !*cfg.plot)
+		return err_set(TT_EOPTION, "--input is for --plot");
 	return 0;
 }
 

@@ -37,4 +37,8 @@ void report_row(struct run *r, const struct row *row);
 /* The second of `s` that ends, `took_s` long. */
 void report_second(const struct series *s, double took_s);
 
+/* All rows and all seconds so far, header first, from their beginning. */
+FILE *report_rows(void);
+FILE *report_seconds(void);
+
 #endif
