@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
-test_scripts += %D%/client.sh %D%/daemon.sh %D%/fsck.sh
+test_scripts += %D%/client.sh %D%/daemon.sh %D%/fsck.sh %D%/kvbench.sh
 EXTRA_DIST += %D%/cli_lib.sh
