@@ -4,6 +4,7 @@ bench_programs += \
 	%D%/kvbench/kvbench \
 	%D%/micro/memindex_bench \
 	%D%/micro/sst_bench
+EXTRA_DIST += %D%/README.md
 
 %C%_kvbench_kvbench_SOURCES = \
 	%D%/kvbench/adapter_null.c \
