@@ -87,6 +87,8 @@ double run_settle(struct run *r, bool flush)
 	double cpu, was_cpu, took;
 	int quiet = 0;
 
+	if (r->engine->keeps_nothing)
+		return 0; /* and so has nothing left to do */
 	if (flush && r->engine->flush(r->db) < 0)
 		r->n_errors++;
 	cpu = proc_cpu_s();
