@@ -20,6 +20,8 @@ liblsm_la_SOURCES += \
 	%D%/chunk_pool.h \
 	%D%/clock.c \
 	%D%/clock.h \
+	%D%/compact_input.c \
+	%D%/compact_input.h \
 	%D%/compact_pick.c \
 	%D%/compact_pick.h \
 	%D%/compact_run.c \
