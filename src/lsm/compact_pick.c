@@ -2,8 +2,10 @@
 #include "lsm/compact_pick.h"
 
 #include "lsm/compact_input.h"
+#include "lsm/compact_level0.h"
 #include "lsm/options.h"
 #include "lsm/record.h"
+#include "lsm/tombstones.h"
 
 /* How many tables are compared to find the cheapest. */
 #define N_CANDIDATES 32
@@ -12,6 +14,8 @@
 /* A level under the base is opened when the base would outgrow this many
  * times what level 0 holds. */
 #define BASE_GROWTH 4
+/* A level so far over its size goes before dense tombstones; 1/1024. */
+#define URGENT_SCORE 2048
 
 void picker_init(struct picker *p, const struct db_config *c)
 {
@@ -20,6 +24,7 @@ void picker_init(struct picker *p, const struct db_config *c)
 		.table_bytes = c->table_bytes,
 		.level_ratio = c->level_ratio,
 		.l0_trigger = c->l0_trigger,
+		.piece_bytes = (uint64_t)c->table_bytes * c->level_ratio,
 	};
 	for (unsigned i = 0; i < N_LEVELS; i++)
 		p->after[i] = (struct buf)BUF_INIT;
@@ -90,33 +95,6 @@ uint64_t compaction_debt(const struct picker *p, const struct version *v)
 		if (v->level_bytes[i] > t.bytes[i])
 			debt += v->level_bytes[i] - t.bytes[i];
 	return debt;
-}
-
-/* ---- level 0 ---------------------------------------------------------- */
-
-/* The oldest runs, within a bound on their bytes, but at least a trigger's
- * worth of them. `at_least` of them in any case. */
-static int pick_level0(const struct picker *p, struct version *v,
-		       unsigned out_level, uint32_t at_least,
-		       struct compact_pick *out)
-{
-	uint32_t first = v->n_l0;
-	uint64_t bytes = 0;
-	int r;
-
-	while (first > 0 &&
-	       (v->n_l0 - first < at_least ||
-		bytes + v->runs[first - 1].bytes <= 2 * p->base_bytes)) {
-		first--;
-		bytes += v->runs[first].bytes;
-	}
-	r = pick_begin(out, v, 0, out_level);
-	if (r < 0)
-		return r;
-	for (uint32_t i = first; i < v->n_l0; i++)
-		pick_add(out, &v->runs[i], 0, v->runs[i].n);
-	pick_finish(p, out, true);
-	return 1;
 }
 
 /* ---- levels below ----------------------------------------------------- */
@@ -218,9 +196,9 @@ static int pick_level(struct picker *p, struct version *v, unsigned level,
 	return pick_tables(p, v, run, from, to, false, out);
 }
 
-/* The level most over its size, N_LEVELS when all is well. */
+/* The level most over its size, N_LEVELS when all is well; how far. */
 static unsigned worst_level(const struct picker *p, const struct version *v,
-			    const struct level_targets *t)
+			    const struct level_targets *t, uint64_t *out_score)
 {
 	uint64_t best_score = 1023;
 	unsigned best = N_LEVELS;
@@ -233,31 +211,101 @@ static unsigned worst_level(const struct picker *p, const struct version *v,
 			best_score = score;
 		}
 	}
+	*out_score = best_score;
 	return best;
 }
 
-bool compaction_is_due(const struct picker *p, const struct version *v)
-{
-	struct level_targets t;
+/* ---- tombstones ------------------------------------------------------- */
 
-	level_targets(p, v, &t);
-	return worst_level(p, v, &t) != N_LEVELS;
+/* True when tables of the run wait for a compaction and, because nobody reads
+ * before their newest record, may have it. */
+static bool may_go(const struct run *run, uint32_t table, int64_t oldest)
+{
+	return table != RUN_NONE && run->tables[table]->desc.max_ts <= oldest;
 }
 
-int compact_pick_next(struct picker *p, struct version *v,
-		      struct compact_pick *out)
+/* The first run with a dense table that may go, NULL when there is none. */
+static const struct run *dense_run(const struct version *v, int64_t oldest)
+{
+	for (uint32_t i = 0; v->has_dense && i < v->n_runs; i++)
+		if (may_go(&v->runs[i], v->runs[i].dense, oldest))
+			return &v->runs[i];
+	return NULL;
+}
+
+/* The last level when tombstones in it are dead, else NULL. */
+static const struct run *dead_run(const struct version *v, int64_t oldest)
+{
+	const struct run *run = v->n_runs ? &v->runs[v->n_runs - 1] : NULL;
+
+	return run && run->level == LAST_LEVEL && may_go(run, run->dead, oldest)
+		       ? run
+		       : NULL;
+}
+
+/* Rewrites tables of the last level where they are: `from`, and what follows
+ * it and has tombstones that may go as well. */
+static int pick_dead(struct version *v, const struct run *run, uint32_t from,
+		     int64_t oldest, struct compact_pick *out)
+{
+	uint32_t to = from + 1;
+	int r = pick_begin(out, v, LAST_LEVEL, LAST_LEVEL);
+
+	if (r < 0)
+		return r;
+	while (to < run->n && to - from < INPUT_TABLES &&
+	       run->tables[to]->desc.n_tombstones && may_go(run, to, oldest))
+		to++;
+	pick_add(out, run, from, to);
+	return 1;
+}
+
+static int pick_dense(struct picker *p, struct version *v,
+		      const struct run *run, const struct level_targets *t,
+		      int64_t oldest, struct compact_pick *out)
+{
+	uint32_t i = run->dense;
+
+	if (run->level == 0)
+		return level0_pick_under(p, v, t->l0_out,
+					 (uint32_t)(run - v->runs), i, i + 1,
+					 out);
+	if (run->level == LAST_LEVEL)
+		return pick_dead(v, run, i, oldest, out);
+	return pick_tables(p, v, run, i, i + 1, true, out);
+}
+
+/* ---- what is next ------------------------------------------------------- */
+
+bool compaction_is_due(const struct picker *p, const struct version *v,
+		       int64_t oldest)
 {
 	struct level_targets t;
+	uint64_t score;
+
+	level_targets(p, v, &t);
+	return worst_level(p, v, &t, &score) != N_LEVELS ||
+	       dense_run(v, oldest) || dead_run(v, oldest);
+}
+
+int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
+		      struct compact_pick *out)
+{
+	const struct run *dense = dense_run(v, oldest);
+	const struct run *dead = dead_run(v, oldest);
+	struct level_targets t;
+	uint64_t score;
 	unsigned level;
 
 	level_targets(p, v, &t);
-	level = worst_level(p, v, &t);
-	if (level == N_LEVELS)
-		return 0;
+	level = worst_level(p, v, &t, &score);
+	if (dense && score < URGENT_SCORE)
+		return pick_dense(p, v, dense, &t, oldest, out);
 	if (level == 0)
-		return pick_level0(p, v, t.l0_out,
-				   MIN_OF(p->l0_trigger, v->n_l0), out);
-	return pick_level(p, v, level, out);
+		return level0_pick_piece(p, v, t.l0_out, out);
+	if (level != N_LEVELS)
+		return pick_level(p, v, level, out);
+	return dead ? pick_dead(v, dead, dead->dead, oldest, out) : 0;
 }
 
 /* ---- by request ------------------------------------------------------- */
@@ -290,9 +338,9 @@ int compact_pick_range(struct picker *p, struct version *v,
 		if (run->level == LAST_LEVEL ||
 		    !run_has(run, lower, upper, &from, &to))
 			continue;
-		/* Older runs of level 0 hold older versions: they go first. */
 		if (run->level == 0)
-			return pick_level0(p, v, t.l0_out, v->n_l0 - i, out);
+			return level0_pick_under(p, v, t.l0_out, i, from, to,
+						 out);
 		to = MIN_OF(to, from + INPUT_TABLES);
 		return pick_tables(p, v, run, from, to, true, out);
 	}

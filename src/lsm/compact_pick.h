@@ -10,10 +10,22 @@
  * overwritten data takes is bounded by about 1/ratio of the store.
  *
  * The level most over its size goes first, level 0 by its number of runs and
- * its bytes. From level 0 the oldest runs are taken together; from another
- * level the table that costs the least rewriting below, among some that
- * follow the place of the last compaction. Tables that overlap nothing where
- * they go are moved, not rewritten.
+ * its bytes. From level 0 the oldest runs are taken together, in bounded
+ * pieces (compact_level0.h); from another level the table that costs the
+ * least rewriting below, among some that follow the place of the last
+ * compaction. Tables that overlap nothing where they go are moved, not
+ * rewritten.
+ *
+ * Tombstones. A table whose tombstones lie dense (tombstones.h) goes down
+ * before its level is over its size, unless another level is twice over.
+ * Tombstones that a snapshot has kept alive in the last level are removed
+ * there once it is gone, when nothing else is to be done. Either waits until
+ * nobody reads at a time before the table's newest record: what it was picked
+ * for is certain to be removed, and no table is rewritten twice for it.
+ *
+ * The space a compaction takes beside its inputs is bounded: pieces of level
+ * 0 by about level_ratio tables; between levels INPUT_TABLES tables and what
+ * they overlap below, for each about level_ratio.
  *
  * One thread at a time uses a picker.
  */
@@ -36,8 +48,10 @@ struct picker {
 	uint64_t base_bytes; /* what level 0 may grow to */
 	uint64_t table_bytes;
 	unsigned level_ratio;
-	unsigned l0_trigger; /* runs */
-	/* where the last compaction of each level ended */
+	unsigned l0_trigger;  /* runs */
+	uint64_t piece_bytes; /* what a piece of level 0 aims at */
+	/* where the last compaction of each level ended; in level 0 the first
+	 * key that it left out */
 	struct buf after[N_LEVELS];
 };
 
@@ -61,8 +75,10 @@ void level_targets(const struct picker *p, const struct version *v,
  */
 uint64_t compaction_debt(const struct picker *p, const struct version *v);
 
-/* True when compact_pick_next() would find something. Any thread. */
-bool compaction_is_due(const struct picker *p, const struct version *v);
+/* True when compact_pick_next() would find something. `oldest`: nobody reads
+ * at a time before it. Any thread. */
+bool compaction_is_due(const struct picker *p, const struct version *v,
+		       int64_t oldest);
 
 /* Neighbouring tables of a run. */
 struct run_part {
@@ -76,7 +92,8 @@ struct compact_pick {
 	unsigned out_level;
 	/*
 	 * Inputs in the order of reads: newer data first. The last part may
-	 * be of the out level; all others are of `level`.
+	 * be of the out level; all others are of `level`. Both are the last
+	 * level when its tombstones are removed.
 	 */
 	struct run_part *parts;
 	size_t n_parts;
@@ -88,7 +105,7 @@ void compact_pick_fini(struct compact_pick *pick);
 
 /* 1 with *out set (finish it) when something is to be done, 0 when not, or
  * -ENOMEM. */
-int compact_pick_next(struct picker *p, struct version *v,
+int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
 		      struct compact_pick *out);
 
 /*

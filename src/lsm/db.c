@@ -124,6 +124,7 @@ static int db_free(struct tt *db)
 	thread_pool_free(db->pool);
 	counters_free(db->counters);
 	picker_fini(&db->picker);
+	guards_fini(&db->guards);
 	snapshots_fini(&db->snaps);
 	if (env_unlock(db->lock) < 0 && r == 0)
 		r = err_code();
@@ -323,6 +324,7 @@ int tt_snapshot_new(struct tt *db, struct tt_snapshot **out)
 void tt_snapshot_free(struct tt *db, struct tt_snapshot *snap)
 {
 	snapshots_remove(&db->snaps, snap);
+	schedule_snapshot_gone(db);
 }
 
 int64_t tt_snapshot_ts(const struct tt_snapshot *snap)

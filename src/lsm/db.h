@@ -31,6 +31,7 @@
 #include "lsm/clock.h"
 #include "lsm/compact_pick.h"
 #include "lsm/gc.h"
+#include "lsm/guards.h"
 #include "lsm/memtable.h"
 #include "lsm/options.h"
 #include "lsm/snapshot.h"
@@ -94,6 +95,9 @@ struct tt {
 	/* only tasks in the pool touch these while they are queued */
 	struct pool_task flush_task, compact_task, gc_task;
 
+	/* owned by the flush task (the opener before) */
+	struct guards guards;
+
 	/* owned by the compaction task; its sizes are constant */
 	struct picker picker;
 
@@ -104,6 +108,10 @@ struct tt {
 	/* Stored under mu by whoever changes the debt; loaded by the leader,
 	 * relaxed: how hard to brake is an estimate. See room.h. */
 	_Atomic uint32_t brake;
+	/* Stored under mu: tables wait to be compacted for their tombstones.
+	 * Loaded by who has removed a snapshot; ordered by the lock of the
+	 * snapshots. */
+	_Atomic bool has_dense;
 	/* Stored under mu with release by tt_close(), loaded by background
 	 * tasks, acquire. */
 	_Atomic bool is_closing;

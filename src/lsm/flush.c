@@ -80,6 +80,20 @@ void db_output_options(struct tt *db, struct sst_output_options *out)
 	};
 }
 
+/* Where this flush cuts its tables: by what level 0 goes to. */
+static int fit_guards(struct tt *db)
+{
+	struct version *v = version_set_current(&db->vs);
+	struct level_targets t;
+	int r;
+
+	level_targets(&db->picker, v, &t);
+	r = guards_fit(&db->guards, version_level(v, t.l0_out),
+		       db->picker.piece_bytes / 2);
+	version_unref(v);
+	return r;
+}
+
 int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 {
 	struct sst_output *output = NULL;
@@ -93,7 +107,10 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 	version_edit_set_next_group(edit, group + 1);
 	db_output_options(db, &o);
 	o.group = group;
-	r = sst_output_new(&o, edit, &output);
+	o.guards = &db->guards;
+	r = fit_guards(db);
+	if (r == 0)
+		r = sst_output_new(&o, edit, &output);
 	if (r == 0)
 		r = take_live(db, m, output);
 	if (r == 0)

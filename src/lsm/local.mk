@@ -22,6 +22,8 @@ liblsm_la_SOURCES += \
 	%D%/clock.h \
 	%D%/compact_input.c \
 	%D%/compact_input.h \
+	%D%/compact_level0.c \
+	%D%/compact_level0.h \
 	%D%/compact_pick.c \
 	%D%/compact_pick.h \
 	%D%/compact_run.c \
@@ -38,6 +40,8 @@ liblsm_la_SOURCES += \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/get.c \
+	%D%/guards.c \
+	%D%/guards.h \
 	%D%/key_hash.h \
 	%D%/level_iter.c \
 	%D%/level_iter.h \
@@ -96,6 +100,8 @@ liblsm_la_SOURCES += \
 	%D%/superversion.h \
 	%D%/table_cache.c \
 	%D%/table_cache.h \
+	%D%/tombstones.c \
+	%D%/tombstones.h \
 	%D%/user_iter.c \
 	%D%/user_iter.h \
 	%D%/version.c \

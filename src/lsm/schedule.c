@@ -196,6 +196,12 @@ static int move(struct tt *db, const struct compact_pick *pick,
 	return 0;
 }
 
+/* Nobody reads at a time before it. */
+static int64_t oldest_read(struct tt *db)
+{
+	return snapshots_oldest(&db->snaps, &db->clk);
+}
+
 /* One piece of work: 1 when there was one, 0 when nothing is due. */
 static int compact_once(struct tt *db, const struct manual_compaction *m)
 {
@@ -208,7 +214,7 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 		r = compact_pick_range(&db->picker, v, m->lower, m->upper,
 				       &pick);
 	else
-		r = compact_pick_next(&db->picker, v, &pick);
+		r = compact_pick_next(&db->picker, v, oldest_read(db), &pick);
 	version_unref(v);
 	if (r <= 0)
 		return r;
@@ -219,11 +225,27 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 	return r < 0 ? r : 1;
 }
 
-/* True when level 0 or a level is over its size. */
-static bool is_compaction_due_locked(const struct tt *db)
+static bool is_compaction_due_locked(struct tt *db)
 {
-	return db->manual || (!db->is_compaction_off &&
-			      compaction_is_due(&db->picker, db->sv->version));
+	const struct version *v = db->sv->version;
+
+	/* Set before it is asked which snapshots there are: one that goes
+	 * away later finds it set. */
+	atomic_store_explicit(&db->has_dense, v->has_dense,
+			      memory_order_relaxed);
+	return db->manual ||
+	       (!db->is_compaction_off &&
+		compaction_is_due(&db->picker, v,
+				  v->has_dense ? oldest_read(db) : 0));
+}
+
+void schedule_snapshot_gone(struct tt *db)
+{
+	if (!atomic_load_explicit(&db->has_dense, memory_order_relaxed))
+		return;
+	mutex_lock(&db->mu);
+	schedule_locked(db);
+	mutex_unlock(&db->mu);
 }
 
 static void end_manual_locked(struct tt *db, struct manual_compaction *m, int r)

@@ -27,6 +27,9 @@ void schedule_locked(struct tt *db) REQUIRES(db->mu);
 /* gc's wake: somebody must run it soon. `arg` is the struct tt. */
 void schedule_gc(void *arg);
 
+/* A snapshot has been removed: what waited for that may be due. */
+void schedule_snapshot_gone(struct tt *db);
+
 /* Waits until every immutable memtable up to number `no` is in tables. */
 int schedule_wait_flushed(struct tt *db, uint64_t no);
 

@@ -58,6 +58,19 @@ size_t snapshots_count(struct snapshots *s)
 	return n;
 }
 
+int64_t snapshots_oldest(struct snapshots *s, const struct clock *clk)
+{
+	struct list_node *n;
+	int64_t ts;
+
+	mutex_lock(&s->mu);
+	n = list_first(&s->list);
+	ts = n ? container_of(n, struct tt_snapshot, link)->ts
+	       : clock_visible(clk);
+	mutex_unlock(&s->mu);
+	return ts;
+}
+
 static void push_time(struct retained_times *t, int64_t ts)
 {
 	if (t->n == 0 || t->ts[t->n - 1] != ts)

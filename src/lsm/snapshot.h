@@ -42,6 +42,9 @@ int snapshots_add(struct snapshots *s, const struct clock *clk,
 void snapshots_remove(struct snapshots *s, struct tt_snapshot *snap);
 size_t snapshots_count(struct snapshots *s);
 
+/* The first moment that snapshots_collect() would give. */
+int64_t snapshots_oldest(struct snapshots *s, const struct clock *clk);
+
 /*
  * The moments that must stay readable: the snapshots' timestamps and the
  * horizon, the published timestamp, as the last one. Ascending, without

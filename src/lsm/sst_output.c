@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "base/err.h"
 #include "lsm/file_name.h"
+#include "lsm/guards.h"
 #include "lsm/version_edit.h"
 
 struct sst_output {
@@ -16,6 +17,7 @@ struct sst_output {
 	struct sst_writer *writer;
 	struct buf last_key; /* set while wants_cut: the key not to split */
 	bool wants_cut;
+	size_t guard; /* the first one not yet passed */
 	bool is_finished;
 	uint64_t bytes;
 };
@@ -118,10 +120,34 @@ static int want_cut(struct sst_output *s, struct tt_slice last_key)
 	return buf_append_slice(&s->last_key, last_key);
 }
 
+/* The record lies behind a guard: the table ends before it. */
+static int pass_guard(struct sst_output *s, const struct record *rec)
+{
+	s->guard = guards_pass(s->o.guards, s->guard, rec->key);
+	if (!sst_writer_count(s->writer))
+		return 0;
+	s->wants_cut = false;
+	return end_table(s);
+}
+
+static ALWAYS_INLINE bool is_behind_guard(const struct sst_output *s,
+					  const struct record *rec)
+{
+	const struct guards *g = s->o.guards;
+
+	return g && s->guard < g->n &&
+	       key_cmp(buf_slice(&g->keys[s->guard]), rec->key) <= 0;
+}
+
 int sst_output_add(struct sst_output *s, const struct record *rec)
 {
 	int r;
 
+	if (unlikely(is_behind_guard(s, rec))) {
+		r = pass_guard(s, rec);
+		if (r < 0)
+			return r;
+	}
 	if (unlikely(s->wants_cut) &&
 	    !key_eq(buf_slice(&s->last_key), rec->key)) {
 		s->wants_cut = false;

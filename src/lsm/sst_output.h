@@ -2,8 +2,8 @@
 /*
  * A stream of records cut into tables: what flush and compaction write to.
  *
- * A table ends at the size limit, or where the caller asks for a cut, but
- * never between two versions of one key: all versions of a key lie in one
+ * A table ends at the size limit, at a guard, or where the caller asks for a
+ * cut, but never between two versions of one key: all versions of a key lie in one
  * table of a run (version.h). Finished tables are collected in a version
  * edit; they are durable, names included, once sst_output_finish() returned.
  * Until then they belong to the output, and sst_output_free() removes them.
@@ -20,6 +20,7 @@
 #include "lsm/sst_writer.h"
 
 struct env;
+struct guards;
 struct sst_output;
 struct version_edit;
 
@@ -27,9 +28,10 @@ struct sst_output_options {
 	struct env *env; /* kept */
 	const char *dir; /* the store; kept */
 	struct sst_writer_options table;
-	size_t table_bytes; /* where a table ends */
-	unsigned level;	    /* for the edit … */
-	uint64_t group;	    /* … as well */
+	size_t table_bytes;	     /* where a table ends */
+	unsigned level;		     /* for the edit … */
+	uint64_t group;		     /* … as well */
+	const struct guards *guards; /* NULL: none; kept */
 	uint64_t (*new_file_no)(void *arg);
 	void *arg;
 };

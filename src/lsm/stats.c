@@ -96,6 +96,8 @@ static void show_levels(const struct version *v, const struct stat_walk *w)
 		(void)snprintf(name, sizeof(name), "engine.level%u.bytes", i);
 		show(w, name, v->level_bytes[i], "their bytes on disk");
 	}
+	show(w, "engine.tables.tombstones", v->n_tombstones,
+	     "tombstones in tables");
 	show(w, "engine.level0.groups", v->n_l0, "flushes not yet compacted");
 	show(w, "engine.tables.files", v->n_tables, "tables of the store");
 	show(w, "engine.tables.bytes", v->bytes, "their bytes on disk");

@@ -10,6 +10,7 @@
 #include "base/le.h"
 #include "lsm/gc.h"
 #include "lsm/record.h"
+#include "lsm/tombstones.h"
 
 struct builder_place {
 	uint64_t group;
@@ -302,6 +303,7 @@ static int run_make(struct version *v, const struct placed *p, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		run->tables[i] = table_ref(p[i].t);
 		run->bytes += p[i].t->desc.file_bytes;
+		v->n_tombstones += p[i].t->desc.n_tombstones;
 	}
 	run->n = n;
 	run_index(run);
@@ -328,6 +330,19 @@ static int make_runs(struct version *v, const struct placed *p, size_t n)
 		from = to;
 	}
 	return r;
+}
+
+/* Notes where tombstones are worth a compaction. */
+static void find_tombstones(struct version *v)
+{
+	for (uint32_t i = 0; i < v->n_runs; i++) {
+		struct run *run = &v->runs[i];
+		uint32_t n_older = v->n_runs - 1 - i;
+
+		run->dense = run_find_dense(run, run + 1, n_older);
+		run->dead = n_older ? RUN_NONE : run_find_dead(run);
+		v->has_dense |= run->dense != RUN_NONE || run->dead != RUN_NONE;
+	}
 }
 
 /* Runs that the sorted tables make. */
@@ -362,6 +377,7 @@ int version_builder_finish(struct version_builder *b, struct version **out)
 	r = make_runs(v, p, b->n);
 	if (r < 0)
 		goto out;
+	find_tombstones(v);
 	*out = v;
 	v = NULL;
 out:

@@ -78,6 +78,10 @@ struct run {
 	uint64_t bytes;
 	uint64_t group; /* level 0: the flush group */
 	unsigned level;
+	/* Tables worth compacting for their tombstones, RUN_NONE when there
+	 * are none: tombstones.h. `dead` is of the oldest run alone. */
+	uint32_t dense;
+	uint32_t dead;
 };
 
 struct version {
@@ -90,7 +94,9 @@ struct version {
 	uint64_t level_bytes[N_LEVELS];
 	uint64_t level_tables[N_LEVELS];
 	uint64_t n_tables;
+	uint64_t n_tombstones;
 	uint64_t bytes;
+	bool has_dense; /* a run has a dense or a dead table */
 };
 
 struct version *version_ref(struct version *v);

@@ -21,6 +21,7 @@ test_programs += \
 
 # lsm: the write side and the cursors
 test_programs += \
+	%D%/test_background \
 	%D%/test_batch \
 	%D%/test_iter \
 	%D%/test_memindex \
