@@ -97,6 +97,21 @@ uint64_t compaction_debt(const struct picker *p, const struct version *v)
 	return debt;
 }
 
+uint64_t compaction_work(const struct picker *p, const struct version *v)
+{
+	struct level_targets t;
+	uint64_t work = 0;
+
+	level_targets(p, v, &t);
+	if (v->n_l0 >= p->l0_trigger)
+		work += v->level_bytes[0] + v->level_bytes[t.l0_out];
+	for (unsigned i = 1; i < LAST_LEVEL; i++)
+		if (v->level_bytes[i] > t.bytes[i])
+			work += (v->level_bytes[i] - t.bytes[i]) *
+				(1 + p->level_ratio);
+	return work;
+}
+
 /* ---- levels below ----------------------------------------------------- */
 
 /* Bytes below that compacting table i rewrites, per 1024 bytes of its own. */

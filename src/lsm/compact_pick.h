@@ -75,6 +75,9 @@ void level_targets(const struct picker *p, const struct version *v,
  */
 uint64_t compaction_debt(const struct picker *p, const struct version *v);
 
+/* About how many bytes it will rewrite until nothing is due. */
+uint64_t compaction_work(const struct picker *p, const struct version *v);
+
 /* True when compact_pick_next() would find something. `oldest`: nobody reads
  * at a time before it. Any thread. */
 bool compaction_is_due(const struct picker *p, const struct version *v,

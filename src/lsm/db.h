@@ -91,6 +91,10 @@ struct tt {
 	bool is_compaction_off; /* a damaged table stands in its way */
 	bool is_short_of_space; /* the flush waits for room; err says why */
 	struct manual_compaction *manual;
+	uint32_t n_flush_waits; /* who waits for a flush: no pacing */
+	/* pace.c: when the next bytes are due, how fast memtables fill */
+	uint64_t compaction_due_ns, flush_due_ns;
+	uint64_t ingest, last_switch_ns;
 	struct err_saved err; /* code 0: background work is well */
 	/* only tasks in the pool touch these while they are queued */
 	struct pool_task flush_task, compact_task, gc_task;

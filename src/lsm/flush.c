@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "lsm/db.h"
+#include "lsm/pace.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/sst_output.h"
@@ -108,6 +109,8 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 	db_output_options(db, &o);
 	o.group = group;
 	o.guards = &db->guards;
+	if (db->sv) /* else it is being opened */
+		o.pace = pace_flush;
 	r = fit_guards(db);
 	if (r == 0)
 		r = sst_output_new(&o, edit, &output);

@@ -68,6 +68,8 @@ liblsm_la_SOURCES += \
 	%D%/options.c \
 	%D%/options.def \
 	%D%/options.h \
+	%D%/pace.c \
+	%D%/pace.h \
 	%D%/rec_iter.h \
 	%D%/record.c \
 	%D%/record.h \

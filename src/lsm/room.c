@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "lsm/pace.h"
 #include "lsm/schedule.h"
 
 /* The brake at full debt: 4 MiB a second still pass. */
@@ -43,6 +44,17 @@ uint32_t room_brake(uint32_t n_l0, uint32_t l0_trigger, uint64_t debt_bytes,
 	return (uint32_t)MAX_OF(a, b);
 }
 
+uint64_t room_debt_soft(const struct tt *db)
+{
+	return 32 * (uint64_t)db->cfg.memtable_bytes;
+}
+
+bool room_is_braking(const struct tt *db)
+{
+	/* 1: only to have the leader look. */
+	return atomic_load_explicit(&db->brake, memory_order_relaxed) > 1;
+}
+
 void room_update_locked(struct tt *db)
 {
 	const struct version *v = db->sv->version;
@@ -50,8 +62,7 @@ void room_update_locked(struct tt *db)
 
 	mutex_assert_held(&db->mu);
 	brake = room_brake(v->n_l0, db->cfg.l0_trigger,
-			   compaction_debt(&db->picker, v),
-			   32 * (uint64_t)db->cfg.memtable_bytes);
+			   compaction_debt(&db->picker, v), room_debt_soft(db));
 	if (db->n_imms >= MAX_IMMUTABLES)
 		brake = MAX_OF(brake, 1); /* look at the fill of the active */
 	if (db->err.code)
@@ -97,6 +108,8 @@ static int switch_locked(struct tt *db, struct memtable *fresh,
 	}
 	db->active = fresh;
 	db_count(db, STAT_MEMTABLE_SWITCHES, 1);
+	pace_note_switch_locked(db,
+				memtable_bytes(db->imms[db->n_imms - 1].mem));
 	room_update_locked(db);
 	schedule_locked(db);
 	return 0;

@@ -30,6 +30,12 @@ int room_switch(struct tt *db);
 /* Sets the brake from the state of the store. */
 void room_update_locked(struct tt *db) REQUIRES(db->mu);
 
+/* Debt up to this does not slow writers, in bytes. */
+uint64_t room_debt_soft(const struct tt *db);
+
+/* True while the debt slows writers. */
+bool room_is_braking(const struct tt *db);
+
 /* The brake for this much debt, ns per KiB; plain arithmetic, for tests. */
 uint32_t room_brake(uint32_t n_l0, uint32_t l0_trigger, uint64_t debt_bytes,
 		    uint64_t debt_soft);

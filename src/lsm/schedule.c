@@ -7,6 +7,7 @@
 #include "lsm/compact_pick.h"
 #include "lsm/compact_run.h"
 #include "lsm/flush.h"
+#include "lsm/pace.h"
 #include "lsm/room.h"
 
 /* Pause between two looks for room on a full disk. */
@@ -97,11 +98,14 @@ int schedule_wait_flushed(struct tt *db, uint64_t no)
 	int r = 0;
 
 	mutex_lock(&db->mu);
+	if (db->n_flush_waits++ == 0)
+		cond_broadcast(&db->changed);
 	while (r == 0 && db->flushed_no < no) {
 		r = db_check_locked(db);
 		if (r == 0)
 			cond_wait(&db->changed, &db->mu);
 	}
+	db->n_flush_waits--;
 	mutex_unlock(&db->mu);
 	return r;
 }
@@ -155,6 +159,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	if (r < 0)
 		return r;
 	db_output_options(db, &job.output);
+	job.output.pace = pace_compaction;
 	job.times = &times;
 	job.merge = &db->cfg.merge;
 	r = compact_run(&job, edit, &res);
@@ -309,6 +314,7 @@ int schedule_manual(struct tt *db, struct manual_compaction *m)
 	while (db->manual && !is_closing(db))
 		cond_wait(&db->changed, &db->mu);
 	db->manual = m;
+	cond_broadcast(&db->changed); /* whatever runs may hurry */
 	schedule_locked(db);
 	while (!m->is_done && !is_stopped_locked(db))
 		cond_wait(&db->changed, &db->mu);

@@ -20,6 +20,7 @@ struct sst_output {
 	size_t guard; /* the first one not yet passed */
 	bool is_finished;
 	uint64_t bytes;
+	size_t paced; /* of the open table, reported to o.pace */
 };
 
 int sst_output_new(const struct sst_output_options *o,
@@ -99,6 +100,7 @@ static int end_table(struct sst_output *s)
 	r = path_table_tmp(&tmp, s->o.dir, file_no);
 	if (r < 0)
 		goto out;
+	s->paced = 0;
 	r = sst_writer_finish(s->writer, s->o.env, path_of(&tmp),
 			      path_of(&path), &meta);
 	if (r < 0)
@@ -141,6 +143,7 @@ static ALWAYS_INLINE bool is_behind_guard(const struct sst_output *s,
 
 int sst_output_add(struct sst_output *s, const struct record *rec)
 {
+	size_t bytes;
 	int r;
 
 	if (unlikely(is_behind_guard(s, rec))) {
@@ -158,8 +161,12 @@ int sst_output_add(struct sst_output *s, const struct record *rec)
 	r = sst_writer_add(s->writer, rec);
 	if (r < 0)
 		return r;
-	if (unlikely(sst_writer_bytes(s->writer) >= s->o.table_bytes) &&
-	    !s->wants_cut)
+	bytes = sst_writer_bytes(s->writer);
+	if (unlikely(bytes >= s->paced + SST_OUTPUT_PACE) && s->o.pace) {
+		s->o.pace(s->o.arg, bytes - s->paced);
+		s->paced = bytes;
+	}
+	if (unlikely(bytes >= s->o.table_bytes) && !s->wants_cut)
 		return want_cut(s, rec->key);
 	return 0;
 }

@@ -24,6 +24,8 @@ struct guards;
 struct sst_output;
 struct version_edit;
 
+#define SST_OUTPUT_PACE ((size_t)256 << 10)
+
 struct sst_output_options {
 	struct env *env; /* kept */
 	const char *dir; /* the store; kept */
@@ -33,6 +35,8 @@ struct sst_output_options {
 	uint64_t group;		     /* … as well */
 	const struct guards *guards; /* NULL: none; kept */
 	uint64_t (*new_file_no)(void *arg);
+	/* Called every SST_OUTPUT_PACE bytes or so, to wait; NULL: does not. */
+	void (*pace)(void *arg, size_t bytes);
 	void *arg;
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lsm/db.h"
+#include "lsm/pace.h"
 #include "support/check_main.h"
 #include "support/tmpdir.h"
 
@@ -142,6 +143,65 @@ START_TEST(tombstones_wait_for_the_snapshot_that_reads_before_them)
 }
 END_TEST
 
+/* ---- pace --------------------------------------------------------------- */
+
+#define MIB (1024ull * 1024)
+
+/* Level 0 at its trigger, with 1 GiB to rewrite, memtables of 64 MiB. */
+static struct pace_state calm(void)
+{
+	return (struct pace_state){
+		.n_l0 = 4,
+		.l0_trigger = 4,
+		.debt_soft = 2048 * MIB,
+		.work_bytes = 1000 * MIB,
+		.flush_bytes = 64 * MIB,
+	};
+}
+
+START_TEST(an_idle_store_takes_seconds_for_its_work)
+{
+	struct pace_state s = calm();
+
+	ck_assert_uint_eq(pace_compaction_rate(&s), 100 * MIB);
+	s.work_bytes = MIB; /* but no longer than worth while */
+	ck_assert_uint_eq(pace_compaction_rate(&s), 32 * MIB);
+}
+END_TEST
+
+START_TEST(work_is_done_before_the_brake_would_notice)
+{
+	struct pace_state s = calm();
+	double t;
+
+	/* At 64 MiB a second four flushes fit into four seconds. */
+	s.ingest = 64 * MIB;
+	t = (double)s.work_bytes / (double)pace_compaction_rate(&s);
+	ck_assert(t > 0.99 && t < 1.01);
+	s.ingest *= 2;
+	t = (double)s.work_bytes / (double)pace_compaction_rate(&s);
+	ck_assert(t > 0.49 && t < 0.51);
+	/* Debt in the levels counts as level 0 does. */
+	s.debt_bytes = s.debt_soft / 2 - 1;
+	s.flush_bytes = 1024 * MIB;
+	ck_assert_uint_gt(pace_compaction_rate(&s), 0);
+}
+END_TEST
+
+START_TEST(halfway_to_the_brake_there_is_no_limit)
+{
+	struct pace_state s = calm();
+
+	s.n_l0 = 6;
+	ck_assert_uint_eq(pace_compaction_rate(&s), 0);
+	s = calm();
+	s.debt_bytes = s.debt_soft / 2;
+	ck_assert_uint_eq(pace_compaction_rate(&s), 0);
+	s.debt_bytes = 2 * s.debt_soft;
+	ck_assert_uint_eq(pace_compaction_rate(&s), 0);
+}
+END_TEST
+
 static Suite *background_suite(void)
 {
 	Suite *s = suite_create("background");
@@ -151,6 +211,12 @@ static Suite *background_suite(void)
 	tcase_add_test(t, a_range_of_tombstones_vanishes_by_itself);
 	tcase_add_test(t,
 		       tombstones_wait_for_the_snapshot_that_reads_before_them);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("pace");
+	tcase_add_test(t, an_idle_store_takes_seconds_for_its_work);
+	tcase_add_test(t, work_is_done_before_the_brake_would_notice);
+	tcase_add_test(t, halfway_to_the_brake_there_is_no_limit);
 	suite_add_tcase(s, t);
 	return s;
 }
