@@ -6,7 +6,7 @@
  *
  * A segment file is in one of these places:
  *
- *	free      no part of the log, known by number only     free_nos
+ *	free      no part of the log, known by number only     free
  *	ready     open, mapped, in memory, without a link      ready
  *	current   appended to                                  current
  *	used      full; its records are still needed           used
@@ -37,6 +37,11 @@
 #define WAL_FIRST_BYTES (1u << 20)
 /* Room for the header and one record of any size. */
 #define WAL_SEGMENT_MAX ((uint64_t)3 << 30)
+
+struct wal_free {
+	uint32_t no;
+	bool is_raw; /* as in struct wal_segment */
+};
 
 struct wal {
 	/* set in wal_open(), then constant */
@@ -72,12 +77,13 @@ struct wal {
 	uint64_t want_bytes; /* smallest segment that is of use */
 	uint64_t new_bytes;  /* size of the next new one */
 	bool has_failed;     /* preparing did, and why: */
+	bool is_synced;	     /* somebody has asked for a sync: no raw ones */
 	struct err_saved failed_why;
 	struct list_node used;
 	uint32_t n_used;
 	uint32_t max_used; /* the most there ever were */
 	struct list_node released;
-	uint32_t free_nos[WAL_MAX_FREE];
+	struct wal_free free[WAL_MAX_FREE];
 	uint32_t n_free;
 	uint32_t next_no;
 	/* syncing */
@@ -101,6 +107,9 @@ void wal_prepare_run(void *arg);
 
 /* The syncer's thread; returns when is_stopping. */
 void wal_sync_run(void *arg);
+
+/* wal_sync() of who is no user of the log. */
+int wal_sync_to(struct wal *w, uint64_t lsn);
 
 /* Whether nothing is needed of a segment below `lsn`. */
 bool wal_segment_is_below(const struct wal_segment *s, uint64_t lsn);

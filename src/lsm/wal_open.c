@@ -47,7 +47,7 @@ static int sort_file(struct wal *w, struct wal_scan *scan, uint32_t no)
 		return keep_used(w, scan);
 	if (scan->file_bytes == w->opts.segment_bytes &&
 	    w->n_free < w->opts.max_free) {
-		w->free_nos[w->n_free++] = no;
+		w->free[w->n_free++] = (struct wal_free){ no, false };
 		return 0;
 	}
 	return wal_segment_unlink(w->env, w->dir, no);
@@ -173,7 +173,7 @@ int wal_close(struct wal *w)
 
 	if (!w)
 		return 0;
-	r = wal_sync(w, wal_end(w));
+	r = wal_sync_to(w, wal_end(w));
 	stop_threads(w);
 	wal_free(w);
 	return r;

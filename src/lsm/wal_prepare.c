@@ -2,9 +2,10 @@
 /*
  * The preparer: everything about segments that takes time, off the write
  * path. In order of urgency: a ready segment when an append waits for one;
- * unmapping used ones (mapped pages count as our memory, and making a segment
- * can take long) and closing those that are durable; the next ready segment;
- * handling released ones.
+ * writing a raw one when somebody has begun to sync; unmapping used ones
+ * (mapped pages count as our memory, and making a segment can take long) and
+ * closing those that are durable; the next ready segment; handling released
+ * ones.
  *
  * When a segment cannot be made (a full disk) it says so and rests until an
  * append asks again or a release has freed space.
@@ -31,7 +32,7 @@ static bool is_surplus_locked(struct wal *w, const struct wal_segment *s)
 	    (w->n_free >= w->opts.max_free &&
 	     w->n_free + w->n_used >= w->max_used))
 		return true;
-	w->free_nos[w->n_free++] = s->no;
+	w->free[w->n_free++] = (struct wal_free){ s->no, s->is_raw };
 	return false;
 }
 
@@ -54,17 +55,17 @@ static void discard(struct wal *w, struct wal_segment *s)
 
 /* The size of the segment to make, and the file to make it of when an old one
  * will do, else 0. */
-static uint64_t choose_locked(struct wal *w, uint32_t *out_old_no)
+static uint64_t choose_locked(struct wal *w, struct wal_free *out_old)
 {
 	uint64_t usual = w->opts.segment_bytes;
 	uint64_t bytes = w->n_free ? usual : w->new_bytes;
 
 	mutex_assert_held(&w->mu);
-	*out_old_no = 0;
+	*out_old = (struct wal_free){ 0, false };
 	if (w->want_bytes > bytes)
 		bytes = MAX_OF(w->want_bytes, usual);
 	if (bytes == usual && w->n_free)
-		*out_old_no = w->free_nos[--w->n_free];
+		*out_old = w->free[--w->n_free];
 	else
 		w->new_bytes = MIN_OF(2 * w->new_bytes, usual);
 	return ROUND_UP(bytes, (uint64_t)WAL_PAGE);
@@ -75,28 +76,60 @@ static void make_ready_locked(struct wal *w) REQUIRES(w->mu)
 {
 	struct wal_segment *s = NULL, *small = w->ready;
 	uint32_t no = w->next_no++;
-	uint32_t old_no;
-	uint64_t bytes = choose_locked(w, &old_no);
+	bool is_raw = !w->is_synced;
+	struct wal_free old;
+	uint64_t bytes = choose_locked(w, &old);
 	int r;
 
 	w->ready = NULL;
 	mutex_unlock(&w->mu);
 	if (small)
 		discard(w, small);
-	if (old_no)
-		r = wal_segment_revive(w->env, w->dir, old_no, no,
+	if (old.no)
+		r = wal_segment_revive(w->env, w->dir, old.no, no,
 				       (uint32_t)bytes, &s);
 	else
-		r = wal_segment_create(w->env, w->dir, no, (uint32_t)bytes, &s);
+		r = wal_segment_create(w->env, w->dir, no, (uint32_t)bytes,
+				       is_raw, &s);
 	mutex_lock(&w->mu);
 	if (r < 0) {
 		w->has_failed = true;
 		err_save(&w->failed_why, r);
 	} else {
+		s->is_raw |= old.is_raw;
 		w->ready = s;
 		w->want_bytes = 0;
-		w->n_recycled += old_no != 0;
-		w->n_created += old_no == 0;
+		w->n_recycled += old.no != 0;
+		w->n_created += old.no == 0;
+	}
+	cond_broadcast(&w->ready_change);
+}
+
+/*
+ * The ready segment was made raw, and somebody syncs now: writes it whole.
+ * All of its pages have been dirty since it was mapped. Nobody can take it
+ * meanwhile.
+ */
+static void cook_ready_locked(struct wal *w) REQUIRES(w->mu)
+{
+	struct wal_segment *s = w->ready;
+	int r;
+
+	w->ready = NULL;
+	mutex_unlock(&w->mu);
+	r = env_sync(s->file, ENV_SYNC_DATA);
+	mutex_lock(&w->mu);
+	if (r == 0) {
+		s->is_raw = false;
+		w->ready = s;
+	} else {
+		w->has_failed = true;
+		err_save(&w->failed_why, r);
+		mutex_unlock(&w->mu);
+		/* What is on disk of it is not known. */
+		(void)wal_segment_unlink(w->env, w->dir, s->no);
+		wal_segment_free(s);
+		mutex_lock(&w->mu);
 	}
 	cond_broadcast(&w->ready_change);
 }
@@ -138,6 +171,10 @@ static bool work_locked(struct wal *w) REQUIRES(w->mu)
 
 	if (wants_ready && (!s || w->want_bytes)) {
 		make_ready_locked(w);
+		return true;
+	}
+	if (w->ready && w->ready->is_raw && w->is_synced) {
+		cook_ready_locked(w);
 		return true;
 	}
 	if (s) {

@@ -2,9 +2,11 @@
 /*
  * Making segment files.
  *
- * A new file is allocated and then written with zeros and synced: stores
- * into its mapping can fail neither for space (SIGBUS) nor need a journal
- * commit for unwritten extents. An old one is renamed first and gets its new
+ * A new file is allocated: stores into its mapping cannot fail for space
+ * (SIGBUS). When somebody syncs, it is also written with zeros and synced, so
+ * that no sync has to commit the journal for unwritten extents; nobody does
+ * (yet), it is left raw, since its zeros would be as many bytes written as
+ * its records. An old one is renamed first and gets its new
  * header then; between the two its name and its header disagree, and nobody
  * takes such a file for part of a log. The name is durable before the
  * segment is handed out.
@@ -68,7 +70,7 @@ static int segment_new(uint32_t no, uint32_t bytes, struct wal_segment **out)
 }
 
 int wal_segment_create(struct env *env, const char *dir, uint32_t no,
-		       uint32_t bytes, struct wal_segment **out)
+		       uint32_t bytes, bool is_raw, struct wal_segment **out)
 {
 	struct wal_segment *s = NULL;
 	struct buf path = BUF_INIT;
@@ -84,7 +86,7 @@ int wal_segment_create(struct env *env, const char *dir, uint32_t no,
 		     ENV_READ | ENV_WRITE | ENV_CREATE | ENV_TRUNC, &s->file);
 	if (r == 0)
 		r = env_allocate(s->file, 0, bytes);
-	if (r == 0)
+	if (r == 0 && !is_raw)
 		r = write_zeros(s->file, bytes);
 	if (r == 0)
 		r = env_sync(s->file, ENV_SYNC_FULL);
@@ -94,6 +96,7 @@ int wal_segment_create(struct env *env, const char *dir, uint32_t no,
 		r = env_sync_dir(env, dir);
 out:
 	if (r == 0) {
+		s->is_raw = is_raw;
 		*out = s;
 	} else {
 		err_save(&why, r);

@@ -26,17 +26,18 @@ struct wal_segment {
 	bool is_synced;	       /* durable up to `end` */
 	bool is_syncing;       /* in use by a sync … */
 	bool is_closing;       /* … or by the preparer, never by both */
+	bool is_raw;	       /* made without zeros and not synced since */
 	struct env_file *file; /* NULL once closed */
 	struct env_map *map;   /* NULL once unmapped */
 };
 
 /*
- * Makes the file of segment `no` with `bytes` bytes of written, synced zeros
- * and opens it as wal_segment_open() does. Leaves nothing behind when it
- * fails.
+ * Makes the file of segment `no`, opens and maps it: `bytes` bytes of space
+ * that is reserved and reads as zeros; written and synced zeros unless
+ * `is_raw`. Leaves nothing behind when it fails.
  */
 int wal_segment_create(struct env *env, const char *dir, uint32_t no,
-		       uint32_t bytes, struct wal_segment **out);
+		       uint32_t bytes, bool is_raw, struct wal_segment **out);
 
 /* Makes segment `no` out of the file of the finished segment `old_no`. On
  * failure the file has one of the two names. */

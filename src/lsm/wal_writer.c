@@ -158,20 +158,29 @@ static struct wal_segment *first_unsynced_locked(struct wal *w, uint32_t no)
 	return NULL;
 }
 
+/* True when a raw segment shall be written whole, all of its pages being
+ * dirty since it was mapped: the syncs that follow then commit no extents. */
+static bool wants_whole_locked(const struct wal *w, const struct wal_segment *s)
+{
+	return s->is_raw && w->is_synced;
+}
+
 /* Makes a used segment durable. Drops the lock meanwhile. */
 static int sync_used_locked(struct wal *w, struct wal_segment *s)
 	REQUIRES(w->mu)
 {
+	/* Unmapping lost nothing: its stores are dirty pages of the file. */
+	bool is_whole = !s->map || wants_whole_locked(w, s);
 	int r;
 
 	s->is_syncing = true;
 	mutex_unlock(&w->mu);
-	/* Unmapping lost nothing: its stores are dirty pages of the file. */
-	r = s->map ? env_map_sync(s->map, 0, s->end)
-		   : env_sync(s->file, ENV_SYNC_DATA);
+	r = is_whole ? env_sync(s->file, ENV_SYNC_DATA)
+		     : env_map_sync(s->map, 0, s->end);
 	mutex_lock(&w->mu);
 	s->is_syncing = false;
 	s->is_synced = r == 0;
+	s->is_raw &= !is_whole;
 	w->n_syncs++;
 	cond_signal(&w->prepare);
 	return r;
@@ -187,6 +196,7 @@ static int sync_current_locked(struct wal *w, uint32_t to) REQUIRES(w->mu)
 {
 	struct wal_segment *s = w->current;
 	uint32_t from = s->synced_to;
+	bool is_whole = wants_whole_locked(w, s);
 	int r;
 
 	if (from >= to)
@@ -194,11 +204,13 @@ static int sync_current_locked(struct wal *w, uint32_t to) REQUIRES(w->mu)
 
 	s->is_syncing = true;
 	mutex_unlock(&w->mu);
-	r = env_map_sync(s->map, from, to - from);
+	r = is_whole ? env_sync(s->file, ENV_SYNC_DATA)
+		     : env_map_sync(s->map, from, to - from);
 	mutex_lock(&w->mu);
 	s->is_syncing = false;
 	if (r == 0)
 		s->synced_to = to;
+	s->is_raw &= !is_whole;
 	w->n_syncs++;
 	cond_signal(&w->prepare);
 	return r;
@@ -237,6 +249,19 @@ static COLD void poison_locked(struct wal *w, int code)
 }
 
 int wal_sync(struct wal *w, uint64_t lsn)
+{
+	if (wal_durable(w) >= lsn)
+		return 0;
+	mutex_lock(&w->mu);
+	if (!w->is_synced) {
+		w->is_synced = true;
+		cond_signal(&w->prepare);
+	}
+	mutex_unlock(&w->mu);
+	return wal_sync_to(w, lsn);
+}
+
+int wal_sync_to(struct wal *w, uint64_t lsn)
 {
 	int r = 0;
 
@@ -285,7 +310,8 @@ void wal_sync_run(void *arg)
 		if (w->is_stopping || w->poison_why.code)
 			continue;
 		mutex_unlock(&w->mu);
-		(void)wal_sync(w, wal_end(w)); /* a failure poisons the log */
+		(void)wal_sync_to(w,
+				  wal_end(w)); /* a failure poisons the log */
 		mutex_lock(&w->mu);
 	}
 	mutex_unlock(&w->mu);

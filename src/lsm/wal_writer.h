@@ -6,8 +6,8 @@
  * it.
  *
  * Two threads stand by. The preparer keeps the next segment ready (recycled
- * when there is a released one, else written with zeros and synced; mapped,
- * in memory), unmaps used ones and removes what is over the bound. The
+ * when there is a released one, else made anew, and written with zeros and
+ * synced if anybody has called wal_sync() yet; mapped, in memory), unmaps used ones and removes what is over the bound. The
  * syncer makes the log durable at least every sync_interval.
  *
  * Callers. wal_append() has one caller at a time (the leader of the write

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lsm/wal_impl.h"
 #include "lsm/wal_reader.h"
 #include "lsm/wal_writer.h"
 #include "tests/support/check_main.h"
@@ -509,6 +510,37 @@ START_TEST(a_log_opens_and_takes_writes_on_a_full_disk)
 }
 END_TEST
 
+/* Zeros are written for those who sync, and cost others nothing. */
+START_TEST(segments_are_raw_until_somebody_syncs)
+{
+	uint64_t n = 0, writes;
+	struct wal_stats st;
+
+	ck_ok(replay(0, 0));
+	open_wal();
+	writes = fault_env_calls(fe, FAULT_WRITE);
+	do {
+		append(n++);
+		wal_get_stats(w, &st);
+	} while (st.n_created < 4);
+	ck_assert_uint_eq(fault_env_calls(fe, FAULT_WRITE), writes);
+	ck_ok(wal_sync(w, wal_end(w)));
+	mutex_lock(&w->mu);
+	ck_assert(!w->current->is_raw);
+	while (!w->ready || w->ready->is_raw)
+		cond_wait(&w->ready_change, &w->mu);
+	mutex_unlock(&w->mu);
+	do {
+		append(n++);
+		wal_get_stats(w, &st);
+	} while (st.n_created < 8);
+	ck_assert_uint_gt(fault_env_calls(fe, FAULT_WRITE), writes);
+	close_wal();
+	ck_ok(replay(0, 0));
+	ck_assert_uint_eq(tail.n_records, n);
+}
+END_TEST
+
 START_TEST(a_failed_flush_poisons_the_log)
 {
 	ck_ok(replay(0, 0));
@@ -658,6 +690,7 @@ static Suite *wal_suite(void)
 	tcase_add_test(t, mutated_segments_never_harm_the_reader);
 	tcase_add_test(t, a_full_disk_fails_appends_until_there_is_room);
 	tcase_add_test(t, a_log_opens_and_takes_writes_on_a_full_disk);
+	tcase_add_test(t, segments_are_raw_until_somebody_syncs);
 	tcase_add_test(t, a_failed_flush_poisons_the_log);
 	tcase_add_test(t, any_single_failure_is_survived);
 	tcase_add_test(t, syncs_run_beside_appends_and_releases);
