@@ -3,8 +3,6 @@
  * The codecs. Each thread keeps its zstd contexts and one scratch buffer
  * (snappy insists on room for its worst case), freed when the thread ends.
  */
-#include "base/compress.h"
-
 #include <errno.h>
 #include <lz4.h>
 #include <pthread.h>
@@ -16,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/compress_impl.h"
 #include "base/err.h"
 
 struct codec_state {
@@ -132,17 +131,24 @@ static int snappy_pack(struct tt_slice src, void *dst, size_t cap,
 	return 0;
 }
 
-static int zstd_compress(int level, struct tt_slice src, void *dst, size_t cap,
-			 size_t *out_len)
+ZSTD_CCtx *compress_zstd_in(void)
 {
 	struct codec_state *s = state_get();
-	size_t n;
 
 	if (s && !s->zstd_in)
 		s->zstd_in = ZSTD_createCCtx();
-	if (!s || !s->zstd_in)
+	return s ? s->zstd_in : NULL;
+}
+
+static int zstd_compress(int level, struct tt_slice src, void *dst, size_t cap,
+			 size_t *out_len)
+{
+	ZSTD_CCtx *c = compress_zstd_in();
+	size_t n;
+
+	if (!c)
 		return err_nomem("zstd context");
-	n = ZSTD_compressCCtx(s->zstd_in, dst, cap, src.data, src.len, level);
+	n = ZSTD_compressCCtx(c, dst, cap, src.data, src.len, level);
 	if (ZSTD_isError(n)) {
 		if (ZSTD_getErrorCode(n) == ZSTD_error_dstSize_tooSmall)
 			return 1;
@@ -192,28 +198,27 @@ static size_t snappy_inflate(struct tt_slice src, void *dst, size_t raw_len)
 	return n;
 }
 
-static size_t zstd_inflate(struct codec_state *s, struct tt_slice src,
-			   void *dst, size_t raw_len)
+static size_t zstd_inflate(ZSTD_DCtx *c, struct tt_slice src, void *dst,
+			   size_t raw_len)
 {
-	size_t n = ZSTD_decompressDCtx(s->zstd_out, dst, raw_len, src.data,
-				       src.len);
+	size_t n = ZSTD_decompressDCtx(c, dst, raw_len, src.data, src.len);
 
 	return ZSTD_isError(n) ? SIZE_MAX : n;
 }
 
-static struct codec_state *zstd_state_out(void)
+ZSTD_DCtx *compress_zstd_out(void)
 {
 	struct codec_state *s = state_get();
 
 	if (s && !s->zstd_out)
 		s->zstd_out = ZSTD_createDCtx();
-	return s && s->zstd_out ? s : NULL;
+	return s ? s->zstd_out : NULL;
 }
 
 int decompress_into(enum codec codec, struct tt_slice src, void *dst,
 		    size_t raw_len)
 {
-	struct codec_state *s;
+	ZSTD_DCtx *c;
 	size_t n = SIZE_MAX;
 
 	if (src.len > COMPRESS_MAX || raw_len > COMPRESS_MAX)
@@ -232,10 +237,10 @@ int decompress_into(enum codec codec, struct tt_slice src, void *dst,
 		n = snappy_inflate(src, dst, raw_len);
 		break;
 	case CODEC_ZSTD:
-		s = zstd_state_out();
-		if (!s)
+		c = compress_zstd_out();
+		if (!c)
 			return err_nomem("zstd context");
-		n = zstd_inflate(s, src, dst, raw_len);
+		n = zstd_inflate(c, src, dst, raw_len);
 		break;
 	}
 	if (n != raw_len)

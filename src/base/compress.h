@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/slice.h"
 
 /* clang-format off */
@@ -53,6 +54,42 @@ int compress_into(enum codec codec, int level, struct tt_slice src, void *dst,
  */
 int decompress_into(enum codec codec, struct tt_slice src, void *dst,
 		    size_t raw_len);
+
+/* ---- dictionaries (zstd alone) ----------------------------------------- */
+
+/*
+ * What blocks of one table have in common, given to the codec beforehand:
+ * small blocks compress about as densely as large ones then. Immutable;
+ * thread-safe.
+ */
+struct compress_dict;
+
+/* A longer dictionary is not made and not taken. */
+#define COMPRESS_DICT_MAX ((size_t)16 << 10)
+
+/*
+ * Appends to `out` a dictionary for data like `sample`, which is `n` pieces of
+ * the given lengths back to back; of at most `cap` bytes. 0, 1 when nothing
+ * came of it, or -ENOMEM.
+ */
+int compress_dict_train(struct tt_slice sample, const size_t *lens, size_t n,
+			size_t cap, struct buf *out);
+
+/* For compress_dict_pack() or for compress_dict_inflate(); copies. 0, -ENOMEM,
+ * or TT_ECORRUPT for what is no dictionary; `bytes` may be hostile. */
+int compress_dict_new_pack(struct tt_slice bytes, struct compress_dict **out);
+int compress_dict_new_inflate(struct tt_slice bytes,
+			      struct compress_dict **out);
+void compress_dict_free(struct compress_dict *d);
+
+/* About what it takes in memory. */
+size_t compress_dict_memory(const struct compress_dict *d);
+
+/* As compress_into() and decompress_into() do. */
+int compress_dict_pack(const struct compress_dict *d, struct tt_slice src,
+		       void *dst, size_t cap, size_t *out_len);
+int compress_dict_inflate(const struct compress_dict *d, struct tt_slice src,
+			  void *dst, size_t raw_len);
 
 /* Name of a codec: "lz4"; NULL for a number that is none. */
 const char *codec_name(unsigned id);

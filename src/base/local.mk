@@ -13,6 +13,8 @@ libbase_la_SOURCES += \
 	%D%/compiler.h \
 	%D%/compress.c \
 	%D%/compress.h \
+	%D%/compress_dict.c \
+	%D%/compress_impl.h \
 	%D%/counter.c \
 	%D%/counter.h \
 	%D%/env.c \

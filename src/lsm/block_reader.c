@@ -132,7 +132,8 @@ int block_check_order(const struct block *b)
 }
 
 int block_fill(struct block *b, struct tt_slice stored, uint64_t sum,
-	       enum codec codec, const char **why)
+	       enum codec codec, const struct compress_dict *dict,
+	       const char **why)
 {
 	uint8_t *data = block_data(b);
 	int r;
@@ -142,7 +143,8 @@ int block_fill(struct block *b, struct tt_slice stored, uint64_t sum,
 		return TT_ECORRUPT;
 	}
 	if (stored.len != b->raw_len) {
-		r = decompress_into(codec, stored, data, b->raw_len);
+		r = dict ? compress_dict_inflate(dict, stored, data, b->raw_len)
+			 : decompress_into(codec, stored, data, b->raw_len);
 		if (r < 0) {
 			*why = "does not inflate";
 			return r;

@@ -83,11 +83,13 @@ int block_check_order(const struct block *b);
 /*
  * Verifies and inflates stored bytes into the block's data: `stored` has
  * the checksum `sum`; it is the records themselves when its length is
- * raw_len, else it inflates by `codec`. `stored` may be block_data()
+ * raw_len, else it inflates by `codec`, or if there is one by the
+ * dictionary `dict`. `stored` may be block_data()
  * itself. 0, or TT_ECORRUPT with *why set to what is wrong.
  */
 int block_fill(struct block *b, struct tt_slice stored, uint64_t sum,
-	       enum codec codec, const char **why);
+	       enum codec codec, const struct compress_dict *dict,
+	       const char **why);
 
 static inline void block_ref(struct block *b)
 {

@@ -21,6 +21,7 @@ struct block_writer {
 	struct buf stored; /* finished blocks; codec none: the open one too */
 	size_t start;	   /* codec none: where the open block begins */
 	struct buf raw;	   /* other codecs: the open block */
+	const struct compress_dict *dict; /* kept; NULL: none */
 };
 
 /* A finished block; `offset` counts from the first block's first byte. */
@@ -46,6 +47,16 @@ block_writer_open_bytes(const struct block_writer *w)
 {
 	return w->codec == CODEC_NONE ? w->stored.len - w->start : w->raw.len;
 }
+
+/* Moves the open block, which has a record, to the end of `to`, as it is: a
+ * block that will be stored later. Not for codec none. out->raw_len and
+ * out->n_records are set. */
+int block_writer_put_off(struct block_writer *w, struct buf *to,
+			 struct block_done *out);
+
+/* Stores such a block; all but out->n_records is set. */
+int block_writer_store(struct block_writer *w, struct tt_slice raw,
+		       struct block_done *out);
 
 /* Ends the open block, which has a record. A block that does not shrink by
  * an eighth is stored as it is. */

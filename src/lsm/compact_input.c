@@ -130,6 +130,9 @@ static bool can_move(const struct picker *p, const struct compact_pick *pick,
 	const struct run *below = version_level(v, pick->out_level + 1);
 	bool sheds = is_bottom(pick);
 
+	if (p->is_bottom_dense && pick->out_level == LAST_LEVEL)
+		return false;
+
 	for (size_t i = 0; i < pick->n_parts; i++) {
 		const struct run_part *part = &pick->parts[i];
 

@@ -24,6 +24,7 @@ void picker_init(struct picker *p, const struct db_config *c)
 		.table_bytes = c->table_bytes,
 		.level_ratio = c->level_ratio,
 		.l0_trigger = c->l0_trigger,
+		.is_bottom_dense = c->bottom_codec != c->codec,
 		.piece_bytes = (uint64_t)c->table_bytes * c->level_ratio,
 	};
 	for (unsigned i = 0; i < N_LEVELS; i++)

@@ -49,6 +49,8 @@ struct picker {
 	uint64_t table_bytes;
 	unsigned level_ratio;
 	unsigned l0_trigger;  /* runs */
+	bool is_bottom_dense; /* the last level has a codec of its own: tables
+			       * are rewritten to get there */
 	uint64_t piece_bytes; /* what a piece of level 0 aims at */
 	/* where the last compaction of each level ended; in level 0 the first
 	 * key that it left out */

@@ -102,6 +102,8 @@ liblsm_la_SOURCES += \
 	%D%/superversion.h \
 	%D%/table_cache.c \
 	%D%/table_cache.h \
+	%D%/table_dict.c \
+	%D%/table_dict.h \
 	%D%/tombstones.c \
 	%D%/tombstones.h \
 	%D%/user_iter.c \

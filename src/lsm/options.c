@@ -132,6 +132,9 @@ static void resolve(const struct option_values *v, struct db_config *c)
 	c->l0_trigger = (unsigned)v->l0_trigger;
 	c->sync_interval_ms = v->sync_interval;
 	c->codec = (enum codec)v->compression;
+	c->bottom_codec = v->bottom_compression == N_CODECS
+				  ? c->codec
+				  : (enum codec)v->bottom_compression;
 	c->create_if_missing = v->create_if_missing;
 	/* A few segments per memtable, so that space comes back in steps. */
 	segment = v->wal_segment_bytes ? v->wal_segment_bytes

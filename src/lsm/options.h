@@ -50,6 +50,7 @@ struct db_config {
 	unsigned l0_trigger;
 	int64_t sync_interval_ms;
 	enum codec codec;
+	enum codec bottom_codec; /* of the last level */
 	bool create_if_missing;
 	struct merge_function merge;
 	struct merge_name merge_name;

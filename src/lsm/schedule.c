@@ -160,6 +160,10 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		return r;
 	db_output_options(db, &job.output);
 	job.output.pace = pace_compaction;
+	if (pick->out_level == LAST_LEVEL) {
+		job.output.table.codec = db->cfg.bottom_codec;
+		job.output.table.with_dict = true;
+	}
 	job.times = &times;
 	job.merge = &db->cfg.merge;
 	r = compact_run(&job, edit, &res);

@@ -11,6 +11,7 @@
  *	struct sst_index_header
  *	n_blocks times struct sst_block_entry
  *	keys_len bytes of keys: the separators, then the largest key
+ *	with SST_INCOMPAT_DICT: le32 length of the dictionary, its bytes
  *	le64 XXH3-64 of every byte of the file before it
  *
  * Data is n_blocks blocks, each right behind the one before it. A block is
@@ -37,8 +38,9 @@
 /* Feature bits. A reader may ignore unknown compat
  * bits, must not rewrite a file with unknown ro_compat bits (tables are
  * never rewritten in place), and refuses unknown incompat bits. */
+#define SST_INCOMPAT_DICT 1u   /* blocks need the dictionary */
 #define SST_INCOMPAT_MERGES 8u /* there are merge records */
-#define SST_INCOMPAT_KNOWN SST_INCOMPAT_MERGES
+#define SST_INCOMPAT_KNOWN (SST_INCOMPAT_DICT | SST_INCOMPAT_MERGES)
 
 /* The first byte of a filter box. */
 enum filter_kind {

@@ -40,16 +40,22 @@ static int check_version(const char *path, const struct sst_index_header *h)
 	return 0;
 }
 
+/* Where the keys end in the box; what features add follows. */
+static uint64_t keys_end(const struct sst_index_header *h)
+{
+	return sizeof(*h) +
+	       (uint64_t)le32_get(h->n_blocks) *
+		       sizeof(struct sst_block_entry) +
+	       le32_get(h->keys_len);
+}
+
 /* The header's own numbers. */
 static int check_header(struct sst_index *ix, const char *path, size_t len,
 			uint64_t file_bytes)
 {
 	const struct sst_index_header *h = ix->header;
-	uint64_t need, n = le32_get(h->n_blocks), keys = le32_get(h->keys_len);
 
-	need = sizeof(*h) + n * sizeof(struct sst_block_entry) + keys +
-	       SST_CHECKSUM_LEN;
-	if (n == 0 || need != len)
+	if (le32_get(h->n_blocks) == 0 || keys_end(h) + SST_CHECKSUM_LEN > len)
 		return corrupt(path, "its parts do not fill it");
 	if (le64_get(h->file_bytes) != file_bytes)
 		return err_set(TT_ECORRUPT,
@@ -117,6 +123,37 @@ static int check_entries(struct sst_index *ix, const char *path,
 	return 0;
 }
 
+static int open_dict(struct sst_index *ix, const char *path, const uint8_t *p,
+		     size_t len, size_t *used)
+{
+	uint32_t n;
+
+	if (len < 4 || ix->codec != CODEC_ZSTD)
+		return corrupt(path, "no room for a dictionary");
+	n = le32_load(p);
+	if (n == 0 || n > COMPRESS_DICT_MAX || n > len - 4)
+		return corrupt(path, "a dictionary is out of bounds");
+	ix->dict = SLICE(p + 4, n);
+	*used += 4 + (size_t)n;
+	return 0;
+}
+
+/* What features have added behind the keys. */
+static int open_sections(struct sst_index *ix, const char *path, size_t len)
+{
+	const uint8_t *box = (const uint8_t *)ix->header;
+	size_t at = (size_t)keys_end(ix->header);
+	size_t used = 0;
+	int r = 0;
+
+	len -= SST_CHECKSUM_LEN;
+	if (le32_get(ix->header->incompat) & SST_INCOMPAT_DICT)
+		r = open_dict(ix, path, box + at, len - at, &used);
+	if (r == 0 && at + used != len)
+		r = corrupt(path, "its parts do not fill it");
+	return r;
+}
+
 /* Eight bytes of a key from `at` on, as a number. */
 static ALWAYS_INLINE uint64_t prefix_of(struct tt_slice key, size_t at)
 {
@@ -161,9 +198,9 @@ int sst_index_open(struct sst_index *ix, const char *path, const uint8_t *box,
 	ix->entries = (const void *)(box + sizeof(*ix->header));
 	ix->keys = (const uint8_t *)(ix->entries + ix->n_blocks);
 	r = check_entries(ix, path, data_off, file_bytes);
-	if (r < 0)
-		return r;
-	return make_prefixes(ix);
+	if (r == 0)
+		r = open_sections(ix, path, len);
+	return r < 0 ? r : make_prefixes(ix);
 }
 
 void sst_index_fini(struct sst_index *ix)

@@ -29,6 +29,7 @@ struct sst_index {
 	uint32_t lcp; /* bytes that all separators share */
 	struct tt_slice min_key;
 	struct tt_slice max_key;
+	struct tt_slice dict; /* empty: none */
 	enum codec codec;
 };
 

@@ -81,6 +81,19 @@ static int read_header(struct sst_reader *r, uint64_t *index_len)
 	return rc;
 }
 
+static int open_dict(struct sst_reader *r)
+{
+	int rc;
+
+	if (!r->index.dict.len)
+		return 0;
+	rc = compress_dict_new_inflate(r->index.dict, &r->dict);
+	return rc == TT_ECORRUPT
+		       ? err_set(rc, "%s: table index: not a dictionary",
+				 r->path)
+		       : rc;
+}
+
 /*
  * The checksum comes first, so that a damaged version number is damage and
  * not another version: its place is the same in every version.
@@ -103,6 +116,9 @@ static int check_header(struct sst_reader *r, uint64_t index_len)
 			       r->path, r->header_len);
 	rc = sst_index_open(&r->index, r->path, index, index_len, r->header_len,
 			    r->file_bytes);
+	if (rc < 0)
+		return rc;
+	rc = open_dict(r);
 	if (rc < 0)
 		return rc;
 	rc = filter_open(r->header + 4, r->filter_len, &r->filter);
@@ -157,6 +173,7 @@ void sst_close(struct sst_reader *r)
 		return;
 	if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	compress_dict_free(r->dict);
 	sst_index_fini(&r->index);
 	if (r->header)
 		free(r->header - HEADER_SHIFT);
@@ -220,7 +237,7 @@ const struct sst_index *sst_index_of(const struct sst_reader *r)
 size_t sst_memory(const struct sst_reader *r)
 {
 	return sizeof(*r) + r->header_alloc + sst_index_memory(&r->index) +
-	       strlen(r->path) + 1;
+	       compress_dict_memory(r->dict) + strlen(r->path) + 1;
 }
 
 /* ---- blocks -------------------------------------------------------------- */
@@ -242,7 +259,7 @@ static int fill_block(const struct sst_reader *r, uint32_t i,
 {
 	const char *why = "is damaged";
 	int rc = block_fill(b, SLICE(stored, ref->stored_len), ref->checksum,
-			    r->index.codec, &why);
+			    r->index.codec, r->dict, &why);
 
 	if (unlikely(rc < 0)) {
 		block_unref(b);

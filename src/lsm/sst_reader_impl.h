@@ -21,6 +21,7 @@ struct sst_reader {
 	struct sst_index index;
 	uint64_t file_no;
 	struct env_file *file;
+	struct compress_dict *dict; /* owned; NULL: none */
 	uint8_t *header;     /* owned, the file up to its data, moved so that
 			      * the filter's lines are 64-aligned */
 	size_t header_alloc; /* bytes of that allocation */

@@ -22,6 +22,7 @@
 #include "lsm/key_hash.h"
 #include "lsm/record_format.h"
 #include "lsm/sst_format.h"
+#include "lsm/table_dict.h"
 
 #define WRITE_CHUNK ((size_t)1 << 20)
 
@@ -31,6 +32,7 @@ struct sst_writer {
 
 	/* of the table being built */
 	struct block_writer blocks;
+	struct table_dict dict;
 	struct buf entries; /* struct sst_block_entry, offsets from data */
 	struct buf keys;    /* separators so far, the open block's included */
 	struct buf hashes;  /* uint64_t, one a key */
@@ -59,6 +61,7 @@ int sst_writer_new(const struct sst_writer_options *o, struct sst_writer **out)
 		w->opts.block_bytes = SST_BLOCK_BYTES_DEFAULT;
 	assert(w->opts.bloom_bits <= FILTER_BITS_MAX);
 	block_writer_init(&w->blocks, o->codec);
+	w->dict.is_wanted = o->with_dict && o->codec == CODEC_ZSTD;
 	*out = w;
 	return 0;
 }
@@ -68,6 +71,7 @@ void sst_writer_free(struct sst_writer *w)
 	if (!w)
 		return;
 	block_writer_fini(&w->blocks);
+	table_dict_fini(&w->dict);
 	buf_fini(&w->entries);
 	buf_fini(&w->keys);
 	buf_fini(&w->hashes);
@@ -78,6 +82,7 @@ void sst_writer_free(struct sst_writer *w)
 void sst_writer_reset(struct sst_writer *w)
 {
 	block_writer_reset(&w->blocks);
+	table_dict_reset(&w->dict);
 	buf_clear(&w->entries);
 	buf_clear(&w->keys);
 	buf_clear(&w->hashes);
@@ -86,25 +91,31 @@ void sst_writer_reset(struct sst_writer *w)
 	w->incompat = 0;
 }
 
+static int settle_dict(struct sst_writer *w)
+{
+	return table_dict_settle(&w->dict, &w->blocks, (void *)w->entries.data,
+				 w->entries.len /
+					 sizeof(struct sst_block_entry));
+}
+
 static int end_block(struct sst_writer *w)
 {
 	struct sst_block_entry e;
 	struct block_done d;
-	int r = block_writer_finish(&w->blocks, &d);
+	int r = table_dict_is_open(&w->dict)
+			? table_dict_wait(&w->dict, &w->blocks, &d)
+			: block_writer_finish(&w->blocks, &d);
 
 	if (r < 0)
 		return r;
-	e.offset = le64_make(d.offset);
-	e.checksum = le64_make(d.checksum);
+	table_dict_fill_entry(&e, &d);
 	e.sep_ts = le64_make((uint64_t)w->open_sep_ts);
-	e.stored_len = le32_make(d.stored_len);
-	e.raw_len = le32_make(d.raw_len);
 	e.n_records = le32_make(d.n_records);
 	e.key_end = le32_make((uint32_t)w->keys.len);
 	w->raw_bytes += d.raw_len;
 	if (buf_append(&w->entries, &e, sizeof(e)) < 0)
 		return err_nomem("a table being built");
-	return 0;
+	return r ? settle_dict(w) : 0;
 }
 
 /* Notes the separator between the last record and `r`, which opens a block. */
@@ -185,9 +196,10 @@ uint64_t sst_writer_count(const struct sst_writer *w)
 
 size_t sst_writer_bytes(const struct sst_writer *w)
 {
-	return w->blocks.stored.len + w->blocks.raw.len + w->entries.len +
-	       w->keys.len + w->last_key.len +
-	       w->hashes.len / 64 * w->opts.bloom_bits +
+	/* Blocks that wait will be stored in a third of their size or so. */
+	return w->blocks.stored.len + w->dict.raw.len / 3 + w->dict.bytes.len +
+	       w->blocks.raw.len + w->entries.len + w->keys.len +
+	       w->last_key.len + w->hashes.len / 64 * w->opts.bloom_bits +
 	       sizeof(struct sst_index_header) + SST_CHECKSUM_LEN + 16;
 }
 
@@ -227,18 +239,25 @@ static void fill_index_header(const struct sst_writer *w, uint64_t file_bytes,
 static int make_header(struct sst_writer *w, struct buf *head)
 {
 	struct sst_index_header h;
-	size_t filter_len, index_len, head_len;
+	size_t filter_len, index_len, head_len, dict_len = 0;
 	le64 sum;
 	int r;
 
 	r = end_block(w);
+	if (r == 0 && table_dict_is_open(&w->dict))
+		r = settle_dict(w);
 	if (r < 0)
 		return r;
+	if (w->dict.bytes.len) {
+		w->incompat |= SST_INCOMPAT_DICT;
+		dict_len = sizeof(le32) + w->dict.bytes.len;
+	}
 	if (buf_append_slice(&w->keys, buf_slice(&w->last_key)) < 0)
 		return err_nomem("a table header");
 	filter_len = filter_box_len(w->hashes.len / sizeof(uint64_t),
 				    w->opts.bloom_bits);
-	index_len = sizeof(h) + w->entries.len + w->keys.len + SST_CHECKSUM_LEN;
+	index_len = sizeof(h) + w->entries.len + w->keys.len + dict_len +
+		    SST_CHECKSUM_LEN;
 	head_len = 4 + filter_len + 4 + index_len;
 	if (index_len > SST_BOX_MAX)
 		return err_set(TT_ETOOBIG, "a table has too many blocks");
@@ -259,6 +278,11 @@ static int make_header(struct sst_writer *w, struct buf *head)
 	buf_put(head, &h, sizeof(h));
 	buf_put(head, w->entries.data, w->entries.len);
 	buf_put(head, w->keys.data, w->keys.len);
+	if (dict_len) {
+		le32_store(buf_tail(head), (uint32_t)w->dict.bytes.len);
+		buf_advance(head, 4);
+		buf_put(head, w->dict.bytes.data, w->dict.bytes.len);
+	}
 	sum = le64_make(checksum(head->data, head->len));
 	buf_put(head, &sum, sizeof(sum));
 	assert(head->len == head_len);

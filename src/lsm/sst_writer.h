@@ -11,6 +11,7 @@
 #ifndef LSM_SST_WRITER_H
 #define LSM_SST_WRITER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -27,6 +28,7 @@ struct sst_writer_options {
 	enum codec codec;
 	uint32_t block_bytes; /* raw size to end a block at; 0: default */
 	uint32_t bloom_bits;  /* a key, 0 to FILTER_BITS_MAX; 0: no filter */
+	bool with_dict;	      /* give blocks a dictionary if it pays; zstd */
 };
 
 /* What the manifest records about a table. */

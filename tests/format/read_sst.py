@@ -92,15 +92,24 @@ class Index:
          self.min_ts, self.max_ts) = \
             struct.unpack("<IIIIB3sIIQQQQqq", box[4:80])
         need(version == 1, "version %d" % version)
-        need((incompat & ~8) == 0, "incompatible features %#x" % incompat)
+        need((incompat & ~9) == 0, "incompatible features %#x" % incompat)
         need(codec in CODECS, "codec %d" % codec)
         need(file_bytes == len(data), "file length")
-        need(80 + 40 * n_blocks + keys_len + 8 == len(box), "index box length")
+        end = 80 + 40 * n_blocks + keys_len
+        self.has_dict = bool(incompat & 1)
+        if self.has_dict:
+            need(codec == 3, "a dictionary for codec %d" % codec)
+            n = struct.unpack("<I", box[end:end + 4])[0]
+            need(0 < n <= 16384, "dictionary of %d bytes" % n)
+            need(box[end + 4:end + 8] == b"\x37\xa4\x30\xec",
+                 "a dictionary without its magic")
+            end += 4 + n
+        need(end + 8 == len(box), "index box length")
         self.codec = CODECS[codec]
         self.has_merges = bool(incompat & 8)
         self.blocks = [Block(box[80 + 40 * i:120 + 40 * i])
                        for i in range(n_blocks)]
-        keys = box[80 + 40 * n_blocks:-8]
+        keys = box[80 + 40 * n_blocks:80 + 40 * n_blocks + keys_len]
         at = 0
         for b in self.blocks:
             need(at <= b.key_end <= keys_len, "separator out of bounds")

@@ -55,6 +55,8 @@ for codec in none lz4 snappy; do
 done
 tap_run 'a zstd table is as data/README.md says, blocks unopened' \
 	read_sst --verify "$golden/zstd.sst"
+tap_run 'a table with a dictionary is as data/README.md says, blocks unopened' \
+	read_sst --verify "$golden/dict.sst"
 tap_run 'a table with merge records is as data/README.md says' \
 	same_records "$golden/merges.sst" merges.txt --verify
 
@@ -78,6 +80,12 @@ done
 dumped "$golden/merges.sst" >"$scratch/dumped"
 tap_run 'the pinned table with merge records is read' \
 	cmp "$scratch/dumped" "$golden/merges.txt"
+
+for dir in "$golden" "$scratch/new"; do
+	dumped "$dir/dict.sst" >"$scratch/dumped"
+	tap_run 'a table with a dictionary is read' \
+		cmp "$scratch/dumped" "$golden/texts.txt"
+done
 
 # flip AT: a copy of the pinned table with one bit of byte AT flipped.
 flip() {

@@ -124,6 +124,32 @@ static int write_merges(FILE *list, struct sst_writer *w)
 	return 0;
 }
 
+/* Enough text of a kind for a dictionary to pay. */
+static int write_texts(FILE *list, struct sst_writer *w)
+{
+	static const char *const words[] = { "ledger", "trunk",	 "water",
+					     "bucket", "gasket", "carries" };
+	char key[32], value[256];
+
+	for (unsigned i = 0; i < 400; i++) {
+		struct record r = { .ts = 1700000000000000 + i };
+
+		r.key = SLICE(key, (size_t)snprintf(key, sizeof(key),
+						    "orders/%06u", i));
+		r.value = SLICE(
+			value,
+			(size_t)snprintf(
+				value, sizeof(value),
+				"{\"id\":%u,\"state\":\"%s\",\"total\":%u,"
+				"\"note\":\"%s before the %s forgets\"}",
+				i, i % 3 ? "new" : "paid", i * 7919 % 9973,
+				words[i % 6], words[i / 6 % 6]));
+		if (add_record(list, w, &r) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* DIR/NAME.sst of what `write` writes; DIR/LIST, if not NULL, tells of it. */
 static int make_table(const char *dir, const char *name, enum codec codec,
 		      int (*write)(FILE *list, struct sst_writer *w),
@@ -131,7 +157,8 @@ static int make_table(const char *dir, const char *name, enum codec codec,
 {
 	struct sst_writer_options o = { .codec = codec,
 					.block_bytes = 1024,
-					.bloom_bits = 10 };
+					.bloom_bits = 10,
+					.with_dict = write == write_texts };
 	char path[4096], tmp[4200];
 	struct sst_writer *w;
 	FILE *f = NULL;
@@ -168,6 +195,9 @@ int main(int argc, char **argv)
 			return fail();
 	if (make_table(argv[1], "merges", CODEC_NONE, write_merges,
 		       "merges.txt") < 0)
+		return fail();
+	if (make_table(argv[1], "dict", CODEC_ZSTD, write_texts, "texts.txt") <
+	    0)
 		return fail();
 	return 0;
 }

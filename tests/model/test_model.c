@@ -99,6 +99,8 @@ START_TEST(random_operations_agree_with_the_oracle)
 	struct tt *db;
 
 	ck_ok(tt_options_set(opts, "compression", codecs[_i]));
+	ck_ok(tt_options_set(opts, "bottom_compression",
+			     _i % 2 ? "zstd" : "same"));
 	ck_ok(tt_open(store(), opts, &db));
 	for (uint64_t i = 0; i < n_steps; i++) {
 		oracle_next(&oracle, &rng, batch);

@@ -143,6 +143,55 @@ START_TEST(tombstones_wait_for_the_snapshot_that_reads_before_them)
 }
 END_TEST
 
+/* ---- the last level's codec --------------------------------------------- */
+
+static uint64_t level_bytes(unsigned level)
+{
+	uint64_t n;
+
+	mutex_lock(&db->mu);
+	n = db->sv->version->level_bytes[level];
+	mutex_unlock(&db->mu);
+	return n;
+}
+
+static void put_texts(void)
+{
+	char value[200];
+
+	for (unsigned i = 0; i < 20000; i++) {
+		int n = snprintf(value, sizeof(value),
+				 "the heavy ledger number %u forgets slowly "
+				 "what the %u buckets carry to the water",
+				 i * 7919, i % 977);
+
+		ck_ok(tt_put(db, NULL, key_of(i), SLICE(value, (size_t)n),
+			     NULL));
+	}
+}
+
+START_TEST(the_last_level_has_its_own_codec)
+{
+	uint64_t plain, dense;
+
+	put_texts();
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	plain = level_bytes(LAST_LEVEL);
+	ck_ok(tt_close(db));
+
+	ck_ok(tt_options_set(opts, "bottom_compression", "zstd"));
+	ck_ok(tt_open(tmpdir_path(dir, "dense"), opts, &db));
+	put_texts();
+	/* These would be moved if the codec were the same. */
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	dense = level_bytes(LAST_LEVEL);
+	ck_assert_uint_gt(plain, 0);
+	ck_assert_uint_lt(dense, plain * 2 / 3);
+	ck_ok(tt_verify(db, NULL, NULL));
+	ck_assert_int_ge(tt_get(db, NULL, key_of(777), NULL, 0, NULL, NULL), 0);
+}
+END_TEST
+
 /* ---- pace --------------------------------------------------------------- */
 
 #define MIB (1024ull * 1024)
@@ -211,6 +260,11 @@ static Suite *background_suite(void)
 	tcase_add_test(t, a_range_of_tombstones_vanishes_by_itself);
 	tcase_add_test(t,
 		       tombstones_wait_for_the_snapshot_that_reads_before_them);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("codecs");
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, the_last_level_has_its_own_codec);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("pace");

@@ -36,7 +36,7 @@ static struct block *make_block(enum codec codec)
 	b = block_alloc(d.n_records, d.raw_len);
 	ck_assert_ptr_nonnull(b);
 	ck_assert_int_eq(block_fill(b, buf_slice(&bw.stored), d.checksum, codec,
-				    &why),
+				    NULL, &why),
 			 0);
 	block_writer_fini(&bw);
 	return b;
@@ -168,7 +168,7 @@ START_TEST(any_flipped_bit_of_a_stored_block_is_noticed)
 
 			bw.stored.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			ck_assert_int_eq(block_fill(b, buf_slice(&bw.stored),
-						    d.checksum, c, &why),
+						    d.checksum, c, NULL, &why),
 					 TT_ECORRUPT);
 			ck_assert_ptr_nonnull(why);
 			bw.stored.data[bit / 8] ^= (uint8_t)(1 << bit % 8);

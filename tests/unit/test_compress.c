@@ -164,6 +164,86 @@ START_TEST(names_and_numbers_are_fixed)
 }
 END_TEST
 
+/* Sentences of a kind, back to back; their lengths. */
+static size_t make_sample(struct buf *out, size_t lens[200])
+{
+	for (size_t i = 0; i < 200; i++) {
+		size_t at = out->len;
+
+		ck_ok(buf_printf(out,
+				 "{\"id\":%zu,\"name\":\"trunk %zu\",\"note\":"
+				 "\"the ledger forgets what the water knows\"}",
+				 i, i * i % 977));
+		lens[i] = out->len - at;
+	}
+	return 200;
+}
+
+START_TEST(a_dictionary_makes_small_blocks_dense)
+{
+	struct buf sample = BUF_INIT, dict = BUF_INIT;
+	struct compress_dict *in, *out;
+	uint8_t packed[1000], back[1000];
+	size_t lens[200], n = make_sample(&sample, lens), alone, with;
+	struct tt_slice block = SLICE(sample.data, lens[0]);
+
+	ck_ok(compress_dict_train(buf_slice(&sample), lens, n, 2048, &dict));
+	ck_assert_uint_le(dict.len, 2048);
+	ck_ok(compress_dict_new_pack(buf_slice(&dict), &in));
+	ck_ok(compress_dict_new_inflate(buf_slice(&dict), &out));
+	ck_ok(compress_into(CODEC_ZSTD, 0, block, packed, sizeof(packed),
+			    &alone));
+	ck_ok(compress_dict_pack(in, block, packed, sizeof(packed), &with));
+	ck_assert_uint_lt(with, alone / 2);
+	ck_ok(compress_dict_inflate(out, SLICE(packed, with), back, block.len));
+	ck_assert(memcmp(back, block.data, block.len) == 0);
+	ck_assert_int_eq(compress_dict_pack(in, block, packed, with - 1, &n),
+			 1);
+	ck_err(compress_dict_inflate(out, SLICE(packed, with), back,
+				     block.len + 1),
+	       TT_ECORRUPT);
+	ck_err(compress_dict_inflate(out, SLICE(packed, with - 1), back,
+				     block.len),
+	       TT_ECORRUPT);
+	/* Nothing to make one of, nothing to take for one. */
+	ck_assert_int_eq(compress_dict_train(block, lens, 1, 2048, &dict), 1);
+	compress_dict_free(out);
+	ck_err(compress_dict_new_inflate(block, &out), TT_ECORRUPT);
+	ck_err(compress_dict_new_inflate(SLICE_EMPTY, &out), TT_ECORRUPT);
+	compress_dict_free(in);
+	buf_fini(&dict);
+	buf_fini(&sample);
+}
+END_TEST
+
+START_TEST(hostile_dictionaries_are_harmless)
+{
+	struct buf sample = BUF_INIT, dict = BUF_INIT;
+	size_t lens[200], n = make_sample(&sample, lens);
+	uint64_t n_rounds = test_scale(2000);
+	uint8_t back[1000];
+	struct rng r;
+
+	test_rng(&r);
+	ck_ok(compress_dict_train(buf_slice(&sample), lens, n, 2048, &dict));
+	for (uint64_t i = 0; i < n_rounds; i++) {
+		struct compress_dict *d;
+		size_t at = rng_below(&r, dict.len);
+		uint8_t was = dict.data[at];
+
+		dict.data[at] ^= (uint8_t)(1 + rng_below(&r, 255));
+		if (compress_dict_new_inflate(buf_slice(&dict), &d) == 0) {
+			(void)compress_dict_inflate(d, buf_slice(&sample), back,
+						    sizeof(back));
+			compress_dict_free(d);
+		}
+		dict.data[at] = was;
+	}
+	buf_fini(&dict);
+	buf_fini(&sample);
+}
+END_TEST
+
 static Suite *compress_suite(void)
 {
 	Suite *s = suite_create("compress");
@@ -176,6 +256,8 @@ static Suite *compress_suite(void)
 	tcase_add_test(t, levels_are_accepted);
 	tcase_add_test(t, threads_do_not_disturb_each_other);
 	tcase_add_test(t, names_and_numbers_are_fixed);
+	tcase_add_test(t, a_dictionary_makes_small_blocks_dense);
+	tcase_add_test(t, hostile_dictionaries_are_harmless);
 	suite_add_tcase(s, t);
 	return s;
 }

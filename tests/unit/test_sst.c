@@ -196,6 +196,10 @@ START_TEST(a_table_holds_what_was_added)
 		o.codec = c;
 		check_table(&shapes[_i], &o);
 	}
+	o.codec = CODEC_ZSTD;
+	o.with_dict = true;
+	check_table(&shapes[_i], &o);
+	o.with_dict = false;
 	o.block_bytes = 1;
 	o.bloom_bits = 0;
 	check_table(&shapes[_i], &o);
@@ -222,6 +226,38 @@ static void make_image(enum codec codec, struct buf *image)
 	for (size_t i = 0; i < gen.n; i++)
 		ck_ok(sst_writer_add(w, &gen.recs[i]));
 	ck_ok(sst_writer_finish_image(w, image, NULL));
+	sst_writer_free(w);
+}
+
+/* One whose blocks need its dictionary. */
+static void make_dict_image(struct buf *image)
+{
+	struct sst_writer_options o = { .codec = CODEC_ZSTD,
+					.block_bytes = 400,
+					.with_dict = true };
+	char key[32], value[160];
+	struct sst_writer *w;
+	size_t at;
+
+	ck_ok(sst_writer_new(&o, &w));
+	for (unsigned i = 0; i < 170; i++) {
+		struct record r = { .ts = i };
+
+		r.key = SLICE(key,
+			      (size_t)snprintf(key, sizeof(key), "k%04u", i));
+		r.value = SLICE(
+			value,
+			(size_t)snprintf(value, sizeof(value),
+					 "the heavy ledger of the trunk number "
+					 "%u forgets what the water carries "
+					 "slowly to the bucket of %u others",
+					 i * 7919, i % 7));
+		ck_ok(sst_writer_add(w, &r));
+	}
+	at = image->len;
+	ck_ok(sst_writer_finish_image(w, image, NULL));
+	at += 4 + le32_load(image->data + at) + 4;
+	ck_assert_uint_eq(le32_load(image->data + at + 16), SST_INCOMPAT_DICT);
 	sst_writer_free(w);
 }
 
@@ -253,7 +289,10 @@ START_TEST(every_flipped_byte_is_corruption_that_names_the_file)
 	const char *path = tmpdir_path(dir, "flipped.sst");
 	struct buf image = BUF_INIT;
 
-	make_image((enum codec)_i, &image);
+	if (_i == N_CODECS)
+		make_dict_image(&image);
+	else
+		make_image((enum codec)_i, &image);
 	put_file(path, image.data, image.len);
 	ck_ok(read_all(path));
 	for (size_t at = 0; at < image.len; at++) {
@@ -501,7 +540,7 @@ static Suite *sst_suite(void)
 			    (int)ARRAY_LEN(shapes));
 	tcase_add_loop_test(
 		tc, every_flipped_byte_is_corruption_that_names_the_file, 0,
-		N_CODECS);
+		N_CODECS + 1);
 	tcase_add_test(tc, truncation_and_padding_are_corruption);
 	tcase_add_test(tc, another_version_is_refused_naming_both);
 	tcase_add_test(tc,
