@@ -37,7 +37,8 @@ struct fault_env {
 	enum fault_span fail_span;
 	bool tear;
 	uint64_t bytes_left;
-	int64_t skew_us;
+	int64_t skew_us; /* of both clocks */
+	int64_t wall_us; /* of the wall clock besides */
 	bool is_off;
 	unsigned generation; /* of handles; rises when power comes back */
 };
@@ -619,7 +620,7 @@ static int64_t fault_now_us(struct env *e)
 	int64_t skew;
 
 	mutex_lock(&fe->mu);
-	skew = fe->skew_us;
+	skew = fe->skew_us + fe->wall_us;
 	mutex_unlock(&fe->mu);
 	return env_now_us(fe->base) + skew;
 }
@@ -772,6 +773,13 @@ void fault_env_advance_us(struct fault_env *f, int64_t us)
 {
 	mutex_lock(&f->mu);
 	f->skew_us += us;
+	mutex_unlock(&f->mu);
+}
+
+void fault_env_step_wall_us(struct fault_env *f, int64_t us)
+{
+	mutex_lock(&f->mu);
+	f->wall_us += us;
 	mutex_unlock(&f->mu);
 }
 

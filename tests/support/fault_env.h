@@ -101,6 +101,9 @@ uint64_t fault_env_failed(struct fault_env *f);
 /* Moves both clocks forward (they run by themselves too). */
 void fault_env_advance_us(struct fault_env *f, int64_t us);
 
+/* Sets the wall clock, and no other, forward or back. */
+void fault_env_step_wall_us(struct fault_env *f, int64_t us);
+
 /*
  * Cuts the power: rebuilds `root` as the disk would be found, and fails every
  * later call on this env with -EIO (closing and unlocking succeed) until
