@@ -29,6 +29,7 @@
 	X(TT_EPOISONED,  -2012, EIO,       "an earlier write or fsync failed; writes are refused") \
 	X(TT_ECONFLICT,  -2013, EEXIST,    "condition of the write does not hold") \
 	X(TT_EUNSUPPORTED, -2014, EOPNOTSUPP, "not supported") \
+	X(TT_ETOOOLD,    -2015, EINVAL,    "history does not go back so far") \
 	X(TT_EMERGE,     -2016, EINVAL,    "the store's merge function is not registered")
 /* clang-format on */
 

@@ -250,9 +250,24 @@ TT_API int tt_batch_each(const struct tt_batch *b,
 
 /* ---- reading ---------------------------------------------------------- */
 
+/*
+ * Reads see the newest state, that of a snapshot, or the state as of a time:
+ * everything written with a timestamp up to it, and nothing later. Such a past
+ * is kept for as long as the option `retention` says. TT_ETOOOLD when
+ * something that was readable then has been dropped meanwhile: an answer is
+ * right or refused. With retention it is right at least as far back as
+ * retention says, counted from when the store was first opened with it; a time
+ * beyond the newest write reads the newest state.
+ *
+ * The window is measured by the store's clock, which gives the timestamps and
+ * never runs backwards. When the wall clock is set back, the window stands
+ * still until that has caught up: history is kept for longer. When it is set
+ * forward, the window moves on with it.
+ */
 struct tt_read_options {
 	const struct tt_snapshot *snapshot; /* NULL: the newest state */
-	bool no_fill; /* do not bring what is read into the block cache */
+	bool no_fill;  /* do not bring what is read into the block cache */
+	int64_t as_of; /* timestamp, microseconds; 0: now; no snapshot then */
 };
 
 /*
@@ -285,7 +300,13 @@ TT_API void tt_unpin(struct tt_pinned *pin);
 
 /* Holds the newest state readable until released. Cheap: no data moves. */
 TT_API int tt_snapshot_new(struct tt *db, struct tt_snapshot **out);
+/*
+ * Holds the state as of a time, within the window that `retention` keeps;
+ * later than the newest write: the newest state. TT_ETOOOLD before it.
+ */
+TT_API int tt_snapshot_at(struct tt *db, int64_t ts, struct tt_snapshot **out);
 TT_API void tt_snapshot_free(struct tt *db, struct tt_snapshot *snap);
+/* The timestamp it reads at. */
 TT_API int64_t tt_snapshot_ts(const struct tt_snapshot *snap);
 
 /* ---- iterating -------------------------------------------------------- */
@@ -296,6 +317,7 @@ struct tt_iter_options {
 	struct tt_slice upper;		    /* exclusive; empty: unbounded */
 	bool keys_only; /* values need not be brought into memory */
 	bool no_fill;	/* do not bring what is read into the block cache */
+	int64_t as_of;	/* timestamp; 0: at creation; no snapshot then */
 };
 
 /*
@@ -325,7 +347,8 @@ TT_API struct tt_slice tt_iter_key(const struct tt_iter *it);
 TT_API struct tt_slice tt_iter_value(const struct tt_iter *it);
 TT_API int64_t tt_iter_ts(const struct tt_iter *it);
 
-/* Moves the iterator to the newest state, unpositioned, keeping its bounds. */
+/* Moves the iterator to the newest state, whichever it showed before,
+ * unpositioned, keeping its bounds. */
 TT_API int tt_iter_refresh(struct tt_iter *it);
 
 /* ---- maintenance ------------------------------------------------------ */

@@ -15,3 +15,10 @@ int64_t clock_next(struct clock *c)
 	c->last_given = now > c->last_given ? now : c->last_given + 1;
 	return c->last_given;
 }
+
+int64_t clock_now(const struct clock *c)
+{
+	int64_t now = env_now_us(c->env), visible = clock_visible(c);
+
+	return MAX_OF(now, visible);
+}

@@ -47,4 +47,8 @@ static ALWAYS_INLINE int64_t clock_visible(const struct clock *c)
 	return atomic_load_explicit(&c->published, memory_order_acquire);
 }
 
+/* What time it is to the store: that of the wall clock, but never before a
+ * write that readers see; any thread. */
+int64_t clock_now(const struct clock *c);
+
 #endif

@@ -169,6 +169,7 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 	r = take_all(&c);
 	if (r < 0)
 		goto out;
+	version_edit_set_complete_from(edit, c.filter.complete_from);
 	r = compact_pick_drop(job->pick, edit);
 	if (r < 0)
 		goto out;

@@ -45,7 +45,8 @@ struct compact_result {
 	uint64_t records_in, records_out;
 };
 
-/* Fills `edit` (initialized, empty) with the tables made and dropped. */
+/* Fills `edit` (initialized, empty) with the tables made and dropped, and how
+ * far back reads still find everything. */
 int compact_run(const struct compact_job *job, struct version_edit *edit,
 		struct compact_result *out);
 

@@ -90,7 +90,7 @@ static struct tt *db_new(const char *dir, const struct tt_options *opts)
 	db->env = db->cfg.env;
 	mutex_init(&db->mu, RANK_DB);
 	cond_init(&db->changed);
-	snapshots_init(&db->snaps);
+	snapshots_init(&db->snaps, db->cfg.retention_us);
 	slot_cache_init(&db->slots);
 	picker_init(&db->picker, &db->cfg);
 	clock_init(&db->clk, db->env, 0);

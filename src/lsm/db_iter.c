@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "lsm/db.h"
+#include "lsm/history.h"
 #include "lsm/merge_iter.h"
 #include "lsm/run_iter.h"
 #include "lsm/sst_reader.h"
@@ -118,6 +119,7 @@ int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 {
 	static const struct tt_iter_options none;
 	struct tt_iter *it = calloc(1, sizeof(*it));
+	int64_t ts;
 	int r;
 
 	if (!it)
@@ -130,8 +132,9 @@ int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 	it->sv = reference(db);
 	r = user_iter_set_bounds(&it->u, opts->lower, opts->upper);
 	if (r == 0)
-		r = set_source(it, opts->snapshot ? opts->snapshot->ts
-						  : clock_visible(&db->clk));
+		r = history_ts(db, it->sv, opts->snapshot, opts->as_of, &ts);
+	if (r == 0)
+		r = set_source(it, ts);
 	if (r < 0) {
 		tt_iter_free(it);
 		return r;

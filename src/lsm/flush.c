@@ -41,7 +41,7 @@ static int take_memtable(struct version_filter *f, struct memtable *m)
 
 /* Writes what lives on of the memtable to `output`. */
 static int take_live(struct tt *db, struct memtable *m,
-		     struct sst_output *output)
+		     struct sst_output *output, struct version_edit *edit)
 {
 	struct retained_times times;
 	struct version_filter f;
@@ -53,6 +53,7 @@ static int take_live(struct tt *db, struct memtable *m,
 	r = take_memtable(&f, m);
 	if (r == 0)
 		r = version_filter_end(&f);
+	version_edit_set_complete_from(edit, f.complete_from);
 	if (r == 0)
 		db_count(db, STAT_RECORDS_DROPPED, f.n_in - f.n_out);
 	version_filter_fini(&f);
@@ -115,7 +116,7 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 	if (r == 0)
 		r = sst_output_new(&o, edit, &output);
 	if (r == 0)
-		r = take_live(db, m, output);
+		r = take_live(db, m, output, edit);
 	if (r == 0)
 		r = sst_output_finish(output);
 	if (r == 0)

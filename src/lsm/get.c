@@ -15,6 +15,7 @@
 
 #include "lsm/batch.h"
 #include "lsm/db.h"
+#include "lsm/history.h"
 #include "lsm/key_hash.h"
 #include "lsm/merge_chain.h"
 #include "lsm/sst_reader.h"
@@ -162,9 +163,11 @@ static int find(struct tt *db, const struct superversion *sv,
 	return r;
 }
 
-static int64_t read_ts(struct tt *db, const struct tt_read_options *ro)
+static ALWAYS_INLINE int read_ts(struct tt *db, const struct superversion *sv,
+				 const struct tt_read_options *ro, int64_t *out)
 {
-	return ro && ro->snapshot ? ro->snapshot->ts : clock_visible(&db->clk);
+	return history_ts(db, sv, ro ? ro->snapshot : NULL, ro ? ro->as_of : 0,
+			  out);
 }
 
 int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
@@ -173,12 +176,15 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 	struct slot_token token;
 	struct superversion *sv;
 	struct found f;
+	int64_t ts;
 	int r = batch_check_op(key, 0);
 
 	if (r < 0)
 		return r;
 	sv = db_acquire(db, &token);
-	r = find(db, sv, key, read_ts(db, ro), ro && ro->no_fill, &f);
+	r = read_ts(db, sv, ro, &ts);
+	if (r == 0)
+		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
 	if (r == 0) {
 		size_t n = f.rec.value.len;
 
@@ -221,12 +227,15 @@ int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 	struct slot_token token;
 	struct superversion *sv;
 	struct found f;
+	int64_t ts;
 	int r = batch_check_op(key, 0);
 
 	if (r < 0)
 		return r;
 	sv = db_acquire(db, &token);
-	r = find(db, sv, key, read_ts(db, ro), ro && ro->no_fill, &f);
+	r = read_ts(db, sv, ro, &ts);
+	if (r == 0)
+		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
 	if (r == 0) {
 		out->value = f.rec.value;
 		out->ts = f.rec.ts;

@@ -42,6 +42,8 @@ liblsm_la_SOURCES += \
 	%D%/get.c \
 	%D%/guards.c \
 	%D%/guards.h \
+	%D%/history.c \
+	%D%/history.h \
 	%D%/key_hash.h \
 	%D%/level_iter.c \
 	%D%/level_iter.h \

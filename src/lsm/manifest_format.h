@@ -45,6 +45,8 @@
  *	                     n_tombstones, raw_bytes, min_ts, max_ts, min_key,
  *	                     max_key
  *	6 DROP_TABLE         file_no
+ *	7 COMPLETE_FROM      timestamp: reads as of it or later miss nothing
+ *	                     that was dropped; absent: nothing was
  *	12 MERGE_NAME        name of the merge function, length and bytes
  *
  * A table may be dropped and added (at another level) in one edit: drops
@@ -94,6 +96,7 @@ enum edit_tag {
 	EDIT_NEXT_GROUP = 4,
 	EDIT_ADD_TABLE = 5,
 	EDIT_DROP_TABLE = 6,
+	EDIT_COMPLETE_FROM = 7,
 	EDIT_MERGE_NAME = 12,
 };
 

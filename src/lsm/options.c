@@ -131,6 +131,7 @@ static void resolve(const struct option_values *v, struct db_config *c)
 	c->level_ratio = (unsigned)v->level_ratio;
 	c->l0_trigger = (unsigned)v->l0_trigger;
 	c->sync_interval_ms = v->sync_interval;
+	c->retention_us = v->retention * 1000;
 	c->codec = (enum codec)v->compression;
 	c->bottom_codec = v->bottom_compression == N_CODECS
 				  ? c->codec

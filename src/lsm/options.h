@@ -49,6 +49,7 @@ struct db_config {
 	unsigned level_ratio;
 	unsigned l0_trigger;
 	int64_t sync_interval_ms;
+	int64_t retention_us;
 	enum codec codec;
 	enum codec bottom_codec; /* of the last level */
 	bool create_if_missing;

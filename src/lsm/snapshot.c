@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "lsm/snapshot.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/err.h"
 #include "lsm/clock.h"
 #include "lsm/record.h"
+#include "tt_errors.h"
 
-void snapshots_init(struct snapshots *s)
+void snapshots_init(struct snapshots *s, int64_t retention_us)
 {
 	mutex_init(&s->mu, RANK_SNAPSHOT);
 	list_init(&s->list);
 	s->n = 0;
+	s->retention_us = retention_us;
+	s->floor = TS_OLDEST;
 }
 
 void snapshots_fini(struct snapshots *s)
@@ -37,6 +41,47 @@ int snapshots_add(struct snapshots *s, const struct clock *clk,
 	return 0;
 }
 
+/* Behind the last one that is not later: moments of the past are usually
+ * recent ones. */
+static void insert_locked(struct snapshots *s, struct tt_snapshot *snap)
+	REQUIRES(s->mu)
+{
+	struct list_node *at = s->list.prev;
+
+	mutex_assert_held(&s->mu);
+	while (at != &s->list &&
+	       container_of(at, struct tt_snapshot, link)->ts > snap->ts)
+		at = at->prev;
+	list_insert_after(at, &snap->link);
+	s->n++;
+}
+
+int snapshots_add_at(struct snapshots *s, const struct clock *clk, int64_t ts,
+		     struct tt_snapshot **out)
+{
+	struct tt_snapshot *snap = malloc(sizeof(*snap));
+	int64_t floor, now;
+
+	if (!snap)
+		return err_nomem("snapshot");
+	mutex_lock(&s->mu);
+	now = clock_visible(clk);
+	snap->ts = MIN_OF(ts, now);
+	floor = s->floor;
+	if (snap->ts >= floor)
+		insert_locked(s, snap);
+	mutex_unlock(&s->mu);
+	if (snap->ts < floor) {
+		free(snap);
+		return err_set(TT_ETOOOLD,
+			       "the state as of %" PRId64 " is no longer kept: "
+			       "history goes back to %" PRId64,
+			       ts, floor);
+	}
+	*out = snap;
+	return 0;
+}
+
 void snapshots_remove(struct snapshots *s, struct tt_snapshot *snap)
 {
 	if (!snap)
@@ -48,27 +93,33 @@ void snapshots_remove(struct snapshots *s, struct tt_snapshot *snap)
 	free(snap);
 }
 
-size_t snapshots_count(struct snapshots *s)
+size_t snapshots_count(struct snapshots *s, int64_t *oldest_ts)
 {
+	int64_t oldest = 0;
 	size_t n;
 
 	mutex_lock(&s->mu);
 	n = s->n;
+	if (n)
+		oldest = container_of(s->list.next, struct tt_snapshot, link)
+				 ->ts;
 	mutex_unlock(&s->mu);
+	if (oldest_ts)
+		*oldest_ts = oldest;
 	return n;
 }
 
 int64_t snapshots_oldest(struct snapshots *s, const struct clock *clk)
 {
+	int64_t now = clock_now(clk), ts;
 	struct list_node *n;
-	int64_t ts;
 
 	mutex_lock(&s->mu);
 	n = list_first(&s->list);
 	ts = n ? container_of(n, struct tt_snapshot, link)->ts
 	       : clock_visible(clk);
 	mutex_unlock(&s->mu);
-	return ts;
+	return MIN_OF(ts, now - s->retention_us);
 }
 
 static void push_time(struct retained_times *t, int64_t ts)
@@ -80,7 +131,8 @@ static void push_time(struct retained_times *t, int64_t ts)
 int snapshots_collect(struct snapshots *s, const struct clock *clk,
 		      struct retained_times *out)
 {
-	struct retained_times t = { NULL, 0 };
+	int64_t now = clock_now(clk), horizon;
+	struct retained_times t = { NULL, 0, 0 };
 
 	mutex_lock(&s->mu);
 	t.ts = malloc((s->n + 1) * sizeof(*t.ts));
@@ -90,7 +142,10 @@ int snapshots_collect(struct snapshots *s, const struct clock *clk,
 				&t,
 				container_of(n, struct tt_snapshot, link)->ts);
 		}
-		push_time(&t, clock_visible(clk));
+		horizon = clock_visible(clk);
+		push_time(&t, horizon);
+		t.keep_from = MIN_OF(now - s->retention_us, horizon);
+		s->floor = MAX_OF(s->floor, t.keep_from);
 	}
 	mutex_unlock(&s->mu);
 	if (!t.ts)
@@ -111,7 +166,7 @@ bool version_is_needed(const struct retained_times *t, int64_t ts,
 {
 	size_t lo = 0, hi = t->n;
 
-	if (newer_ts == TS_NEWEST)
+	if (newer_ts > t->keep_from)
 		return true;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;

@@ -126,6 +126,8 @@ static void show_state(struct tt *db, const struct stat_walk *w)
 	show(w, "engine.brake", brake, "delay of writers, ns per KiB");
 	show(w, "engine.failed", failed,
 	     "1 while background work cannot go on");
+	show(w, "engine.history_from", (uint64_t)MAX_OF(v->complete_from, 0),
+	     "reads as of this timestamp or later find everything; 0: all");
 	show_levels(v, w);
 	version_unref(v);
 }
@@ -133,14 +135,17 @@ static void show_state(struct tt *db, const struct stat_walk *w)
 void tt_stats_each(struct tt *db, stat_fn fn, void *arg)
 {
 	const struct stat_walk w = { fn, arg };
+	int64_t oldest;
 
 	show_counters(db, &w);
 	show_writes(db, &w);
 	show_wal(db, &w);
 	show_caches(db, &w);
 	show_state(db, &w);
-	show(&w, "engine.snapshots", snapshots_count(&db->snaps),
+	show(&w, "engine.snapshots", snapshots_count(&db->snaps, &oldest),
 	     "snapshots held");
+	show(&w, "engine.oldest_snapshot_ts", (uint64_t)oldest,
+	     "timestamp of the oldest one, 0: there is none");
 	show(&w, "engine.files_removed", gc_n_removed(db->gc),
 	     "obsolete tables removed");
 	show(&w, "engine.disk_bytes", db_disk_bytes(db),

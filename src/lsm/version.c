@@ -366,6 +366,7 @@ int version_builder_finish(struct version_builder *b, struct version **out)
 		goto out;
 	}
 	atomic_init(&v->refs, 1);
+	v->complete_from = TS_OLDEST;
 	for (size_t i = 0; i < b->n; i++)
 		p[i] = (struct placed){ b->tables[i], b->places[i] };
 	qsort(p, b->n, sizeof(*p), placed_cmp);

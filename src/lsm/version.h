@@ -97,6 +97,9 @@ struct version {
 	uint64_t n_tombstones;
 	uint64_t bytes;
 	bool has_dense; /* a run has a dense or a dead table */
+	/* A read as of this timestamp or a later one misses nothing that has
+	 * been dropped; TS_OLDEST: nothing has. Set before it is shared. */
+	int64_t complete_from;
 };
 
 struct version *version_ref(struct version *v);
@@ -140,7 +143,7 @@ int version_builder_add(struct version_builder *b, struct table *t,
  * builder's reference moves to the caller. */
 struct table *version_builder_remove(struct version_builder *b,
 				     uint64_t file_no);
-/* Builds; the builder is empty afterwards. */
+/* Builds, with nothing dropped; the builder is empty afterwards. */
 int version_builder_finish(struct version_builder *b, struct version **out);
 
 #endif

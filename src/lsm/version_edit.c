@@ -136,6 +136,9 @@ int version_edit_encode(const struct version_edit *e, struct buf *out)
 		r = put_pair(out, EDIT_LAST_TS, zigzag_fold(e->last_ts));
 	if (r == 0 && e->has_next_group)
 		r = put_pair(out, EDIT_NEXT_GROUP, e->next_group);
+	if (r == 0 && e->has_complete_from)
+		r = put_pair(out, EDIT_COMPLETE_FROM,
+			     zigzag_fold(e->complete_from));
 	if (r == 0 && e->merge_name.text[0])
 		r = put_name(out, &e->merge_name);
 	for (size_t i = 0; i < e->n_dropped && r == 0; i++)
@@ -228,7 +231,7 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 		return get_table(e, in);
 	if (tag == EDIT_MERGE_NAME)
 		return get_name(e, in);
-	if (tag < EDIT_NEXT_FILE_NO || tag > EDIT_DROP_TABLE)
+	if (tag < EDIT_NEXT_FILE_NO || tag > EDIT_COMPLETE_FROM)
 		return bad("unknown tag");
 	r = get(in, &v);
 	if (r < 0)
@@ -245,6 +248,9 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 		break;
 	case EDIT_NEXT_GROUP:
 		version_edit_set_next_group(e, v);
+		break;
+	case EDIT_COMPLETE_FROM:
+		version_edit_set_complete_from(e, zigzag_unfold(v));
 		break;
 	case EDIT_DROP_TABLE:
 		return version_edit_drop(e, v);

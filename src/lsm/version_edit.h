@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "lsm/manifest_format.h"
+#include "lsm/record.h"
 #include "lsm/version.h"
 
 /* The name of the merge function that a store is written with. */
@@ -22,10 +23,12 @@ struct merge_name {
 
 struct version_edit {
 	bool has_next_file_no, has_replay_from, has_last_ts, has_next_group;
+	bool has_complete_from;
 	uint64_t next_file_no;
 	uint64_t replay_from; /* LSN */
 	int64_t last_ts;
 	uint64_t next_group;
+	int64_t complete_from;
 	struct merge_name merge_name; /* "": not said */
 
 	struct table_desc *added; /* keys owned by the edit */
@@ -66,6 +69,17 @@ static inline void version_edit_set_next_group(struct version_edit *e,
 {
 	e->has_next_group = true;
 	e->next_group = no;
+}
+
+/* Something was dropped that reads before `ts` would need (TS_OLDEST: nothing
+ * was); the latest such timestamp is kept. */
+static inline void version_edit_set_complete_from(struct version_edit *e,
+						  int64_t ts)
+{
+	if (ts == TS_OLDEST || (e->has_complete_from && ts <= e->complete_from))
+		return;
+	e->complete_from = ts;
+	e->has_complete_from = true;
 }
 
 /* Appends the encoded form. */

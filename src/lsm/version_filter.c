@@ -20,6 +20,7 @@ void version_filter_init(struct version_filter *f,
 		.key = BUF_INIT,
 		.newer_ts = TS_NEWEST,
 		.merged = BUF_INIT,
+		.complete_from = TS_OLDEST,
 	};
 	merge_chain_init(&f->chain, fn);
 }
@@ -44,6 +45,12 @@ static bool may_lie_below(struct version_filter *f)
 {
 	return !f->ops->may_lie_below ||
 	       f->ops->may_lie_below(f->arg, buf_slice(&f->key));
+}
+
+/* Who reads before `newer_ts` misses something from now on. */
+static void note_gone(struct version_filter *f, int64_t newer_ts)
+{
+	f->complete_from = MAX_OF(f->complete_from, newer_ts);
 }
 
 /* ---- merge records ---------------------------------------------------- */
@@ -123,6 +130,7 @@ static int meet_chain(struct version_filter *f, const struct record *rec)
 
 	if (version_is_needed(f->times, rec->ts, f->chain_oldest_ts))
 		return fuse_chain(f);
+	note_gone(f, f->chain_oldest_ts);
 	if (rec->kind == RECORD_MERGE)
 		return 0;
 	r = resolve_chain(f, has_base ? &rec->value : NULL);
@@ -146,8 +154,8 @@ static int begin_key(struct version_filter *f, struct tt_slice key)
 /* True when the tombstone hides nothing from anybody. */
 static bool is_spent(struct version_filter *f, const struct record *rec)
 {
-	return f->ops->may_lie_below && rec->ts <= f->times->ts[0] &&
-	       !may_lie_below(f);
+	return f->ops->may_lie_below &&
+	       rec->ts <= retained_times_oldest(f->times) && !may_lie_below(f);
 }
 
 static int add_needed(struct version_filter *f, const struct record *rec)
@@ -176,9 +184,10 @@ int version_filter_add(struct version_filter *f, const struct record *rec)
 		if (r < 0)
 			return r;
 	}
-	return version_is_needed(f->times, rec->ts, f->newer_ts)
-		       ? add_needed(f, rec)
-		       : 0;
+	if (version_is_needed(f->times, rec->ts, f->newer_ts))
+		return add_needed(f, rec);
+	note_gone(f, f->newer_ts);
+	return 0;
 }
 
 int version_filter_end(struct version_filter *f)

@@ -14,6 +14,10 @@
  * value too where nothing older can lie below, else one merge record. Where
  * the merge function fails they stay as they are.
  *
+ * Reads of the past are refused before the time since when everything is
+ * there, and the filter is what knows it: when a version goes, that is the
+ * timestamp of what hid it. Whoever uses the filter puts it in the edit.
+ *
  * One thread at a time.
  */
 #ifndef LSM_VERSION_FILTER_H
@@ -54,6 +58,9 @@ struct version_filter {
 	int64_t chain_oldest_ts;
 	struct buf merged;
 	uint64_t n_in, n_out;
+	/* Reads as of this or later miss nothing that was dropped; TS_OLDEST:
+	 * nothing was. */
+	int64_t complete_from;
 };
 
 void version_filter_init(struct version_filter *f,

@@ -11,6 +11,7 @@
 #include "lsm/file_name.h"
 #include "lsm/manifest_reader.h"
 #include "lsm/manifest_writer.h"
+#include "lsm/record.h"
 
 /* A manifest is begun anew when it is this large and several times the size
  * of what it says. */
@@ -26,6 +27,7 @@ void version_set_init(struct version_set *vs, struct env *env, const char *dir,
 	vs->gc = gc;
 	atomic_init(&vs->next_file_no, 1);
 	vs->next_group = 1;
+	vs->complete_from = TS_OLDEST;
 	mutex_init(&vs->mu, RANK_MANIFEST);
 }
 
@@ -66,6 +68,7 @@ static void set_numbers(struct version_set *vs, struct version_edit *e)
 		version_edit_set_replay_from(e, vs->replay_from);
 	if (!e->has_last_ts || e->last_ts < vs->last_ts)
 		version_edit_set_last_ts(e, vs->last_ts);
+	version_edit_set_complete_from(e, vs->complete_from);
 }
 
 static void take_numbers(struct version_set *vs, const struct version_edit *e)
@@ -76,6 +79,8 @@ static void take_numbers(struct version_set *vs, const struct version_edit *e)
 		vs->replay_from = e->replay_from;
 	if (e->has_last_ts)
 		vs->last_ts = e->last_ts;
+	if (e->has_complete_from)
+		vs->complete_from = e->complete_from;
 	if (e->merge_name.text[0])
 		vs->merge_name = e->merge_name;
 }
@@ -323,6 +328,8 @@ static int recover_locked(struct version_set *vs)
 			    path_of(&path));
 	if (r == 0)
 		r = version_builder_finish(&rec.b, &vs->current);
+	if (r == 0)
+		vs->current->complete_from = vs->complete_from;
 	/* CURRENT may have been replaced by a process that died before it made
 	 * that durable; what is written from now on relies on it. */
 	if (r == 0)
@@ -386,6 +393,8 @@ static int next_version(struct version_set *vs, const struct version_edit *e,
 	}
 	if (r == 0)
 		r = version_builder_finish(&b, out);
+	if (r == 0 && e->has_complete_from)
+		(*out)->complete_from = e->complete_from;
 	version_builder_fini(&b);
 	return r;
 }

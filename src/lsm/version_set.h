@@ -40,7 +40,8 @@ struct version_set {
 	uint64_t replay_from;
 	int64_t last_ts;
 	struct merge_name merge_name;
-	uint64_t n_edits; /* since it was opened */
+	int64_t complete_from; /* as in struct version */
+	uint64_t n_edits;      /* since it was opened */
 };
 
 /* Makes the new version visible to readers, under vs->mu. */

@@ -55,6 +55,8 @@ static int show_edit(void *arg, uint64_t offset, const struct version_edit *e)
 		dump_int(d, "last_ts", e->last_ts);
 	if (e->has_next_group)
 		dump_uint(d, "next_group", e->next_group);
+	if (e->has_complete_from)
+		dump_int(d, "complete_from", e->complete_from);
 	if (e->merge_name.text[0])
 		dump_bytes(d, "merge_function", slice_str(e->merge_name.text));
 	dump_uint(d, "tables_dropped", e->n_dropped);

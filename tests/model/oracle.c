@@ -12,6 +12,12 @@
 
 #define KEY_BYTES 32
 
+/* What is read: the newest state unless one is set. */
+struct view {
+	const struct tt_snapshot *snap;
+	int64_t as_of;
+};
+
 void oracle_init(struct oracle *o, unsigned n_keys, size_t max_value)
 {
 	*o = (struct oracle){ .n_keys = n_keys, .max_value = max_value };
@@ -166,18 +172,28 @@ void oracle_truncate(struct oracle *o, uint32_t n)
 	o->n_batches = n;
 }
 
-uint32_t oracle_seq(struct tt *db, const struct tt_snapshot *snap)
+static int read_seq(struct tt *db, const struct view *view, uint32_t *out)
 {
-	struct tt_read_options ro = { .snapshot = snap };
+	struct tt_read_options ro = { .snapshot = view->snap,
+				      .as_of = view->as_of };
 	char text[16] = "";
 	size_t n;
 	int r = tt_get(db, &ro, tt_str(ORACLE_SEQ), text, sizeof(text) - 1, &n,
 		       NULL);
 
-	if (r == TT_NOTFOUND)
-		return 0;
-	ck_assert_msg(r == 0, "get: %s", tt_error_text(r));
-	return (uint32_t)strtoul(text, NULL, 10);
+	if (view->as_of && r == TT_ETOOOLD)
+		return r;
+	ck_assert_msg(r == 0 || r == TT_NOTFOUND, "get: %s", tt_error_text(r));
+	*out = r == 0 ? (uint32_t)strtoul(text, NULL, 10) : 0;
+	return 0;
+}
+
+uint32_t oracle_seq(struct tt *db, const struct tt_snapshot *snap)
+{
+	uint32_t seq;
+
+	ck_ok(read_seq(db, &(struct view){ .snap = snap }, &seq));
+	return seq;
 }
 
 /* ---- the state after a prefix ------------------------------------------ */
@@ -257,22 +273,26 @@ static void check_value(const struct state *st, unsigned key,
 		      st->value.len);
 }
 
-static void check_gets(const struct oracle *o, struct tt *db,
-		       const struct tt_snapshot *snap, const struct state *last)
+static int check_gets(const struct oracle *o, struct tt *db,
+		      const struct view *view, const struct state *last)
 {
-	struct tt_read_options ro = { .snapshot = snap };
+	struct tt_read_options ro = { .snapshot = view->snap,
+				      .as_of = view->as_of };
 	char name[KEY_BYTES];
 
 	for (unsigned k = 0; k < o->n_keys; k++) {
 		struct tt_pinned p = { .release = NULL };
 		int r = tt_get_pinned(db, &ro, key_name(name, k), &p);
 
+		if (view->as_of && r == TT_ETOOOLD)
+			return r;
 		ck_assert_msg(r == (last[k].is_live ? 0 : TT_NOTFOUND),
 			      "key %u: %d (%s)", k, r, tt_error_text(r));
 		if (r == 0)
 			check_value(&last[k], k, p.value);
 		tt_unpin(&p);
 	}
+	return 0;
 }
 
 static void check_at(const struct state *st, struct tt_iter *it, unsigned key)
@@ -287,14 +307,19 @@ static void check_at(const struct state *st, struct tt_iter *it, unsigned key)
 	check_value(st, key, tt_iter_value(it));
 }
 
-static void check_iter(const struct oracle *o, struct tt *db,
-		       const struct tt_snapshot *snap, const struct state *last)
+static int check_iter(const struct oracle *o, struct tt *db,
+		      const struct view *view, const struct state *last)
 {
-	struct tt_iter_options io = { .snapshot = snap, .lower = tt_str("k") };
+	struct tt_iter_options io = { .snapshot = view->snap,
+				      .as_of = view->as_of,
+				      .lower = tt_str("k") };
 	struct tt_iter *it;
 	int r;
 
-	ck_ok(tt_iter_new(db, &io, &it));
+	r = tt_iter_new(db, &io, &it);
+	if (view->as_of && r == TT_ETOOOLD)
+		return r;
+	ck_ok(r);
 	r = tt_iter_first(it);
 	for (unsigned k = 0; k < o->n_keys; k++) {
 		if (!last[k].is_live)
@@ -314,15 +339,34 @@ static void check_iter(const struct oracle *o, struct tt *db,
 	}
 	ck_assert_int_eq(r, TT_END);
 	tt_iter_free(it);
+	return 0;
+}
+
+static int check_view(const struct oracle *o, struct tt *db,
+		      const struct view *view, uint32_t n)
+{
+	struct state *last = state_after(o, n);
+	uint32_t seq;
+	int r = read_seq(db, view, &seq);
+
+	if (r == 0) {
+		ck_assert_uint_eq(seq, n);
+		r = check_gets(o, db, view, last);
+	}
+	if (r == 0)
+		r = check_iter(o, db, view, last);
+	state_free(o, last);
+	return r;
 }
 
 void oracle_check(const struct oracle *o, struct tt *db,
 		  const struct tt_snapshot *snap, uint32_t n)
 {
-	struct state *last = state_after(o, n);
+	ck_ok(check_view(o, db, &(struct view){ .snap = snap }, n));
+}
 
-	ck_assert_uint_eq(oracle_seq(db, snap), n);
-	check_gets(o, db, snap, last);
-	check_iter(o, db, snap, last);
-	state_free(o, last);
+int oracle_check_as_of(const struct oracle *o, struct tt *db, int64_t as_of,
+		       uint32_t n)
+{
+	return check_view(o, db, &(struct view){ .as_of = as_of }, n);
 }

@@ -60,4 +60,9 @@ uint32_t oracle_seq(struct tt *db, const struct tt_snapshot *snap);
 void oracle_check(const struct oracle *o, struct tt *db,
 		  const struct tt_snapshot *snap, uint32_t n);
 
+/* The same for reads as of a timestamp. 0, or TT_ETOOOLD as soon as one of
+ * them is refused. */
+int oracle_check_as_of(const struct oracle *o, struct tt *db, int64_t as_of,
+		       uint32_t n);
+
 #endif

@@ -204,15 +204,16 @@ static void read_all(const struct version *v, struct history *h)
 	rec_iter_free(it);
 }
 
+/* Later than all that the tests write. */
+#define HORIZON 1000000
+
+/* The version carries complete_from, as version_set.c would have it. */
 static struct version *compacted(struct version *v, struct compact_pick *pick,
-				 int64_t *snapshots, size_t n_snapshots)
+				 const int64_t *snapshots, size_t n_snapshots,
+				 int64_t keep_from)
 {
-	/* Without any, the one moment is after all that there is. */
-	int64_t now = TS_NEWEST;
-	const struct retained_times times = {
-		.ts = n_snapshots ? snapshots : &now,
-		.n = n_snapshots ? n_snapshots : 1,
-	};
+	int64_t moments[8];
+	struct retained_times times = { moments, n_snapshots, keep_from };
 	struct compact_job job = {
 		.pick = pick,
 		.tables = tables,
@@ -223,6 +224,9 @@ static struct version *compacted(struct version *v, struct compact_pick *pick,
 	struct version_edit edit;
 	struct version *out;
 
+	for (size_t i = 0; i < n_snapshots; i++)
+		moments[i] = snapshots[i];
+	moments[times.n++] = HORIZON;
 	version_edit_init(&edit);
 	ck_ok(compact_run(&job, &edit, &result));
 	ck_ok(version_builder_add_version(&builder, v));
@@ -230,9 +234,11 @@ static struct version *compacted(struct version *v, struct compact_pick *pick,
 		table_unref(version_builder_remove(&builder, edit.dropped[i]));
 	add_tables(&edit);
 	ck_assert_uint_le(result.records_out, result.records_in);
-	version_edit_fini(&edit);
 	/* Fails when two tables of the new run share a key. */
 	ck_ok(version_builder_finish(&builder, &out));
+	if (edit.has_complete_from)
+		out->complete_from = edit.complete_from;
+	version_edit_fini(&edit);
 	return out;
 }
 
@@ -250,7 +256,7 @@ START_TEST(a_compaction_changes_nothing_that_can_be_read)
 		bool is_deep = rng_below(&rng, 2);
 		struct compact_pick pick;
 		struct version *v, *w;
-		int64_t at = 0;
+		int64_t at = 0, keep_from;
 
 		picker.base_bytes = rng_below(&rng, 2) ? 1 : 1 << 30;
 		make_history(before, &rng, n);
@@ -267,15 +273,22 @@ START_TEST(a_compaction_changes_nothing_that_can_be_read)
 		ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
 						    SLICE_EMPTY, &pick),
 				 1);
-		w = compacted(v, &pick, snapshots, n_snapshots);
+		keep_from = rng_below(&rng, 3)
+				    ? (int64_t)rng_below(&rng, 10 * n)
+				    : HORIZON;
+		w = compacted(v, &pick, snapshots, n_snapshots, keep_from);
+		ck_assert_int_le(w->complete_from, keep_from);
 		read_all(w, after);
 		for (int key = 0; key < N_KEYS; key++) {
 			for (size_t i = 0; i < n_snapshots; i++)
 				ck_assert_int_eq(
 					model_read(before, key, snapshots[i]),
 					model_read(after, key, snapshots[i]));
-			ck_assert_int_eq(model_read(before, key, INT64_MAX),
-					 model_read(after, key, INT64_MAX));
+			/* The window and what happens to be there besides. */
+			for (int64_t t = MAX_OF(w->complete_from, 0);
+			     t <= (int64_t)(10 * n + 10); t += 5)
+				ck_assert_int_eq(model_read(before, key, t),
+						 model_read(after, key, t));
 		}
 		compact_pick_fini(&pick);
 		version_unref(v);
@@ -305,7 +318,7 @@ START_TEST(nothing_stays_that_nobody_can_read)
 	ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
 					    SLICE_EMPTY, &pick),
 			 1);
-	w = compacted(v, &pick, NULL, 0);
+	w = compacted(v, &pick, NULL, 0, HORIZON);
 	read_all(w, h);
 	ck_assert_uint_eq(h->n, live);
 	compact_pick_fini(&pick);
@@ -337,7 +350,7 @@ START_TEST(a_tombstone_stays_while_something_lies_below)
 	};
 	pick.parts[0] =
 		(struct run_part){ version_level(v, LAST_LEVEL - 2), 0, 1 };
-	w = compacted(v, &pick, NULL, 0);
+	w = compacted(v, &pick, NULL, 0, HORIZON);
 	read_all(w, &after);
 	ck_assert_uint_eq(after.n, 2);
 	ck_assert_int_eq(model_read(&after, 7, INT64_MAX), 0);
@@ -349,16 +362,34 @@ END_TEST
 
 START_TEST(needs_of_snapshots_are_told_apart)
 {
-	int64_t moments[] = { 10, 20, 30 };
-	const struct retained_times t = { moments, 3 };
+	int64_t ts[] = { 10, 20, 30, HORIZON };
+	struct retained_times s = { ts, 4, HORIZON };
+	struct retained_times none = { ts + 3, 1, HORIZON };
 
-	ck_assert(version_is_needed(&t, 5, TS_NEWEST));
-	ck_assert(version_is_needed(&t, 5, 11));
-	ck_assert(!version_is_needed(&t, 5, 10));
-	ck_assert(version_is_needed(&t, 10, 11));
-	ck_assert(!version_is_needed(&t, 11, 20));
-	ck_assert(version_is_needed(&t, 30, 31));
-	ck_assert(!version_is_needed(&t, 31, 99));
+	ck_assert(version_is_needed(&none, 5, TS_NEWEST));
+	ck_assert(!version_is_needed(&none, 5, 6));
+	ck_assert(version_is_needed(&s, 5, 11));
+	ck_assert(!version_is_needed(&s, 5, 10));
+	ck_assert(version_is_needed(&s, 10, 11));
+	ck_assert(!version_is_needed(&s, 11, 20));
+	ck_assert(version_is_needed(&s, 30, 31));
+	ck_assert(!version_is_needed(&s, 31, 99));
+	ck_assert_int_eq(retained_times_oldest(&s), 10);
+}
+END_TEST
+
+START_TEST(a_window_needs_what_was_the_newest_within_it)
+{
+	int64_t ts[] = { 10, HORIZON };
+	struct retained_times t = { ts, 2, 50 };
+
+	ck_assert(version_is_needed(&t, 60, 70));
+	ck_assert(version_is_needed(&t, 20, 51));
+	ck_assert(!version_is_needed(&t, 20, 50));
+	ck_assert(version_is_needed(&t, 5, 11)); /* for the snapshot */
+	ck_assert_int_eq(retained_times_oldest(&t), 10);
+	t.keep_from = 5;
+	ck_assert_int_eq(retained_times_oldest(&t), 5);
 }
 END_TEST
 
@@ -371,10 +402,10 @@ static bool always(void *arg)
 START_TEST(a_stopped_compaction_leaves_no_table_behind)
 {
 	struct sst_output_options o = output_options(0, 1, 1 << 20);
-	int64_t now = TS_NEWEST;
-	struct retained_times times = { &now, 1 };
 	struct compact_pick pick;
 	struct compact_result result;
+	int64_t horizon = HORIZON;
+	struct retained_times times = { &horizon, 1, HORIZON };
 	struct version_edit edit;
 	struct sst_output *out;
 	struct version *v;
@@ -433,6 +464,7 @@ static Suite *compact_run_suite(void)
 	tcase_add_test(t, nothing_stays_that_nobody_can_read);
 	tcase_add_test(t, a_tombstone_stays_while_something_lies_below);
 	tcase_add_test(t, needs_of_snapshots_are_told_apart);
+	tcase_add_test(t, a_window_needs_what_was_the_newest_within_it);
 	tcase_add_test(t, a_stopped_compaction_leaves_no_table_behind);
 	suite_add_tcase(s, t);
 	return s;

@@ -169,7 +169,7 @@ START_TEST(a_snapshot_sees_its_moment_through_flush_and_compaction)
 {
 	struct tt *db = open_store();
 	struct tt_snapshot *snap;
-	struct tt_read_options ro = { NULL, false };
+	struct tt_read_options ro = { .snapshot = NULL };
 	struct tt_slice all = { NULL, 0 };
 	char c;
 

@@ -51,6 +51,7 @@ static void edit_make(struct version_edit *e, uint64_t no)
 	version_edit_set_replay_from(e, (uint64_t)no << 32 | 64);
 	version_edit_set_last_ts(e, 123456);
 	version_edit_set_next_group(e, 4);
+	version_edit_set_complete_from(e, 123000);
 	ck_ok(version_edit_add(e, &d));
 	ck_ok(version_edit_drop(e, no + 100));
 }
@@ -69,6 +70,7 @@ START_TEST(an_edit_survives_encoding)
 	ck_assert_int_eq(b.added[0].min_ts, -5);
 	ck_assert(slice_eq(b.added[0].max_key, SLICE_LIT("omega")));
 	ck_assert_uint_eq(b.dropped[0], 112);
+	ck_assert(b.has_complete_from && b.complete_from == 123000);
 	ck_ok(version_edit_encode(&b, &again));
 	ck_assert(slice_eq(buf_slice(&text), buf_slice(&again)));
 	version_edit_fini(&a);

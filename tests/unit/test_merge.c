@@ -294,6 +294,7 @@ static struct plain history_read(const struct history *h, int64_t ts,
 
 struct filtered {
 	struct history out;
+	int64_t complete_from;
 	bool may_lie_below;
 };
 
@@ -324,6 +325,7 @@ static void filter(const struct history *h, const struct retained_times *times,
 		ck_ok(version_filter_add(&vf, &h->v[i].rec));
 	ck_ok(version_filter_end(&vf));
 	ck_assert_uint_eq(vf.n_out, f->out.n);
+	f->complete_from = vf.complete_from;
 	version_filter_fini(&vf);
 }
 
@@ -348,7 +350,7 @@ START_TEST(rewriting_changes_nothing_that_can_be_read)
 		struct tt_slice below =
 			f.may_lie_below ? tt_str("below") : SLICE_EMPTY;
 		int64_t moments[4], at = 0;
-		struct retained_times times = { moments, 0 };
+		struct retained_times times = { .ts = moments };
 
 		is_failing = rng_one_in(&rng, 8);
 		history_make(&h);
@@ -357,8 +359,15 @@ START_TEST(rewriting_changes_nothing_that_can_be_read)
 			moments[times.n++] = at;
 		}
 		moments[times.n++] = 10 * N_VERSIONS + at;
+		times.keep_from = rng_one_in(&rng, 2)
+					  ? moments[times.n - 1]
+					  : (int64_t)rng_below(&rng, 60);
 		filter(&h, &times, &f);
 		is_failing = false;
+		ck_assert_int_le(f.complete_from, times.keep_from);
+		for (int64_t t = MAX_OF(f.complete_from, 0);
+		     t <= 10 * N_VERSIONS + 5; t += 5)
+			check_same(&h, &f.out, t, below);
 		for (size_t i = 0; i < times.n; i++)
 			check_same(&h, &f.out, moments[i], below);
 		check_same(&h, &f.out, INT64_MAX, below);
@@ -372,7 +381,7 @@ END_TEST
 START_TEST(without_readers_one_record_is_left_of_a_key)
 {
 	int64_t now = 1000;
-	const struct retained_times times = { &now, 1 };
+	const struct retained_times times = { &now, 1, now };
 
 	for (uint64_t round = 0; round < test_scale(500); round++) {
 		struct history h = { .n = 0 };

@@ -76,8 +76,11 @@ static uint64_t only_table(void)
 	uint64_t no = 0;
 
 	ck_assert_uint_le(v->n_tables, 1);
-	if (v->n_tables)
+	if (v->n_tables) {
 		no = v->runs[0].tables[0]->desc.file_no;
+		/* As replace_table() has it. */
+		ck_assert_int_eq(v->complete_from, (int64_t)no);
+	}
 	version_unref(v);
 	return no;
 }
@@ -102,6 +105,7 @@ static int replace_table(uint64_t *out_no)
 	max[0] = 'b';
 	version_edit_init(&e);
 	ck_ok(version_edit_add(&e, &d));
+	version_edit_set_complete_from(&e, (int64_t)d.file_no);
 	if (was)
 		ck_ok(version_edit_drop(&e, was));
 	r = version_set_apply(&vs, &e, NULL, NULL);
