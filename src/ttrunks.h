@@ -234,11 +234,22 @@ TT_API int tt_batch_merge(struct tt_batch *b, struct tt_slice key,
 TT_API size_t tt_batch_count(const struct tt_batch *b); /* operations */
 TT_API size_t tt_batch_bytes(const struct tt_batch *b); /* encoded size */
 
+/* Later versions add more: whoever inspects batches must expect kinds it does
+ * not know. */
+enum tt_op_kind {
+	TT_OP_PUT,
+	TT_OP_DELETE,
+	TT_OP_PATCH,
+	TT_OP_MERGE,
+};
+
 /* One operation as a batch shows it; slices live as long as the batch. */
 struct tt_batch_op {
+	enum tt_op_kind kind;
 	struct tt_slice key;
-	struct tt_slice value; /* empty for a delete */
-	bool is_delete;
+	/* what is put; the bytes of a patch; the operand of a merge */
+	struct tt_slice value;
+	size_t offset; /* of a patch */
 };
 /*
  * Calls `fn` for each operation in order; a non-zero return ends the walk and
@@ -247,6 +258,33 @@ struct tt_batch_op {
 TT_API int tt_batch_each(const struct tt_batch *b,
 			 int (*fn)(void *arg, const struct tt_batch_op *op),
 			 void *arg);
+
+/* Adds the operations of `from` behind those of `to`; they may be the same
+ * batch. -ENOMEM or TT_ETOOBIG; then `to` is unchanged. */
+TT_API int tt_batch_append(struct tt_batch *to, const struct tt_batch *from);
+
+/*
+ * The encoded form, to be stored or sent and replayed elsewhere: what the log
+ * holds, described in data/README.md, the same in every version; an empty
+ * batch has none. It has no checksum of its own. Valid until the batch
+ * changes.
+ */
+TT_API struct tt_slice tt_batch_data(const struct tt_batch *b);
+
+/*
+ * A new batch from an encoded form, which is copied. TT_ECORRUPT when the
+ * bytes are no batch: they may come from anywhere. The caller frees *out.
+ */
+TT_API int tt_batch_from(struct tt_slice data, struct tt_batch **out);
+
+/*
+ * Savepoints: a rollback takes back all that was added since the last one and
+ * removes it; dropping removes it and keeps what was added. They nest;
+ * clearing the batch removes all. TT_NOTFOUND when there is none.
+ */
+TT_API int tt_batch_savepoint(struct tt_batch *b); /* 0 or -ENOMEM */
+TT_API int tt_batch_rollback(struct tt_batch *b);
+TT_API int tt_batch_drop_savepoint(struct tt_batch *b);
 
 /* ---- reading ---------------------------------------------------------- */
 

@@ -28,12 +28,13 @@ int batch_check_op(struct tt_slice key, size_t value_len)
 
 void batch_init(struct tt_batch *b)
 {
-	*b = (struct tt_batch){ .data = BUF_INIT };
+	*b = (struct tt_batch){ .data = BUF_INIT, .savepoints = BUF_INIT };
 }
 
 void batch_fini(struct tt_batch *b)
 {
 	buf_fini(&b->data);
+	buf_fini(&b->savepoints);
 }
 
 struct tt_batch *tt_batch_new(void)
@@ -56,6 +57,7 @@ void tt_batch_free(struct tt_batch *b)
 void tt_batch_clear(struct tt_batch *b)
 {
 	buf_clear(&b->data);
+	buf_clear(&b->savepoints);
 	b->n_ops = b->n_merges = 0;
 	b->needs_function = false;
 }
@@ -190,6 +192,46 @@ int tt_batch_merge(struct tt_batch *b, struct tt_slice key,
 	return add_operand(b, key, &op);
 }
 
+/* A merge record as the operations it is made of. */
+static int show_operands(const struct batch_op *op,
+			 int (*fn)(void *arg, const struct tt_batch_op *op),
+			 void *arg)
+{
+	struct tt_slice list = op->value;
+	struct operand part;
+	int r;
+
+	while ((r = operand_take(&list, &part)) == 0) {
+		bool is_patch = part.type == OPERAND_PATCH;
+		const struct tt_batch_op user = {
+			.kind = is_patch ? TT_OP_PATCH : TT_OP_MERGE,
+			.key = op->key,
+			.value = part.bytes,
+			.offset = is_patch ? part.offset : 0,
+		};
+
+		r = fn(arg, &user);
+		if (r != 0)
+			return r;
+	}
+	assert(r == TT_END); /* our own bytes */
+	return 0;
+}
+
+static int show_op(const struct batch_op *op,
+		   int (*fn)(void *arg, const struct tt_batch_op *op),
+		   void *arg)
+{
+	const struct tt_batch_op user = {
+		.kind = op->kind == RECORD_TOMBSTONE ? TT_OP_DELETE : TT_OP_PUT,
+		.key = op->key,
+		.value = op->value,
+	};
+
+	return op->kind == RECORD_MERGE ? show_operands(op, fn, arg)
+					: fn(arg, &user);
+}
+
 int tt_batch_each(const struct tt_batch *b,
 		  int (*fn)(void *arg, const struct tt_batch_op *op), void *arg)
 {
@@ -201,10 +243,7 @@ int tt_batch_each(const struct tt_batch *b,
 		return 0;
 	r = batch_reader_init(&rd, batch_encoded(b));
 	while (r == 0 && (r = batch_reader_next(&rd, &op)) == 0) {
-		const struct tt_batch_op user = { op.key, op.value,
-						  op.kind == RECORD_TOMBSTONE };
-
-		r = fn(arg, &user);
+		r = show_op(&op, fn, arg);
 		if (r != 0)
 			return r;
 	}

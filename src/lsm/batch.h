@@ -20,8 +20,16 @@ struct tt_batch {
 	/* struct batch_header and operations; empty as long as n_ops is 0 */
 	struct buf data;
 	uint32_t n_ops;
-	uint32_t n_merges;   /* of them merge records */
-	bool needs_function; /* one of those has a tt_merge() operand */
+	uint32_t n_merges;     /* of them merge records */
+	bool needs_function;   /* one of those has a tt_merge() operand */
+	struct buf savepoints; /* struct batch_savepoint, the last one behind */
+};
+
+/* What a batch was like. */
+struct batch_savepoint {
+	size_t bytes; /* of data */
+	uint32_t n_ops, n_merges;
+	bool needs_function;
 };
 
 /* One operation; slices borrow from the encoded bytes. */

@@ -4,6 +4,7 @@ liblsm_la_SOURCES += \
 	%D%/api_error.c \
 	%D%/batch.c \
 	%D%/batch.h \
+	%D%/batch_data.c \
 	%D%/batch_fold.c \
 	%D%/batch_fold.h \
 	%D%/batch_format.h \
