@@ -58,12 +58,17 @@ static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
 
 /* ---- starting --------------------------------------------------------------- */
 
+/* What nobody has given is for the store to say, or the default. */
 static int set_option(const struct settings *s, struct tt_options *to,
 		      const char *name)
 {
+	const struct opt_row *row = opt_find(&s->set, name);
 	struct buf text = BUF_INIT;
-	int r = opt_value_text(&s->set, opt_find(&s->set, name), &text);
+	int r;
 
+	if (!opt_is_given(&s->set, row))
+		return 0;
+	r = opt_value_text(&s->set, row, &text);
 	if (r == 0)
 		r = buf_cstr(&text)
 			    ? tt_options_set(to, name, (const char *)text.data)

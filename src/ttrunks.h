@@ -138,6 +138,33 @@ TT_API int tt_options_set_merge(struct tt_options *opts, const char *name,
 /* Row `i` of the option table; NULL past its end. Static storage. */
 TT_API const struct tt_option_info *tt_option_info(size_t i);
 
+/*
+ * Calls `fn` for every option with its value as text, and whether somebody set
+ * it (it is the default otherwise). A non-zero return ends the walk and is
+ * returned. The texts live until `fn` returns.
+ */
+TT_API int tt_options_each(const struct tt_options *opts,
+			   int (*fn)(void *arg, const char *name,
+				     const char *value, bool is_set),
+			   void *arg);
+
+/*
+ * A store remembers what it was opened with, in its file OPTIONS: every option
+ * but create_if_missing that a caller has set, until it is set differently.
+ * tt_open() takes from there what the caller leaves unset, except what is a
+ * matter of the machine: memory, memtable_bytes, cache_bytes,
+ * table_cache_bytes and max_open_tables. tt_options_load() takes all of it:
+ * whatever `opts` leaves unset becomes what the store was last opened with.
+ * TT_NOTFOUND when the store remembers nothing (or is none); TT_ECORRUPT or
+ * TT_EVERSION when the file cannot be understood.
+ *
+ * Such a file does not keep tt_open() from working. It goes on without, says
+ * so in the store's LOG and in the statistic engine.options_ignored, and as
+ * long as the option retention is not set drops nothing of history. What a
+ * newer version has recorded and this one does not know is kept there.
+ */
+TT_API int tt_options_load(const char *dir, struct tt_options *opts);
+
 /* ---- opening ---------------------------------------------------------- */
 
 /*
@@ -149,6 +176,9 @@ TT_API const struct tt_option_info *tt_option_info(size_t i);
  */
 TT_API int tt_open(const char *dir, const struct tt_options *opts,
 		   struct tt **out);
+
+/* What an open store works with; valid until tt_close(). */
+TT_API const struct tt_options *tt_options_of(const struct tt *db);
 
 /*
  * Makes everything durable, stops background work and frees the handle, also

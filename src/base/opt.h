@@ -124,6 +124,13 @@ void opt_fini(struct opt_set *s);
 /* Finds a row; '-' and '_' are the same. NULL when unknown. */
 const struct opt_row *opt_find(const struct opt_set *s, const char *name);
 
+/* True when the row has its value from somewhere, not by default. */
+static inline bool opt_is_given(const struct opt_set *s,
+				const struct opt_row *row)
+{
+	return s->source[row - s->rows] != OPT_SOURCE_DEFAULT;
+}
+
 /*
  * Gives a setting a value from `source`; `where` (may be NULL) is a more
  * exact place for messages. A missing value ("" for NULL) is true for a BOOL

@@ -10,6 +10,7 @@
 
 #include "lsm/batch_fold.h"
 #include "lsm/file_name.h"
+#include "lsm/options_file.h"
 #include "lsm/recovery.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
@@ -82,7 +83,9 @@ static struct tt *db_new(const char *dir, const struct tt_options *opts)
 	if (!db)
 		return NULL;
 	db->dir = strdup(dir);
-	if (!db->dir || options_resolve(opts, &db->cfg) < 0) {
+	db->opts = options_copy(opts);
+	if (!db->dir || !db->opts || options_resolve(db->opts, &db->cfg) < 0) {
+		tt_options_free(db->opts);
 		free(db->dir);
 		free(db);
 		return NULL;
@@ -131,6 +134,7 @@ static int db_free(struct tt *db)
 	log_detach(db->log);
 	cond_fini(&db->changed);
 	mutex_fini(&db->mu);
+	tt_options_free(db->opts);
 	free(db->dir);
 	free(db);
 	return r;
@@ -209,6 +213,51 @@ static int enter_dir(struct tt *db, enum store_kind *kind)
 	return r < 0 ? r : recovery_look(db->env, db->dir, kind);
 }
 
+/* ---- options ------------------------------------------------------------ */
+
+/* Where history may be lost for a setting that nobody can read, it is kept. */
+#define RETENTION_MOST_US (INT64_C(3650) * 86400 * 1000000)
+
+/* Adds what the store's file says to what the caller has set. */
+static int take_options(struct tt *db, struct options_file *file)
+{
+	bool is_given = options_is_set(db->opts, "retention");
+	int r = options_file_open(file, db->env, db->dir);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		db->is_options_ignored = true;
+		log_warn(
+			LOG_DB,
+			"settings of the store are not used: %s; remove it, or "
+			"open the store with settings; until then nothing of "
+			"history is dropped",
+			err_text());
+	}
+	r = options_add(db->opts, file->known, true);
+	if (r == 0)
+		r = options_resolve(db->opts, &db->cfg);
+	if (r < 0)
+		return r;
+	if (!is_given && options_file_may_hide(file, "retention"))
+		db->cfg.retention_us = RETENTION_MOST_US;
+	db->snaps.retention_us = db->cfg.retention_us;
+	picker_fini(&db->picker);
+	picker_init(&db->picker, &db->cfg);
+	return 0;
+}
+
+/* Failing to is no reason not to open. */
+static void record_options(struct tt *db, struct options_file *file)
+{
+	if (options_file_record(file, db->opts) < 0)
+		log_warn(LOG_DB,
+			 "%s: the settings of this opening are not recorded: "
+			 "%s",
+			 db->dir, err_text());
+}
+
 static int start(struct tt *db)
 {
 	struct write_hooks hooks = { .arg = db, .make_room = room_make };
@@ -223,15 +272,10 @@ static int start(struct tt *db)
 	return 0;
 }
 
-static int open_store(struct tt *db)
+static int bring_up(struct tt *db, enum store_kind kind)
 {
-	enum store_kind kind;
-	int r = enter_dir(db, &kind);
+	int r = make_parts(db);
 
-	if (r < 0)
-		return r;
-	attach_log(db);
-	r = make_parts(db);
 	if (r < 0)
 		return r;
 	r = kind == STORE_THERE ? version_set_recover(&db->vs)
@@ -245,6 +289,24 @@ static int open_store(struct tt *db)
 	recovery_remove_orphans(db);
 	r = recovery_replay(db);
 	return r < 0 ? r : start(db);
+}
+
+static int open_store(struct tt *db)
+{
+	struct options_file file;
+	enum store_kind kind;
+	int r = enter_dir(db, &kind);
+
+	if (r < 0)
+		return r;
+	attach_log(db);
+	r = take_options(db, &file);
+	if (r == 0)
+		r = bring_up(db, kind);
+	if (r == 0)
+		record_options(db, &file);
+	options_file_fini(&file);
+	return r;
 }
 
 int tt_open(const char *dir, const struct tt_options *opts, struct tt **out)
@@ -265,6 +327,11 @@ int tt_open(const char *dir, const struct tt_options *opts, struct tt **out)
 	log_info(LOG_DB, "%s: cannot open: %s", dir, why.text);
 	(void)db_free(db); /* the first failure counts */
 	return err_restore(&why);
+}
+
+const struct tt_options *tt_options_of(const struct tt *db)
+{
+	return db->opts;
 }
 
 int tt_close(struct tt *db)

@@ -61,6 +61,8 @@ struct manual_compaction {
 struct tt {
 	/* set in tt_open(), then constant */
 	struct db_config cfg;
+	struct tt_options *opts; /* what cfg came from; owned */
+	bool is_options_ignored; /* STORE/OPTIONS could not be used */
 	struct env *env;
 	char *dir;
 	struct env_lock *lock;

@@ -87,8 +87,11 @@ bool name_is_table_tmp(const char *name)
 bool name_belongs_to_store(const char *name)
 {
 	static const char *const names[] = {
-		FILE_LOCK,  FILE_CURRENT, FILE_CURRENT TMP_SUFFIX, FILE_LOG,
-		DIR_TABLES, DIR_WAL,	  "ttrunks.conf",	   "lost+found",
+		FILE_LOCK,    FILE_CURRENT,
+		FILE_LOG,     FILE_CURRENT TMP_SUFFIX,
+		FILE_OPTIONS, FILE_OPTIONS TMP_SUFFIX,
+		DIR_TABLES,   DIR_WAL,
+		"lost+found", "ttrunks.conf",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

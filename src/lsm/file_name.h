@@ -19,6 +19,7 @@
 #define FILE_LOCK "LOCK"
 #define FILE_CURRENT "CURRENT"
 #define FILE_LOG "LOG"
+#define FILE_OPTIONS "OPTIONS"
 #define FILE_MANIFEST_PREFIX "MANIFEST-"
 #define DIR_TABLES "sst"
 #define DIR_WAL "wal"

@@ -71,6 +71,9 @@ liblsm_la_SOURCES += \
 	%D%/options.c \
 	%D%/options.def \
 	%D%/options.h \
+	%D%/options_file.c \
+	%D%/options_file.h \
+	%D%/options_format.h \
 	%D%/pace.c \
 	%D%/pace.h \
 	%D%/rec_iter.h \

@@ -4,11 +4,14 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "lsm/file_name.h"
 #include "lsm/memtable.h"
+#include "lsm/options_file.h"
 
 static const struct opt_row rows[] = {
 #define OPT(name, ...) OPT_ROW(struct option_values, name, __VA_ARGS__)
@@ -93,6 +96,133 @@ int tt_options_set(struct tt_options *opts, const char *name, const char *value)
 {
 	return opt_assign(&opts->set, name, value, OPT_SOURCE_ARGS, NULL);
 }
+
+/* ---- what is set -------------------------------------------------------- */
+
+int tt_options_each(const struct tt_options *opts,
+		    int (*fn)(void *arg, const char *name, const char *value,
+			      bool is_set),
+		    void *arg)
+{
+	struct buf text = BUF_INIT;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows) && r == 0; i++) {
+		buf_clear(&text);
+		r = opt_value_text(&opts->set, &rows[i], &text);
+		if (r == 0 && !buf_cstr(&text))
+			r = err_nomem("options");
+		if (r == 0)
+			r = fn(arg, rows[i].name, (const char *)text.data,
+			       opt_is_given(&opts->set, &rows[i]));
+	}
+	buf_fini(&text);
+	return r;
+}
+
+struct set_walk {
+	int (*fn)(void *arg, const char *name, const char *value);
+	void *arg;
+};
+
+static int show_set(void *arg, const char *name, const char *value, bool is_set)
+{
+	const struct set_walk *w = arg;
+
+	return is_set ? w->fn(w->arg, name, value) : 0;
+}
+
+int options_each_set(const struct tt_options *opts,
+		     int (*fn)(void *arg, const char *name, const char *value),
+		     void *arg)
+{
+	struct set_walk w = { fn, arg };
+
+	return tt_options_each(opts, show_set, &w);
+}
+
+bool options_is_recorded(const char *name)
+{
+	return strcmp(name, "create_if_missing") != 0;
+}
+
+bool options_is_of_store(const char *name)
+{
+	static const char *const of_machine[] = {
+		"memory",	   "memtable_bytes",
+		"cache_bytes",	   "table_cache_bytes",
+		"max_open_tables",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(of_machine); i++)
+		if (strcmp(name, of_machine[i]) == 0)
+			return false;
+	return options_is_recorded(name);
+}
+
+bool options_is_set(const struct tt_options *opts, const char *name)
+{
+	return opt_is_given(&opts->set, opt_find(&opts->set, name));
+}
+
+static int copy_option(void *arg, const char *name, const char *value)
+{
+	return tt_options_set(arg, name, value);
+}
+
+struct tt_options *options_copy(const struct tt_options *opts)
+{
+	struct tt_options *copy = tt_options_new();
+
+	if (!copy || !opts)
+		return copy;
+	copy->env = opts->env;
+	copy->merge = opts->merge;
+	copy->merge_name = opts->merge_name;
+	if (options_each_set(opts, copy_option, copy) < 0) {
+		tt_options_free(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+struct addition {
+	struct tt_options *to;
+	bool of_store_only;
+};
+
+static int add_option(void *arg, const char *name, const char *value)
+{
+	const struct addition *a = arg;
+
+	if (a->of_store_only && !options_is_of_store(name))
+		return 0;
+	/* Weaker than what is set already, in whatever order. */
+	return opt_assign(&a->to->set, name, value, OPT_SOURCE_FILE,
+			  FILE_OPTIONS);
+}
+
+int options_add(struct tt_options *to, const struct tt_options *from,
+		bool of_store_only)
+{
+	struct addition a = { to, of_store_only };
+
+	return options_each_set(from, add_option, &a);
+}
+
+int tt_options_load(const char *dir, struct tt_options *opts)
+{
+	struct options_file f;
+	int r = options_file_open(&f, opts->env ? opts->env : env_posix(), dir);
+
+	if (r == 0)
+		r = f.text.len ? options_add(opts, f.known, false)
+			       : TT_NOTFOUND;
+	options_file_fini(&f);
+	return r;
+}
+
+/* ---- the figures ------------------------------------------------------- */
 
 void options_set_env(struct tt_options *opts, struct env *env)
 {

@@ -57,6 +57,28 @@ struct db_config {
 	struct merge_name merge_name;
 };
 
+/* A copy; of the defaults when `opts` is NULL. NULL when memory is out. */
+struct tt_options *options_copy(const struct tt_options *opts);
+
+bool options_is_set(const struct tt_options *opts, const char *name);
+
+/* Calls `fn` for each option that somebody has set, with the text of its value;
+ * a non-zero result ends it and is returned. */
+int options_each_set(const struct tt_options *opts,
+		     int (*fn)(void *arg, const char *name, const char *value),
+		     void *arg);
+
+/* Gives `to` what `from` sets and `to` does not; with `of_store_only` no more
+ * than options_is_of_store(). */
+int options_add(struct tt_options *to, const struct tt_options *from,
+		bool of_store_only);
+
+/* True for what STORE/OPTIONS records: all that is not about one opening. */
+bool options_is_recorded(const char *name);
+/* True for what a store takes up from STORE/OPTIONS: what is recorded and no
+ * matter of the machine that it lies on. */
+bool options_is_of_store(const char *name);
+
 /* Settles the figures. `opts` may be NULL: every default. */
 int options_resolve(const struct tt_options *opts, struct db_config *out);
 

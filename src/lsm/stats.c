@@ -146,6 +146,8 @@ void tt_stats_each(struct tt *db, stat_fn fn, void *arg)
 	     "snapshots held");
 	show(&w, "engine.oldest_snapshot_ts", (uint64_t)oldest,
 	     "timestamp of the oldest one, 0: there is none");
+	show(&w, "engine.options_ignored", db->is_options_ignored,
+	     "1 when the file OPTIONS could not be used");
 	show(&w, "engine.files_removed", gc_n_removed(db->gc),
 	     "obsolete tables removed");
 	show(&w, "engine.disk_bytes", db_disk_bytes(db),

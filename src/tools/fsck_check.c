@@ -363,10 +363,23 @@ static int check_log(struct check *c)
 	return settle(c, r);
 }
 
+/* Nothing else depends on it, but what was set there would be forgotten. */
+static int check_options(struct check *c)
+{
+	struct tt_options *opts = tt_options_new();
+	int r = opts ? tt_options_load(c->o->store, opts)
+		     : err_nomem("options");
+
+	tt_options_free(opts);
+	return r == TT_NOTFOUND ? 0 : settle(c, r);
+}
+
 static int check_files(struct check *c)
 {
 	int r = settle(c, read_manifest(c, &c->live));
 
+	if (r == 0)
+		r = check_options(c);
 	if (r == 0)
 		check_runs(c);
 	for (size_t i = 0; r == 0 && i < c->live.n; i++) {

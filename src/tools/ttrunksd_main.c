@@ -179,12 +179,17 @@ static int read_settings(struct daemon *d, int argc, char **argv)
 
 /* ---- serving ----------------------------------------------------------- */
 
+/* What nobody has given is for the store to say, or the default. */
 static int set_option(const struct daemon *d, struct tt_options *to,
 		      const char *name)
 {
+	const struct opt_row *row = opt_find(&d->set, name);
 	struct buf text = BUF_INIT;
-	int r = opt_value_text(&d->set, opt_find(&d->set, name), &text);
+	int r;
 
+	if (!opt_is_given(&d->set, row))
+		return 0;
+	r = opt_value_text(&d->set, row, &text);
 	if (r == 0)
 		r = buf_cstr(&text)
 			    ? tt_options_set(to, name, (char *)text.data)

@@ -73,6 +73,15 @@ case $err in
 esac
 
 fresh_copy
+flip "$copy/OPTIONS" 40
+run ttrunks-fsck check "$copy"
+case $status:$out in
+1:*"damage: $copy/OPTIONS: fails its checksum"*DAMAGED:*)
+	tap_ok 'damaged settings are found' ;;
+*) tap_not_ok 'damaged settings are found' "status $status" "$out" ;;
+esac
+
+fresh_copy
 rm "$table"
 run ttrunks-fsck check "$copy"
 case $status:$out in

@@ -4,11 +4,13 @@ fuzz_common = %D%/fuzz_file.c %D%/replay.c %D%/replay.h
 test_programs += \
 	%D%/fuzz_manifest \
 	%D%/fuzz_old_table \
+	%D%/fuzz_options \
 	%D%/fuzz_sst \
 	%D%/fuzz_tree \
 	%D%/fuzz_wal
 %C%_fuzz_manifest_SOURCES = %D%/fuzz_manifest.c $(fuzz_common)
 %C%_fuzz_old_table_SOURCES = %D%/fuzz_old_table.c $(fuzz_common)
+%C%_fuzz_options_SOURCES = %D%/fuzz_options.c $(fuzz_common)
 %C%_fuzz_old_table_LDADD = libtools.la $(LDADD)
 %C%_fuzz_sst_SOURCES = %D%/fuzz_sst.c $(fuzz_common)
 %C%_fuzz_tree_SOURCES = %D%/fuzz_tree.c $(fuzz_common) \
@@ -25,6 +27,8 @@ EXTRA_DIST += \
 	%D%/corpus/manifest/history \
 	%D%/corpus/manifest/small \
 	%D%/corpus/old_table/width4 \
+	%D%/corpus/options/newer \
+	%D%/corpus/options/several \
 	%D%/corpus/old_table/width8 \
 	%D%/corpus/tree/all_kinds \
 	%D%/corpus/wal/segment0

@@ -51,6 +51,7 @@ test_programs += \
 	%D%/test_db_faults \
 	%D%/test_memory \
 	%D%/test_manifest \
+	%D%/test_options_file \
 	%D%/test_snapshot \
 	%D%/test_version_set
 
