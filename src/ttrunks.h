@@ -446,6 +446,21 @@ struct tt_space {
 };
 TT_API int tt_space(struct tt *db, struct tt_space *out);
 
+struct tt_estimate {
+	uint64_t disk_bytes; /* of tables */
+	uint64_t keys;
+};
+
+/*
+ * About how much lies in [lower, upper); an empty slice is unbounded. Cheap:
+ * of each level at most two tables are looked into, and of those the index.
+ * Right to within two blocks a level for bytes; keys are guessed from the
+ * counts of records, and too many where keys were overwritten since the last
+ * compaction. What is still in memtables is not counted.
+ */
+TT_API int tt_estimate(struct tt *db, struct tt_slice lower,
+		       struct tt_slice upper, struct tt_estimate *out);
+
 /* ---- statistics ------------------------------------------------------- */
 
 /*
@@ -460,6 +475,13 @@ TT_API void tt_stats_each(struct tt *db,
 
 /* One of them by name; TT_NOTFOUND if there is none of that name. */
 TT_API int tt_stat(struct tt *db, const char *name, uint64_t *out);
+
+/*
+ * What a person wants to see of them at a glance: levels, memory, work done.
+ * Several lines of text for `*out`, which the caller gives to free(). Its form
+ * may change.
+ */
+TT_API int tt_stats_text(struct tt *db, char **out);
 
 /* The newest timestamp given to a write (0: none yet). */
 TT_API int64_t tt_last_ts(struct tt *db);

@@ -33,6 +33,7 @@ liblsm_la_SOURCES += \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/db_iter.c \
+	%D%/estimate.c \
 	%D%/file_name.c \
 	%D%/file_name.h \
 	%D%/filter.h \
@@ -104,6 +105,7 @@ liblsm_la_SOURCES += \
 	%D%/sst_writer.h \
 	%D%/stats.c \
 	%D%/stats.h \
+	%D%/stats_text.c \
 	%D%/superversion.c \
 	%D%/superversion.h \
 	%D%/table_cache.c \

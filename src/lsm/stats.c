@@ -103,22 +103,53 @@ static void show_levels(const struct version *v, const struct stat_walk *w)
 	show(w, "engine.tables.bytes", v->bytes, "their bytes on disk");
 }
 
+/* As far as counts tell: a tombstone stands for itself and for what it hides
+ * elsewhere, and what is overwritten counts until it is compacted. */
+static uint64_t estimated_keys(const struct version *v, uint64_t in_memtables)
+{
+	uint64_t n = v->n_records + in_memtables;
+
+	return n > 2 * v->n_tombstones ? n - 2 * v->n_tombstones : 0;
+}
+
+static void show_version(const struct version *v, const struct stat_walk *w,
+			 uint64_t in_memtables)
+{
+	show(w, "engine.history_from", (uint64_t)MAX_OF(v->complete_from, 0),
+	     "reads as of this timestamp or later find everything; 0: all");
+	show(w, "engine.runs", v->n_runs,
+	     "sorted runs of tables that a read may have to ask");
+	show(w, "engine.tables.records", v->n_records,
+	     "records of the tables, old versions and tombstones included");
+	show(w, "engine.tables.tombstones", v->n_tombstones,
+	     "of them tombstones");
+	show(w, "engine.estimated_keys", estimated_keys(v, in_memtables),
+	     "keys of the store, about: too many where they were overwritten");
+	show_levels(v, w);
+}
+
 static void show_state(struct tt *db, const struct stat_walk *w)
 {
-	uint64_t memory, immutable, debt, failed, brake;
+	uint64_t active, memory, records, immutable, debt, failed, brake;
 	struct version *v;
 
 	mutex_lock(&db->mu);
 	v = version_ref(db->sv->version);
-	memory = memtable_bytes(db->sv->active);
-	for (uint32_t i = 0; i < db->n_imms; i++)
+	active = memory = memtable_bytes(db->sv->active);
+	records = memtable_count(db->sv->active);
+	for (uint32_t i = 0; i < db->n_imms; i++) {
 		memory += memtable_bytes(db->imms[i].mem);
+		records += memtable_count(db->imms[i].mem);
+	}
 	immutable = db->n_imms;
 	debt = compaction_debt(&db->picker, v);
 	failed = db->err.code != 0;
 	brake = atomic_load_explicit(&db->brake, memory_order_relaxed);
 	mutex_unlock(&db->mu);
 	show(w, "engine.memtable.bytes", memory, "bytes of all memtables");
+	show(w, "engine.memtable.active_bytes", active,
+	     "bytes of the one that is written to");
+	show(w, "engine.memtable.records", records, "records of all memtables");
 	show(w, "engine.memtable.immutable", immutable,
 	     "memtables that wait for their flush");
 	show(w, "engine.compaction_debt", debt,
@@ -126,9 +157,7 @@ static void show_state(struct tt *db, const struct stat_walk *w)
 	show(w, "engine.brake", brake, "delay of writers, ns per KiB");
 	show(w, "engine.failed", failed,
 	     "1 while background work cannot go on");
-	show(w, "engine.history_from", (uint64_t)MAX_OF(v->complete_from, 0),
-	     "reads as of this timestamp or later find everything; 0: all");
-	show_levels(v, w);
+	show_version(v, w, records);
 	version_unref(v);
 }
 

@@ -303,6 +303,7 @@ static int run_make(struct version *v, const struct placed *p, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		run->tables[i] = table_ref(p[i].t);
 		run->bytes += p[i].t->desc.file_bytes;
+		v->n_records += p[i].t->desc.n_records;
 		v->n_tombstones += p[i].t->desc.n_tombstones;
 	}
 	run->n = n;

@@ -94,6 +94,7 @@ struct version {
 	uint64_t level_bytes[N_LEVELS];
 	uint64_t level_tables[N_LEVELS];
 	uint64_t n_tables;
+	uint64_t n_records;
 	uint64_t n_tombstones;
 	uint64_t bytes;
 	bool has_dense; /* a run has a dense or a dead table */

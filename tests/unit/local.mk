@@ -49,6 +49,7 @@ test_programs += \
 test_programs += \
 	%D%/test_db \
 	%D%/test_db_faults \
+	%D%/test_estimate \
 	%D%/test_memory \
 	%D%/test_manifest \
 	%D%/test_options_file \
