@@ -17,6 +17,13 @@ endif
 CLEANFILES += %D%/ttrunksfs@.service
 EXTRA_DIST += %D%/README.md %D%/ttrunksfs@.service.in
 
+# What an embedding program looks like; tests/api/example.sh runs it.
+exampledir = $(docdir)/examples
+dist_example_DATA = %D%/examples/notes.c
+check_PROGRAMS += %D%/examples/notes
+%C%_examples_notes_LDADD = libttrunks.la
+%C%_examples_notes_CPPFLAGS = $(API_CPPFLAGS)
+
 # bash-completion looks for a file by the name of the program.
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completions/ttrunks

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+dist_man_MANS += %D%/libttrunks.3
 dist_man_MANS += %D%/ttrunks.conf.5
 dist_man_MANS += %D%/ttrunksfs.8
 dist_man_MANS += %D%/ttrunks.1

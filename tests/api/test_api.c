@@ -3,38 +3,21 @@
  * The public interface as an embedding program sees it: nothing but
  * ttrunks.h, linked to the shared library.
  */
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "api/api.h"
 
-#include "ttrunks.h"
-
-static char dir[64];
+static char *dir;
 static struct tt *db;
-
-#define ok(call)                                           \
-	do {                                               \
-		int ok_r_ = (call);                        \
-		ck_assert_msg(ok_r_ == 0, "%s: %s", #call, \
-			      tt_error_text(ok_r_));       \
-	} while (0)
 
 static void setup(void)
 {
-	(void)snprintf(dir, sizeof(dir), "/tmp/ttrunks-api-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	dir = make_dir();
 	ok(tt_open(dir, NULL, &db));
 }
 
 static void teardown(void)
 {
-	char cmd[96];
-
 	ok(tt_close(db));
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	ck_assert_int_eq(system(cmd), 0);
+	remove_dir(dir);
 }
 
 START_TEST(a_batch_is_applied_as_one)
@@ -165,14 +148,4 @@ static Suite *suite(void)
 	return s;
 }
 
-int main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+TEST_MAIN(suite)

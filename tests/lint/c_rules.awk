@@ -20,11 +20,12 @@ function report(rule, line, text)
 	printf "%s %s:%d: %s\n", rule, FILENAME_NOW, line, text
 }
 
-# The layer of a file: its folder, with everything under tests/api and the
-# other tests apart, and files directly under src as "public".
+# The layer of a file: its folder, with what embeds the library (tests/api and
+# the examples) and the other tests apart, and files directly under src as
+# "public".
 function layer_of(path)
 {
-	if (path ~ /^tests\/api\//)
+	if (path ~ /^(tests\/api|data\/examples)\//)
 		return "api"
 	# The harness of a benchmark is a folder of its own.
 	if (path ~ /^bench\//)
@@ -54,7 +55,8 @@ function may_include(layer, file, header)
 	if (layer == "any")
 		return header ~ /\// || header ~ /^tt(runks|_errors|_slice)\.h$/
 	if (layer == "api")
-		return header == "ttrunks.h" || header == "support/check_main.h"
+		return header == "ttrunks.h" || header == "api/api.h" || \
+			header == "support/check_main.h"
 	if (header == "tt_errors.h" || header == "tt_slice.h")
 		return 1
 	if (layer == "public")

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # What the built files export and link: libttrunks exports the names of
-# ttrunks.h and no other, and only the mount knows libfuse.
+# ttrunks.h and no other, each of which is tried and told, and only the mount
+# knows libfuse.
 set -u
 
 . "$TT_SRCDIR/tests/tap.sh"
@@ -28,6 +29,25 @@ links() {
 	[ -e "$file" ] || file=$TT_BUILDDIR/$1
 	objdump -p "$file" | grep -qE "NEEDED +$2"
 }
+
+# unused: the functions that no test of the public interface calls.
+unused() {
+	local name
+	for name in $(declared); do
+		grep -qw -e "$name" "$TT_SRCDIR"/tests/api/*.c || echo "$name"
+	done
+}
+
+# untold: those that the overview of the library does not name.
+untold() {
+	local name
+	for name in $(declared); do
+		grep -qw -e "$name" "$TT_SRCDIR/man/libttrunks.3" || echo "$name"
+	done
+}
+
+tap_is 'tests/api calls every function of ttrunks.h' "$(unused)" ''
+tap_is 'libttrunks(3) names every function of ttrunks.h' "$(untold)" ''
 
 if [ -e "$library" ]; then
 	tap_is 'libttrunks exports tt_ names only' \

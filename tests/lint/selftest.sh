@@ -28,13 +28,13 @@ function_of_lines() {
 # finds NAME RULE FILE:LINE: exactly this finding of c_rules.awk.
 finds() {
 	tap_is "$1" "$(rule_c | sed 's/: .*//')" "$2 $3"
-	rm -rf src fs tests
+	rm -rf src fs tests data
 }
 
 # passes NAME: no finding of c_rules.awk.
 passes() {
 	tap_is "$1" "$(rule_c)" ''
-	rm -rf src fs tests
+	rm -rf src fs tests data
 }
 
 # refuses FILE HEADER-LINE: the layer table forbids this line there.
@@ -69,6 +69,7 @@ refuses fs/ll_dir.c '#include "server/server.h"'
 refuses src/tools/client.c '#include "server/conn.h"'
 refuses fs/ll_dir.c '#  include <uv.h>'
 refuses tests/api/test_x.c '#include "base/buf.h"'
+refuses data/examples/x.c '#include "base/buf.h"'
 refuses tests/unit/test_x.c '#include "test_y.h"'
 
 accepts src/lsm/x.c '#include "base/buf.h"'
@@ -81,6 +82,7 @@ accepts fs/ttrunksfs_main.c '#include "server/server.h"'
 accepts fs/ll_dir.c '#include <fuse_lowlevel.h>'
 accepts tests/unit/test_x.c '#include "lsm/memindex.h"'
 accepts tests/api/test_x.c '#include "ttrunks.h"'
+accepts tests/api/test_x.c '#include "api/api.h"'
 
 for name in strcpy strcat sprintf strncpy atoi strtok alloca time; do
 	printf 'int x = 1;\nint y = %s(0);\n' $name | put src/lsm/x.c

@@ -31,6 +31,9 @@ mapfile -t mount < <(settings_of fs/mount_options.def)
 for file in README.md man/ttrunks.conf.5; do
 	tap_is "$file has the common settings" "$(not_in $file "${common[@]}")" ''
 done
+mapfile -t engine < <(settings_of src/lsm/options.def)
+tap_is 'libttrunks(3) has the options of the engine' \
+	"$(not_in man/libttrunks.3 "${engine[@]}")" ''
 tap_is 'ttrunksd(8) has its settings' \
 	"$(not_in man/ttrunksd.8 "${common[@]}" "${port[@]}")" ''
 tap_is 'ttrunksfs(8) has its settings' \
