@@ -103,16 +103,19 @@ static void *read_latest(void *arg)
 	return NULL;
 }
 
-/* One view: one number per group, whichever way it is walked. */
-static void check_view(const struct tt_snapshot *snap, bool backwards)
+/* One view: one number per group, whichever way it is walked; in seen[]. 0, or
+ * TT_ETOOOLD. */
+static int view(const struct tt_iter_options *io, bool backwards,
+		uint64_t seen[N_GROUPS])
 {
-	struct tt_iter_options io = { .snapshot = snap };
-	uint64_t seen[N_GROUPS] = { 0 };
 	unsigned n[N_GROUPS] = { 0 };
 	struct tt_iter *it;
-	int r;
+	int r = tt_iter_new(db, io, &it);
 
-	must(tt_iter_new(db, &io, &it) == 0, "iterator");
+	if (r == TT_ETOOOLD)
+		return r;
+	must(r == 0, "iterator");
+	memset(seen, 0, N_GROUPS * sizeof(*seen));
 	for (r = backwards ? tt_iter_last(it) : tt_iter_first(it); r == 0;
 	     r = backwards ? tt_iter_prev(it) : tt_iter_next(it)) {
 		unsigned g =
@@ -128,6 +131,15 @@ static void check_view(const struct tt_snapshot *snap, bool backwards)
 	for (unsigned g = 0; g < N_GROUPS; g++)
 		must(n[g] == 0 || n[g] == GROUP_KEYS, "part of a batch");
 	tt_iter_free(it);
+	return 0;
+}
+
+static void check_view(const struct tt_snapshot *snap, bool backwards)
+{
+	struct tt_iter_options io = { .snapshot = snap };
+	uint64_t seen[N_GROUPS];
+
+	must(view(&io, backwards, seen) == 0, "view");
 }
 
 static void *walk(void *arg)
@@ -140,6 +152,36 @@ static void *walk(void *arg)
 		must(tt_snapshot_new(db, &snap) == 0, "snapshot");
 		check_view(snap, false);
 		check_view(snap, true);
+		tt_snapshot_free(db, snap);
+	}
+	return NULL;
+}
+
+/* A moment of the past is the same whenever it is looked at, until it is
+ * refused. */
+static void *read_past(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; !atomic_load(&is_over); i++) {
+		struct tt_iter_options then = { 0 }, held = { 0 };
+		uint64_t first[N_GROUPS], again[N_GROUPS];
+		struct tt_snapshot *snap;
+		int r;
+
+		then.as_of = tt_last_ts(db) - (int64_t)(i * 7919 % 40000);
+		if (view(&then, i % 2, first) != 0)
+			continue;
+		if (view(&then, i % 3, again) == 0)
+			must(!memcmp(first, again, sizeof(first)), "past");
+		r = tt_snapshot_at(db, then.as_of, &snap);
+		must(r == 0 || r == TT_ETOOOLD, "snapshot of the past");
+		if (r < 0)
+			continue;
+		held.snapshot = snap;
+		for (unsigned k = 0; k < 3; k++) {
+			must(view(&held, k % 2, again) == 0, "held past");
+			must(!memcmp(first, again, sizeof(first)), "held past");
+		}
 		tt_snapshot_free(db, snap);
 	}
 	return NULL;
@@ -166,7 +208,7 @@ START_TEST(writers_readers_and_background_work_agree)
 {
 	char *dir = tmpdir_new();
 	struct tt_options *opts = tt_options_new();
-	pthread_t writers[N_GROUPS], others[4];
+	pthread_t writers[N_GROUPS], others[5];
 
 	n_writes = test_scale(3000);
 	ck_ok(tt_options_set(opts, "memory", "4M"));
@@ -174,6 +216,7 @@ START_TEST(writers_readers_and_background_work_agree)
 	ck_ok(tt_options_set(opts, "table_bytes", "64k"));
 	ck_ok(tt_options_set(opts, "sync_interval", "20ms"));
 	ck_ok(tt_options_set(opts, "max_open_tables", "8"));
+	ck_ok(tt_options_set(opts, "retention", "20ms"));
 	ck_ok(tt_open(tmpdir_path(dir, "store"), opts, &db));
 	for (uintptr_t i = 0; i < N_GROUPS; i++)
 		ck_assert_int_eq(pthread_create(&writers[i], NULL, write_group,
@@ -185,10 +228,11 @@ START_TEST(writers_readers_and_background_work_agree)
 		pthread_create(&others[1], NULL, read_latest, (void *)7), 0);
 	ck_assert_int_eq(pthread_create(&others[2], NULL, walk, NULL), 0);
 	ck_assert_int_eq(pthread_create(&others[3], NULL, maintain, NULL), 0);
+	ck_assert_int_eq(pthread_create(&others[4], NULL, read_past, NULL), 0);
 	for (unsigned i = 0; i < N_GROUPS; i++)
 		(void)pthread_join(writers[i], NULL);
 	atomic_store(&is_over, true);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 5; i++)
 		(void)pthread_join(others[i], NULL);
 	check_view(NULL, false);
 	ck_ok(tt_close(db));
