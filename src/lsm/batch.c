@@ -12,6 +12,7 @@
 #include "base/varint.h"
 #include "lsm/operand.h"
 #include "lsm/record.h"
+#include "lsm/value_format.h"
 
 int batch_check_op(struct tt_slice key, size_t value_len)
 {
@@ -328,6 +329,9 @@ int batch_reader_next(struct batch_reader *r, struct batch_op *out)
 	if (out->kind != RECORD_TOMBSTONE &&
 	    !take(r, TT_VALUE_MAX, &out->value))
 		return bad(r, "an impossible value");
+	if (unlikely(out->kind == RECORD_POINTER) &&
+	    !value_ptr_is_sound(out->value.data, out->value.len))
+		return bad(r, "an impossible pointer to a value");
 	r->n_left--;
 	return 0;
 }

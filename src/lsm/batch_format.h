@@ -14,7 +14,8 @@
  *	varint  key length, 1 to TT_KEY_MAX
  *	n       key
  *	varint  value length (absent for a tombstone)
- *	m       value (absent for a tombstone)
+ *	m       value (absent for a tombstone); of a pointer to a separated
+ *	        value, a struct value_ptr_stored (value_format.h)
  *
  * Of several operations on one key the last counts; a batch with a merge record
  * has only one operation for its key (batch_fold.h).

@@ -116,6 +116,20 @@ liblsm_la_SOURCES += \
 	%D%/tombstones.h \
 	%D%/user_iter.c \
 	%D%/user_iter.h \
+	%D%/value_file.c \
+	%D%/value_file.h \
+	%D%/value_format.h \
+	%D%/value_log.c \
+	%D%/value_log.h \
+	%D%/value_log_impl.h \
+	%D%/value_make.c \
+	%D%/value_read.c \
+	%D%/value_read.h \
+	%D%/value_reader.c \
+	%D%/value_reader.h \
+	%D%/value_refs.c \
+	%D%/value_refs.h \
+	%D%/value_start.c \
 	%D%/version.c \
 	%D%/version.h \
 	%D%/version_edit.c \

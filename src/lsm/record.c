@@ -2,6 +2,7 @@
 #include "lsm/record.h"
 
 #include "base/err.h"
+#include "lsm/value_format.h"
 #include "ttrunks.h"
 
 int record_check(const struct record *r)
@@ -17,5 +18,8 @@ int record_check(const struct record *r)
 			       r->value.len);
 	if (r->kind == RECORD_TOMBSTONE && r->value.len)
 		return err_set(TT_ECORRUPT, "tombstone with a value");
+	if (r->kind == RECORD_POINTER &&
+	    !value_ptr_is_sound(r->value.data, r->value.len))
+		return err_set(TT_ECORRUPT, "impossible pointer to a value");
 	return 0;
 }

@@ -24,10 +24,12 @@ enum record_kind {
 	RECORD_VALUE = 0,
 	RECORD_TOMBSTONE = 1, /* the key is deleted; the value is empty */
 	RECORD_MERGE = 2, /* operands over an older version: operand_format.h */
+	RECORD_POINTER = 3, /* the value lies in a value file: the record's says
+			     * where (value_format.h) */
 };
 
 /* Kinds below this are known to this program. */
-#define N_RECORD_KINDS 3
+#define N_RECORD_KINDS 4
 
 /* Bounds for seeks: before every version of a key, and after every one. */
 #define TS_NEWEST INT64_MAX

@@ -11,7 +11,8 @@
  *	8+N+M        4     timestamp size, always 8
  *	12+N+M       8     timestamp, int64
  *	20+N+M       4     tombstone size, always 1
- *	24+N+M       1     flag: 0 value, 1 tombstone (enum record_kind)
+ *	24+N+M       1     flag (enum record_kind): 0 value, 1 tombstone, 3
+ *	                   pointer, whose value is a struct value_ptr_stored
  *
  * The old Go program wrote its timestamp size as 8 bytes; only the dumper
  * reads that variant.
@@ -27,6 +28,7 @@
 #include "base/le.h"
 #include "base/slice.h"
 #include "lsm/record.h"
+#include "lsm/value_format.h"
 #include "ttrunks.h"
 
 #define RECORD_TS_SIZE 8u
@@ -115,6 +117,9 @@ static ALWAYS_INLINE size_t record_check_at(const uint8_t *p, size_t len)
 	if (unlikely(le32_load(t) != RECORD_TS_SIZE ||
 		     le32_load(t + 12) != RECORD_FLAG_SIZE ||
 		     t[16] >= N_RECORD_KINDS))
+		return 0;
+	if (unlikely(t[16] == RECORD_POINTER) &&
+	    !value_ptr_is_sound(t - vlen, vlen))
 		return 0;
 	return RECORD_OVERHEAD + klen + vlen;
 }

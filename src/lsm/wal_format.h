@@ -24,7 +24,8 @@
  *	0       4     magic "TTWL"
  *	4       4     format version
  *	8       8     segment number; equal to the number in the file's name
- *	16      8     features a reader must know (none yet: 0)
+ *	16      8     features a reader must know, a bit each: 1 batches may
+ *	              hold operations of kinds beyond 0 and 1
  *	24      8     checksum of bytes 0-23
  *	32      8     link: LSN at which the log continues here
  *	40      8     checksum of bytes 32-39; 0 while there is no link
@@ -55,6 +56,8 @@
 #define WAL_VERSION 1u
 #define WAL_ALIGN 8u
 #define WAL_SUFFIX ".wal"
+#define WAL_FEATURE_KINDS 1u
+#define WAL_FEATURES_KNOWN ((uint64_t)WAL_FEATURE_KINDS)
 
 struct wal_segment_header {
 	uint8_t magic[4];

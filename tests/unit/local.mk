@@ -28,6 +28,7 @@ test_programs += \
 	%D%/test_memtable \
 	%D%/test_merge \
 	%D%/test_record \
+	%D%/test_value_log \
 	%D%/test_wal \
 	%D%/test_write
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a value file by itself: the dumper, the checker, tests. Nothing on
+ * disk is trusted and nothing is changed. One thread at a time uses a scan.
+ */
+#ifndef LSM_VALUE_READER_H
+#define LSM_VALUE_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "lsm/value_format.h"
+
+struct env;
+struct env_file;
+
+/* 0 when the file begins as value file `no` does (0: as any does); TT_ECORRUPT
+ * or TT_EVERSION naming it. */
+int value_check_header(struct env_file *file, uint64_t no);
+
+/*
+ * Verifies a record against what points to it: that the header is sound and
+ * is of this key and value, and that the value has its checksum. TT_ECORRUPT
+ * with file and offset when not.
+ */
+int value_verify_record(struct env_file *file, const struct value_ptr *p,
+			struct tt_slice key);
+
+/* Inflates a stored value into `raw_len` bytes, whose checksum was right. */
+int value_inflate(const char *path, const struct value_ptr *p,
+		  struct tt_slice stored, void *dst);
+
+/* ---- a whole file ----------------------------------------------------- */
+
+/* A record, or bytes that are none. */
+struct value_found {
+	uint64_t offset;
+	uint64_t space;	     /* bytes up to the next */
+	bool is_record;	     /* header and key are sound */
+	bool is_sound;	     /* and so is the value */
+	int64_t ts;	     /* 0: not known */
+	struct tt_slice key; /* valid until the next one is read */
+	struct value_ptr ptr;
+};
+
+struct value_scan {
+	struct env_file *file;
+	uint64_t no;
+	uint64_t file_bytes;
+	uint64_t at;
+	struct buf window; /* bytes at window_off */
+	uint64_t window_off;
+};
+
+/* TT_ECORRUPT when it is no value file. On failure too, value_scan_fini(). */
+int value_scan_open(struct value_scan *s, struct env *env, const char *path);
+void value_scan_fini(struct value_scan *s);
+
+/*
+ * The next record or run of other bytes: 0 or TT_END. What is between records
+ * is normal: values whose writing failed or was given up.
+ */
+int value_scan_next(struct value_scan *s, struct value_found *out);
+
+/* Reads the raw value of a record found; `out` is replaced. */
+int value_scan_value(struct value_scan *s, const struct value_found *rec,
+		     struct buf *out);
+
+#endif
