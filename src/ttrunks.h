@@ -383,7 +383,7 @@ struct tt_iter_options {
 	const struct tt_snapshot *snapshot; /* NULL: the state at creation */
 	struct tt_slice lower;		    /* inclusive; empty: unbounded */
 	struct tt_slice upper;		    /* exclusive; empty: unbounded */
-	bool keys_only; /* values need not be brought into memory */
+	bool keys_only; /* values are not read; tt_iter_value() may be empty */
 	bool no_fill;	/* do not bring what is read into the block cache */
 	int64_t as_of;	/* timestamp; 0: at creation; no snapshot then */
 };
@@ -398,7 +398,12 @@ TT_API int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		       struct tt_iter **out);
 TT_API void tt_iter_free(struct tt_iter *it);
 
-/* Positioning: 0 on a key, TT_END past either end, < 0 an error. */
+/*
+ * Positioning: 0 on a key, TT_END past either end, < 0 an error. When only the
+ * value of the key that was reached cannot be read (it is damaged), the
+ * iterator stands there all the same: tt_iter_valid() says so, the key can be
+ * read, the value is empty, and the walk may go on.
+ */
 TT_API int tt_iter_first(struct tt_iter *it);
 TT_API int tt_iter_last(struct tt_iter *it);
 /* The first key >= `key`. */

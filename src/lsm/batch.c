@@ -61,6 +61,8 @@ void tt_batch_clear(struct tt_batch *b)
 	buf_clear(&b->savepoints);
 	b->n_ops = b->n_merges = 0;
 	b->needs_function = false;
+	b->longest = 0;
+	b->separated_bytes = 0;
 }
 
 size_t tt_batch_count(const struct tt_batch *b)
@@ -133,7 +135,18 @@ static int add_parts(struct tt_batch *b, uint8_t kind, struct tt_slice key,
 	put_varint(&b->data, len);
 	for (size_t i = 0; i < n; i++)
 		buf_put(&b->data, parts[i].data, parts[i].len);
+	b->longest = MAX_OF(b->longest, len);
+	if (unlikely(kind == RECORD_POINTER))
+		b->separated_bytes += batch_separated(key, parts[0]);
 	return 0;
+}
+
+uint64_t batch_separated(struct tt_slice key, struct tt_slice stored)
+{
+	struct value_ptr p;
+
+	value_ptr_decode(stored.data, &p);
+	return value_record_space(key.len, p.stored_len);
 }
 
 int batch_add(struct tt_batch *b, uint8_t kind, struct tt_slice key,

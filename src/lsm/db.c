@@ -14,6 +14,7 @@
 #include "lsm/recovery.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
+#include "lsm/separate.h"
 
 #define LOG_FILE_BYTES (4u << 20)
 #define LOG_FILES_KEPT 2
@@ -113,6 +114,8 @@ static int db_free(struct tt *db)
 	write_queue_free(db->queue);
 	if (db->wal)
 		r = wal_close(db->wal);
+	if (db->values)
+		(void)value_log_stop(db->values); /* the log has synced it */
 	if (db->sv)
 		slot_sweep(&db->slots, drop_cached, NULL);
 	superversion_unref(db->sv);
@@ -122,6 +125,7 @@ static int db_free(struct tt *db)
 	if (db->gc)
 		version_set_fini(&db->vs);
 	gc_free(db->gc);
+	value_log_free(db->values);
 	table_cache_free(db->tables);
 	block_cache_free(db->blocks);
 	thread_pool_free(db->pool);
@@ -148,6 +152,7 @@ static int make_parts(struct tt *db)
 		.max_bytes = db->cfg.table_cache_bytes,
 		.max_open = db->cfg.max_open_tables,
 	};
+	struct value_log_options values;
 	int r = path_join(&tables, db->dir, DIR_TABLES);
 
 	if (r < 0)
@@ -163,8 +168,13 @@ static int make_parts(struct tt *db)
 	if (r == 0)
 		r = gc_new(db->env, db->dir, db->tables, db->blocks,
 			   schedule_gc, db, &db->gc);
-	if (r == 0)
+	if (r == 0) {
 		version_set_init(&db->vs, db->env, db->dir, db->gc);
+		separate_options(db, &values);
+		r = value_log_new(&values, &db->values);
+	}
+	if (r == 0)
+		version_set_use_values(&db->vs, db->values);
 	buf_fini(&tables);
 	return r;
 }
@@ -288,6 +298,8 @@ static int bring_up(struct tt *db, enum store_kind kind)
 		return r;
 	recovery_remove_orphans(db);
 	r = recovery_replay(db);
+	if (r == 0)
+		r = value_log_start(db->values);
 	return r < 0 ? r : start(db);
 }
 
@@ -349,6 +361,8 @@ int tt_close(struct tt *db)
 int tt_put(struct tt *db, const struct tt_write_options *wo,
 	   struct tt_slice key, struct tt_slice value, int64_t *out_ts)
 {
+	if (unlikely(value.len >= db->cfg.separate_bytes))
+		return separate_put(db, key, value, wo, out_ts);
 	return write_commit_one(db->queue, RECORD_VALUE, key, value, wo,
 				out_ts);
 }
@@ -370,8 +384,12 @@ int tt_write(struct tt *db, const struct tt_write_options *wo,
 
 	batch_init(&folded);
 	r = batch_fold(batch, &db->cfg.merge, &folded);
+	if (r > 0)
+		batch = &folded;
 	if (r >= 0)
-		r = write_commit(db->queue, r ? &folded : batch, wo, out_ts);
+		r = unlikely(batch->longest >= db->cfg.separate_bytes)
+			    ? separate_write(db, batch, wo, out_ts)
+			    : write_commit(db->queue, batch, wo, out_ts);
 	batch_fini(&folded);
 	return r;
 }

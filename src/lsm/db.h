@@ -58,6 +58,8 @@ struct manual_compaction {
 	struct err_saved err;
 };
 
+struct value_log;
+
 struct tt {
 	/* set in tt_open(), then constant */
 	struct db_config cfg;
@@ -70,6 +72,7 @@ struct tt {
 	struct counters *counters;
 	struct block_cache *blocks;
 	struct table_cache *tables;
+	struct value_log *values;
 	struct gc *gc;
 	struct wal *wal;
 	struct write_queue *queue;

@@ -5,6 +5,10 @@
  * refreshed; tables are opened when a move reaches them.
  *
  * The superversion is taken before the timestamp, as in get.c.
+ *
+ * A move that comes to a separated value reads it, unless only keys are wanted:
+ * so a value that cannot be read fails the move and not the access, which has
+ * no way to say so. The position stays then, and the walk can go on.
  */
 #include <stdlib.h>
 
@@ -14,13 +18,20 @@
 #include "lsm/run_iter.h"
 #include "lsm/sst_reader.h"
 #include "lsm/user_iter.h"
+#include "lsm/value_read.h"
 
 struct tt_iter {
 	struct user_iter u;
 	struct tt *db;
 	struct superversion *sv; /* a reference */
 	bool no_fill;
+	bool keys_only;
+	struct tt_slice value; /* of the current entry, when it is valid */
+	struct buf separated;  /* where it is if it was a separated one */
 };
+
+/* More memory is not kept from one position to the next. */
+#define KEEP_BYTES ((size_t)1 << 20)
 
 static void free_all(struct rec_iter **its, size_t n)
 {
@@ -128,7 +139,9 @@ int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		opts = &none;
 	it->db = db;
 	it->no_fill = opts->no_fill;
+	it->keys_only = opts->keys_only;
 	user_iter_init(&it->u, &db->cfg.merge);
+	it->u.values = db->values;
 	it->sv = reference(db);
 	r = user_iter_set_bounds(&it->u, opts->lower, opts->upper);
 	if (r == 0)
@@ -150,6 +163,7 @@ void tt_iter_free(struct tt_iter *it)
 		return;
 	user_iter_fini(&it->u);
 	superversion_unref(it->sv);
+	buf_fini(&it->separated);
 	free(it);
 }
 
@@ -169,38 +183,69 @@ int tt_iter_refresh(struct tt_iter *it)
 	return 0;
 }
 
+/* Reads the separated value of the current entry. */
+static NOINLINE int show_separated(struct tt_iter *it, const struct record *rec)
+{
+	int r;
+
+	it->value = SLICE_EMPTY;
+	if (it->keys_only)
+		return 0;
+	buf_shrink(&it->separated, KEEP_BYTES);
+	r = value_resolve(it->db->values, rec->key, rec->value, &it->separated);
+	if (r < 0)
+		return r;
+	it->value = buf_slice(&it->separated);
+	db_count(it->db, STAT_VALUE_READS, 1);
+	db_count(it->db, STAT_VALUE_READ_BYTES, it->value.len);
+	return 0;
+}
+
+/* Shows the entry after a move of the cursor that returned `r`. */
+static ALWAYS_INLINE int show(struct tt_iter *it, int r)
+{
+	const struct record *rec = user_iter_rec(&it->u);
+
+	if (unlikely(r != 0))
+		return r;
+	if (unlikely(rec->kind == RECORD_POINTER))
+		return show_separated(it, rec);
+	it->value = rec->value;
+	return 0;
+}
+
 int tt_iter_first(struct tt_iter *it)
 {
 	db_count(it->db, STAT_SEEKS, 1);
-	return user_iter_first(&it->u);
+	return show(it, user_iter_first(&it->u));
 }
 
 int tt_iter_last(struct tt_iter *it)
 {
 	db_count(it->db, STAT_SEEKS, 1);
-	return user_iter_last(&it->u);
+	return show(it, user_iter_last(&it->u));
 }
 
 int tt_iter_seek(struct tt_iter *it, struct tt_slice key)
 {
 	db_count(it->db, STAT_SEEKS, 1);
-	return user_iter_seek(&it->u, key);
+	return show(it, user_iter_seek(&it->u, key));
 }
 
 int tt_iter_seek_for_prev(struct tt_iter *it, struct tt_slice key)
 {
 	db_count(it->db, STAT_SEEKS, 1);
-	return user_iter_seek_for_prev(&it->u, key);
+	return show(it, user_iter_seek_for_prev(&it->u, key));
 }
 
 int tt_iter_next(struct tt_iter *it)
 {
-	return user_iter_next(&it->u);
+	return show(it, user_iter_next(&it->u));
 }
 
 int tt_iter_prev(struct tt_iter *it)
 {
-	return user_iter_prev(&it->u);
+	return show(it, user_iter_prev(&it->u));
 }
 
 bool tt_iter_valid(const struct tt_iter *it)
@@ -215,7 +260,7 @@ struct tt_slice tt_iter_key(const struct tt_iter *it)
 
 struct tt_slice tt_iter_value(const struct tt_iter *it)
 {
-	return user_iter_rec(&it->u)->value;
+	return it->value;
 }
 
 int64_t tt_iter_ts(const struct tt_iter *it)

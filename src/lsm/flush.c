@@ -119,6 +119,9 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 		r = take_live(db, m, output, edit);
 	if (r == 0)
 		r = sst_output_finish(output);
+	/* What the tables point to must be durable before they are named. */
+	if (r == 0)
+		r = memtable_sync_values(m);
 	if (r == 0)
 		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(output));
 	for (size_t i = 0; i < edit->n_added && r == 0; i++)

@@ -7,6 +7,10 @@
  * in that order, newest first, and the first that knows the key decides. The
  * key is hashed once, when the first table is asked.
  *
+ * A record found may be a pointer to a separated value. That is read straight
+ * into the caller's memory where it fits, while the superversion is held: it
+ * keeps the value file.
+ *
  * The superversion is taken before the timestamp: one as of which the read
  * happens may then be newer than what the superversion holds, never older
  * than what a later one has dropped.
@@ -19,6 +23,7 @@
 #include "lsm/key_hash.h"
 #include "lsm/merge_chain.h"
 #include "lsm/sst_reader.h"
+#include "lsm/value_read.h"
 
 /* What a read found, and what holds it: a block, memory of its own, or a
  * memtable of `sv`. */
@@ -112,19 +117,25 @@ static NOINLINE int find_merged(struct tt *db, const struct superversion *sv,
 				struct found *f)
 {
 	int64_t ts = f->rec.ts;
+	struct buf separated = BUF_INIT;
 	struct merge_chain chain;
 	bool has_base;
 	int r;
 
 	merge_chain_init(&chain, &db->cfg.merge);
 	r = gather(db, sv, key, no_fill, &chain, f);
-	has_base = r == 0 && f->rec.kind == RECORD_VALUE;
+	has_base = r == 0 && f->rec.kind != RECORD_TOMBSTONE;
+	if (has_base && f->rec.kind == RECORD_POINTER) {
+		r = value_resolve(db->values, key, f->rec.value, &separated);
+		f->rec.value = buf_slice(&separated);
+	}
 	if (r >= 0)
 		r = merge_chain_resolve(&chain, key,
 					has_base ? &f->rec.value : NULL,
 					&f->merged);
 	sst_hit_release(&f->hit);
 	merge_chain_fini(&chain);
+	buf_fini(&separated);
 	f->rec =
 		(struct record){ key, buf_slice(&f->merged), ts, RECORD_VALUE };
 	f->mem = NULL;
@@ -150,7 +161,7 @@ static int find(struct tt *db, const struct superversion *sv,
 	if (r == 0 && unlikely(f->rec.kind != RECORD_VALUE)) {
 		if (f->rec.kind == RECORD_MERGE)
 			r = find_merged(db, sv, key, no_fill, f);
-		else
+		else if (f->rec.kind == RECORD_TOMBSTONE)
 			r = TT_NOTFOUND;
 		if (r != 0)
 			found_release(f);
@@ -161,6 +172,50 @@ static int find(struct tt *db, const struct superversion *sv,
 		db_count(db, STAT_GET_BYTES, f->rec.value.len);
 	}
 	return r;
+}
+
+/* ---- separated values ------------------------------------------------- */
+
+/* *f is a pointer: reads the value into memory of its own. */
+static NOINLINE int load(struct tt *db, struct found *f)
+{
+	int r = value_resolve(db->values, f->rec.key, f->rec.value, &f->merged);
+
+	sst_hit_release(&f->hit);
+	f->mem = NULL;
+	if (r < 0) {
+		found_release(f);
+		return r;
+	}
+	db_count(db, STAT_VALUE_READS, 1);
+	db_count(db, STAT_VALUE_READ_BYTES, f->merged.len);
+	db_count(db, STAT_GET_BYTES, f->merged.len);
+	f->rec.value = buf_slice(&f->merged);
+	return 0;
+}
+
+/* Straight into the caller's memory where there is room for all of it: a part
+ * must be verified as a whole. */
+static NOINLINE int get_separated(struct tt *db, struct found *f, void *buf,
+				  size_t cap, size_t *len)
+{
+	struct value_ptr p;
+	int r;
+
+	value_ptr_decode(f->rec.value.data, &p);
+	*len = p.raw_len;
+	if (cap == 0)
+		return 0;
+	if (unlikely(p.raw_len > cap)) {
+		r = load(db, f);
+		if (r == 0)
+			memcpy(buf, f->rec.value.data, cap);
+		return r;
+	}
+	db_count(db, STAT_VALUE_READS, 1);
+	db_count(db, STAT_VALUE_READ_BYTES, p.raw_len);
+	db_count(db, STAT_GET_BYTES, p.raw_len);
+	return value_read(db->values, &p, f->rec.key.len, buf);
 }
 
 static ALWAYS_INLINE int read_ts(struct tt *db, const struct superversion *sv,
@@ -188,11 +243,13 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 	if (r == 0) {
 		size_t n = f.rec.value.len;
 
-		if (n && cap)
+		if (unlikely(f.rec.kind == RECORD_POINTER))
+			r = get_separated(db, &f, buf, cap, &n);
+		else if (n && cap)
 			memcpy(buf, f.rec.value.data, MIN_OF(n, cap));
-		if (out_len)
+		if (r == 0 && out_len)
 			*out_len = n;
-		if (out_ts)
+		if (r == 0 && out_ts)
 			*out_ts = f.rec.ts;
 		found_release(&f);
 	}
@@ -236,6 +293,8 @@ int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 	r = read_ts(db, sv, ro, &ts);
 	if (r == 0)
 		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
+	if (r == 0 && unlikely(f.rec.kind == RECORD_POINTER))
+		r = load(db, &f);
 	if (r == 0) {
 		out->value = f.rec.value;
 		out->ts = f.rec.ts;

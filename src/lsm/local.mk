@@ -89,6 +89,8 @@ liblsm_la_SOURCES += \
 	%D%/run_iter.h \
 	%D%/schedule.c \
 	%D%/schedule.h \
+	%D%/separate.c \
+	%D%/separate.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
 	%D%/sst_format.h \
@@ -127,6 +129,8 @@ liblsm_la_SOURCES += \
 	%D%/value_read.h \
 	%D%/value_reader.c \
 	%D%/value_reader.h \
+	%D%/value_recovery.c \
+	%D%/value_recovery.h \
 	%D%/value_refs.c \
 	%D%/value_refs.h \
 	%D%/value_start.c \
@@ -138,6 +142,8 @@ liblsm_la_SOURCES += \
 	%D%/version_filter.h \
 	%D%/version_set.c \
 	%D%/version_set.h \
+	%D%/version_values.c \
+	%D%/version_values.h \
 	%D%/wal_format.h \
 	%D%/wal_impl.h \
 	%D%/wal_open.c \

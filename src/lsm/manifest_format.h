@@ -47,10 +47,18 @@
  *	6 DROP_TABLE         file_no
  *	7 COMPLETE_FROM      timestamp: reads as of it or later miss nothing
  *	                     that was dropped; absent: nothing was
+ *	9 TABLE_VALUES       n, then n times file_no, bytes: the value files
+ *	                     that the table just added points into, rising,
+ *	                     and the bytes of the records there that it points
+ *	                     to
+ *	10 NAME_VALUES       file_no, bytes: this value file is part of the
+ *	                     store; bytes 0: not sealed yet
+ *	11 DROP_VALUES       file_no: it no longer is
  *	12 MERGE_NAME        name of the merge function, length and bytes
  *
  * A table may be dropped and added (at another level) in one edit: drops
- * count first. Unknown tags are refused.
+ * count first. Value files are named before the tables that point into them
+ * and dropped after those. Unknown tags are refused.
  */
 #ifndef LSM_MANIFEST_FORMAT_H
 #define LSM_MANIFEST_FORMAT_H
@@ -97,6 +105,9 @@ enum edit_tag {
 	EDIT_ADD_TABLE = 5,
 	EDIT_DROP_TABLE = 6,
 	EDIT_COMPLETE_FROM = 7,
+	EDIT_TABLE_VALUES = 9,
+	EDIT_NAME_VALUES = 10,
+	EDIT_DROP_VALUES = 11,
 	EDIT_MERGE_NAME = 12,
 };
 

@@ -17,6 +17,7 @@
 #include "lsm/record.h"
 
 struct memtable;
+struct value_log;
 
 /*
  * What surely fits into one, whatever the sizes of keys and values: this many
@@ -29,13 +30,17 @@ struct memtable;
 
 /* An empty one with one reference, the caller's. */
 int memtable_new(struct memtable **out);
+/* Where pointers to separated values lead; before the first one is added. */
+void memtable_use_values(struct memtable *m, struct value_log *values);
 struct memtable *memtable_ref(struct memtable *m);
 /* Frees with the last reference. NULL does nothing. */
 void memtable_unref(struct memtable *m);
 
 /*
  * Adds a version of a key (copied); replaces one with the same key and
- * timestamp. Writer only. -ENOMEM leaves the memtable as it was.
+ * timestamp. Writer only. -ENOMEM leaves the memtable as it was. A pointer
+ * makes it use the value file that it names, until the memtable goes;
+ * TT_ECORRUPT when there is no such file.
  */
 int memtable_add(struct memtable *m, struct tt_slice key, int64_t ts,
 		 uint8_t kind, struct tt_slice value);
@@ -51,6 +56,11 @@ int memtable_get(struct memtable *m, struct tt_slice key, int64_t as_of,
 /* Memory it takes, in bytes, index included, and its records. Any thread. */
 size_t memtable_bytes(const struct memtable *m);
 uint64_t memtable_count(const struct memtable *m);
+/* Bytes of value files that its pointers name. Any thread. */
+uint64_t memtable_value_bytes(const struct memtable *m);
+
+/* Makes durable the value files that it uses. Not while it is added to. */
+int memtable_sync_values(struct memtable *m);
 
 /*
  * A cursor that holds a reference until it is freed. Records that are added

@@ -9,6 +9,7 @@
 #include "lsm/flush.h"
 #include "lsm/pace.h"
 #include "lsm/room.h"
+#include "lsm/value_log.h"
 
 /* Pause between two looks for room on a full disk. */
 #define SPACE_RETRY_NS 500000000ull
@@ -73,6 +74,13 @@ static bool is_stopped_locked(const struct tt *db)
 	return is_closing(db) || (db->err.code && !db->is_short_of_space);
 }
 
+/* Removes what nobody refers to any more. */
+static void collect(struct tt *db)
+{
+	gc_run(db->gc);
+	value_log_collect(db->values);
+}
+
 /* ---- flush ------------------------------------------------------------ */
 
 static void flush_task(void *arg)
@@ -90,7 +98,7 @@ static void flush_task(void *arg)
 	schedule_locked(db);
 	cond_broadcast(&db->changed);
 	mutex_unlock(&db->mu);
-	gc_run(db->gc);
+	collect(db);
 }
 
 int schedule_wait_flushed(struct tt *db, uint64_t no)
@@ -133,7 +141,7 @@ static int install_compacted(void *arg, struct version *v)
 	return in->old ? 0 : err_nomem("superversion");
 }
 
-static int apply(struct tt *db, struct version_edit *edit)
+int schedule_apply(struct tt *db, struct version_edit *edit)
 {
 	struct installation in = { .db = db };
 	int r = version_set_apply(&db->vs, edit, install_compacted, &in);
@@ -168,7 +176,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	job.merge = &db->cfg.merge;
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
-		r = apply(db, edit);
+		r = schedule_apply(db, edit);
 	if (err_is_no_space(r))
 		sst_output_discard(db->env, db->dir, edit);
 	retained_times_fini(&times);
@@ -196,7 +204,7 @@ static int move(struct tt *db, const struct compact_pick *pick,
 	int r = compact_pick_move(pick, edit);
 
 	if (r == 0)
-		r = apply(db, edit);
+		r = schedule_apply(db, edit);
 	if (r < 0)
 		return r;
 	db_count(db, STAT_TRIVIAL_MOVES, edit->n_added);
@@ -309,7 +317,7 @@ static void compact_task(void *arg)
 	schedule_locked(db);
 	cond_broadcast(&db->changed);
 	mutex_unlock(&db->mu);
-	gc_run(db->gc);
+	collect(db);
 }
 
 int schedule_manual(struct tt *db, struct manual_compaction *m)
@@ -340,7 +348,7 @@ static void gc_task(void *arg)
 {
 	struct tt *db = arg;
 
-	gc_run(db->gc);
+	collect(db);
 }
 
 void schedule_gc(void *arg)

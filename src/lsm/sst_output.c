@@ -60,6 +60,9 @@ static int note_table(struct sst_output *s, uint64_t file_no,
 		.max_key = buf_slice(&m->max_key),
 		.group = s->o.group,
 		.level = s->o.level,
+		.values = m->values.v,
+		.n_values = (uint32_t)m->values.n,
+		.value_bytes = m->values.bytes,
 	};
 
 	s->bytes += m->file_bytes;

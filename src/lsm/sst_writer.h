@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/compress.h"
 #include "lsm/record.h"
+#include "lsm/value_refs.h"
 
 struct env;
 struct sst_writer;
@@ -39,6 +40,7 @@ struct sst_meta {
 	uint64_t raw_bytes; /* of all records */
 	int64_t min_ts, max_ts;
 	struct buf min_key, max_key;
+	struct value_refs values; /* what its pointers name */
 };
 
 #define SST_META_INIT ((struct sst_meta){ .file_bytes = 0 })

@@ -15,6 +15,7 @@
 #include "lsm/user_iter.h"
 
 #include "base/assert.h"
+#include "lsm/value_read.h"
 #include "tt_errors.h"
 
 /* Steps over versions of one key before a search is cheaper. */
@@ -36,6 +37,7 @@ void user_iter_fini(struct user_iter *u)
 	buf_fini(&u->value);
 	buf_fini(&u->lower);
 	buf_fini(&u->upper);
+	buf_fini(&u->separated);
 	merge_chain_fini(&u->chain);
 	u->state = USER_ITER_NONE;
 }
@@ -105,7 +107,7 @@ static int gather(struct user_iter *u, bool *has_base)
 			r = rec_iter_next(in);
 	} while (r == 0 && in->rec.kind == RECORD_MERGE &&
 		 key_eq(in->rec.key, buf_slice(&u->key)));
-	*has_base = r == 0 && in->rec.kind == RECORD_VALUE &&
+	*has_base = r == 0 && in->rec.kind != RECORD_TOMBSTONE &&
 		    key_eq(in->rec.key, buf_slice(&u->key));
 	return r;
 }
@@ -114,13 +116,22 @@ static int gather(struct user_iter *u, bool *has_base)
 static int merge_kept_key(struct user_iter *u)
 {
 	int64_t ts = u->in->rec.ts;
+	struct tt_slice base;
 	bool has_base;
 	int r = gather(u, &has_base);
 
 	if (r < 0)
 		return r;
+	base = u->in->rec.value;
+	if (has_base && u->in->rec.kind == RECORD_POINTER) {
+		r = value_resolve(u->values, buf_slice(&u->key), base,
+				  &u->separated);
+		if (r < 0)
+			return r;
+		base = buf_slice(&u->separated);
+	}
 	r = merge_chain_resolve(&u->chain, buf_slice(&u->key),
-				has_base ? &u->in->rec.value : NULL, &u->value);
+				has_base ? &base : NULL, &u->value);
 	merge_chain_reset(&u->chain);
 	u->cur = (struct record){ buf_slice(&u->key), buf_slice(&u->value), ts,
 				  RECORD_VALUE };
@@ -188,7 +199,8 @@ static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 			r = skip_newer(u);
 			continue;
 		}
-		if (likely(rec->kind == RECORD_VALUE)) {
+		if (likely(rec->kind == RECORD_VALUE ||
+			   rec->kind == RECORD_POINTER)) {
 			u->cur = *rec;
 			u->state = USER_ITER_FORWARD;
 			return 0;
@@ -244,7 +256,9 @@ static int take_version(struct user_iter *u)
 
 	u->cur.ts = rec->ts;
 	u->cur.kind = rec->kind;
-	return rec->kind == RECORD_VALUE ? buf_set(&u->value, rec->value) : 0;
+	return rec->kind == RECORD_VALUE || rec->kind == RECORD_POINTER
+		       ? buf_set(&u->value, rec->value)
+		       : 0;
 }
 
 /* The newest visible version of the kept key is a merge record. */

@@ -17,6 +17,8 @@
 #include "lsm/merge_chain.h"
 #include "lsm/rec_iter.h"
 
+struct value_log;
+
 enum user_iter_state {
 	USER_ITER_NONE,	   /* no position */
 	USER_ITER_FORWARD, /* `in` stands on the current record */
@@ -36,8 +38,10 @@ struct user_iter {
 	struct buf key;	  /* current key (both directions) */
 	struct buf value; /* current value in REVERSE and PAST */
 	struct merge_chain chain;
-	struct buf lower; /* inclusive; empty: none */
-	struct buf upper; /* exclusive; empty: none */
+	struct value_log *values; /* for bases of merges; set by the user */
+	struct buf separated;	  /* such a base */
+	struct buf lower;	  /* inclusive; empty: none */
+	struct buf upper;	  /* exclusive; empty: none */
 };
 
 /* An empty one, in the caller's memory; it has no source yet. Keeps the

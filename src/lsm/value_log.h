@@ -88,7 +88,7 @@ int value_log_recover(struct value_log *l);
 /* Whether file `no` was not sealed: its values may not be durable. */
 bool value_log_is_unsealed(struct value_log *l, uint64_t no);
 
-/* Whether there are unsealed files with anything in them. */
+/* Whether there are unsealed files; after a power cut they may be empty. */
 bool value_log_has_unsealed(struct value_log *l);
 
 /* Begins work: writes are possible from now on. The unsealed files must have

@@ -159,12 +159,10 @@ bool value_log_is_unsealed(struct value_log *l, uint64_t no)
 
 bool value_log_has_unsealed(struct value_log *l)
 {
-	bool found = false;
+	bool found;
 
 	mutex_lock(&l->mu);
-	LIST_FOR(&l->unsealed, n)
-		found |= container_of(n, struct value_file, link)->end >
-			 VALUE_FIRST_OFFSET;
+	found = !list_is_empty(&l->unsealed);
 	mutex_unlock(&l->mu);
 	return found;
 }

@@ -11,6 +11,7 @@
 #include "lsm/gc.h"
 #include "lsm/record.h"
 #include "lsm/tombstones.h"
+#include "lsm/version_values.h"
 
 struct builder_place {
 	uint64_t group;
@@ -22,13 +23,17 @@ struct builder_place {
 int table_new(struct gc *gc, const struct table_desc *desc, struct table **out)
 {
 	size_t n_min = desc->min_key.len, n_max = desc->max_key.len;
-	struct table *t = malloc(sizeof(*t) + n_min + n_max);
+	size_t n_values = desc->n_values * sizeof(struct value_ref);
+	struct table *t = malloc(sizeof(*t) + n_values + n_min + n_max);
 	uint8_t *keys;
 
 	if (!t)
 		return err_nomem("table");
-	keys = (uint8_t *)(t + 1);
+	keys = (uint8_t *)(t + 1) + n_values;
 	t->desc = *desc;
+	if (n_values)
+		memcpy(t + 1, desc->values, n_values);
+	t->desc.values = (struct value_ref *)(void *)(t + 1);
 	if (n_min)
 		memcpy(keys, desc->min_key.data, n_min);
 	if (n_max)
@@ -157,6 +162,7 @@ static void version_free(struct version *v)
 		free(run->max_prefix);
 	}
 	free(v->runs);
+	version_values_unref(v->values);
 	free(v);
 }
 
@@ -305,6 +311,7 @@ static int run_make(struct version *v, const struct placed *p, uint32_t n)
 		run->bytes += p[i].t->desc.file_bytes;
 		v->n_records += p[i].t->desc.n_records;
 		v->n_tombstones += p[i].t->desc.n_tombstones;
+		run->weight += table_weight(&p[i].t->desc);
 	}
 	run->n = n;
 	run_index(run);
@@ -313,6 +320,7 @@ static int run_make(struct version *v, const struct placed *p, uint32_t n)
 	v->n_tables += n;
 	v->bytes += run->bytes;
 	v->level_bytes[run->level] += run->bytes;
+	v->level_weight[run->level] += run->weight;
 	v->level_tables[run->level] += n;
 	return 0;
 }

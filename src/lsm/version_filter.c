@@ -133,6 +133,8 @@ static int meet_chain(struct version_filter *f, const struct record *rec)
 	note_gone(f, f->chain_oldest_ts);
 	if (rec->kind == RECORD_MERGE)
 		return 0;
+	if (rec->kind == RECORD_POINTER)
+		return fuse_chain(f);
 	r = resolve_chain(f, has_base ? &rec->value : NULL);
 	if (r == TT_END)
 		return fuse_chain(f);

@@ -12,6 +12,8 @@
 #include "lsm/manifest_reader.h"
 #include "lsm/manifest_writer.h"
 #include "lsm/record.h"
+#include "lsm/value_log.h"
+#include "lsm/version_values.h"
 
 /* A manifest is begun anew when it is this large and several times the size
  * of what it says. */
@@ -97,15 +99,15 @@ static int encode_snapshot(struct version_set *vs, const struct version *v,
 	version_edit_init(&e);
 	if (numbers) {
 		e = *numbers;
-		e.added = NULL;
-		e.n_added = e.cap_added = 0;
-		e.dropped = NULL;
-		e.n_dropped = e.cap_dropped = 0;
+		version_edit_forget_lists(&e);
 	} else {
 		set_numbers(vs, &e);
 	}
 	if (!e.merge_name.text[0])
 		e.merge_name = vs->merge_name;
+	for (uint32_t i = 0; v->values && i < v->values->n && r == 0; i++)
+		r = version_edit_name_values(&e, v->values->v[i].no,
+					     v->values->v[i].bytes);
 	for (uint32_t i = 0; i < v->n_runs && r == 0; i++) {
 		const struct run *run = &v->runs[i];
 
@@ -242,7 +244,8 @@ int version_set_create(struct version_set *vs)
 struct recovery {
 	struct version_set *vs;
 	struct version_builder b;
-	uint64_t first_bytes; /* of the first record */
+	struct values_builder values; /* files only, until all is read */
+	uint64_t first_bytes;	      /* of the first record */
 	bool is_first_done;
 };
 
@@ -256,6 +259,15 @@ static int recover_edit(void *arg, uint64_t offset,
 	if (rec->is_first_done && !rec->first_bytes)
 		rec->first_bytes = offset;
 	rec->is_first_done = true;
+	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
+		r = values_builder_add_file(&rec->values,
+					    e->named_values[i].file_no,
+					    e->named_values[i].bytes);
+	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
+		r = values_builder_drop_file(&rec->values,
+					     e->dropped_values[i]);
+	if (r < 0)
+		return r;
 	/* A table dropped and added again is moved: same object. */
 	for (size_t i = 0; i < e->n_dropped; i++) {
 		struct table *t =
@@ -284,6 +296,21 @@ static int recover_edit(void *arg, uint64_t offset,
 				      memory_order_relaxed);
 	take_numbers(vs, e);
 	return r;
+}
+
+/* Adds up what the tables point to, and makes the files known. */
+static int recover_values(struct recovery *rec, struct version *v)
+{
+	struct values_builder *b = &rec->values;
+	int r = 0;
+
+	for (size_t i = 0; rec->vs->values && i < b->n && r == 0; i++)
+		r = value_log_add(rec->vs->values, b->v[i].no, b->v[i].bytes);
+	for (uint32_t i = 0; i < v->n_runs; i++)
+		for (uint32_t k = 0; k < v->runs[i].n && r == 0; k++)
+			r = values_builder_add_table(
+				b, &v->runs[i].tables[k]->desc);
+	return r < 0 ? r : values_builder_finish(b, &v->values);
 }
 
 /* Continues the old manifest; otherwise (it is large, or cannot be written)
@@ -316,6 +343,7 @@ static int recover_locked(struct version_set *vs)
 	int r;
 
 	version_builder_init(&rec.b);
+	(void)values_builder_init(&rec.values, vs->values, NULL);
 	r = current_read(vs->env, vs->dir, &no);
 	if (r == 0)
 		r = path_manifest(&path, vs->dir, no);
@@ -330,6 +358,8 @@ static int recover_locked(struct version_set *vs)
 		r = version_builder_finish(&rec.b, &vs->current);
 	if (r == 0)
 		vs->current->complete_from = vs->complete_from;
+	if (r == 0)
+		r = recover_values(&rec, vs->current);
 	/* CURRENT may have been replaced by a process that died before it made
 	 * that durable; what is written from now on relies on it. */
 	if (r == 0)
@@ -340,6 +370,7 @@ static int recover_locked(struct version_set *vs)
 		r = continue_manifest(vs, no, &end);
 	}
 	version_builder_fini(&rec.b);
+	values_builder_fini(&rec.values);
 	buf_fini(&path);
 	return r;
 }
@@ -356,27 +387,35 @@ int version_set_recover(struct version_set *vs)
 
 /* ---- applying --------------------------------------------------------- */
 
-/* The version that `e` makes of the current one. Tables that leave are put
- * in `gone`, with a reference each. */
+/* The version that `e` makes of the current one. */
 static int next_version(struct version_set *vs, const struct version_edit *e,
 			struct version **out)
 {
 	struct version_builder b;
+	struct values_builder values;
 	struct table *moved;
 	int r;
 
 	version_builder_init(&b);
-	r = version_builder_add_version(&b, vs->current);
+	r = values_builder_init(&values, vs->values, vs->current->values);
+	if (r == 0)
+		r = version_builder_add_version(&b, vs->current);
+	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
+		r = values_builder_add_file(&values, e->named_values[i].file_no,
+					    e->named_values[i].bytes);
 	for (size_t i = 0; i < e->n_added && r == 0; i++) {
 		const struct table_desc *d = &e->added[i];
 
 		/* Moved tables stay the same object. */
 		moved = version_builder_remove(&b, d->file_no);
-		if (!moved)
+		if (!moved) {
 			r = table_new(vs->gc, d, &moved);
-		if (r < 0)
-			break;
-		r = version_builder_add(&b, moved, d->level, d->group);
+			if (r < 0)
+				break;
+			r = values_builder_add_table(&values, d);
+		}
+		if (r == 0)
+			r = version_builder_add(&b, moved, d->level, d->group);
 		table_unref(moved);
 	}
 	for (size_t i = 0; i < e->n_dropped && r == 0; i++) {
@@ -389,13 +428,25 @@ static int next_version(struct version_set *vs, const struct version_edit *e,
 			continue;
 		t = version_builder_remove(&b, e->dropped[i]);
 		assert(t);
+		r = values_builder_drop_table(&values, &t->desc);
 		table_unref(t);
 	}
+	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
+		r = values_builder_drop_file(&values, e->dropped_values[i]);
 	if (r == 0)
 		r = version_builder_finish(&b, out);
 	if (r == 0 && e->has_complete_from)
 		(*out)->complete_from = e->complete_from;
+	if (r == 0) {
+		r = values_builder_finish(&values, &(*out)->values);
+		slow_assert(r < 0 || version_values_check(*out));
+		if (r < 0) {
+			version_unref(*out);
+			*out = NULL;
+		}
+	}
 	version_builder_fini(&b);
+	values_builder_fini(&values);
 	return r;
 }
 
@@ -417,6 +468,19 @@ static void mark_dropped(const struct version *was,
 				atomic_store_explicit(&t->is_dropped, true,
 						      memory_order_release);
 		}
+}
+
+/* The same for value files. */
+static void drop_values(struct version_set *vs, const struct version *was,
+			const struct version_edit *e)
+{
+	for (size_t i = 0; i < e->n_dropped_values; i++) {
+		const struct version_value *gone =
+			version_values_find(was->values, e->dropped_values[i]);
+
+		if (gone && gone->file)
+			value_log_drop(vs->values, gone->file);
+	}
 }
 
 static int write_edit(struct version_set *vs, struct version_edit *e,
@@ -459,6 +523,7 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 	was = vs->current;
 	vs->current = next;
 	mark_dropped(was, edit);
+	drop_values(vs, was, edit);
 	if (install)
 		r = install(arg, next);
 	next = NULL;

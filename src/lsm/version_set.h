@@ -21,12 +21,14 @@
 
 struct env;
 struct manifest_writer;
+struct value_log;
 
 struct version_set {
 	/* set at open, then constant */
 	struct env *env;
 	const char *dir; /* kept */
 	struct gc *gc;
+	struct value_log *values; /* NULL: files are not followed */
 
 	/* Taken by any background thread, relaxed: only uniqueness counts. */
 	_Atomic uint64_t next_file_no;
@@ -50,6 +52,13 @@ typedef int (*version_install_fn)(void *arg, struct version *v);
 /* Initializes in the caller's memory; there is no version yet. */
 void version_set_init(struct version_set *vs, struct env *env, const char *dir,
 		      struct gc *gc);
+/* Where the value files are that versions name: before the first version. */
+static inline void version_set_use_values(struct version_set *vs,
+					  struct value_log *values)
+{
+	vs->values = values;
+}
+
 /* Closes the manifest, drops the version. */
 void version_set_fini(struct version_set *vs);
 
