@@ -185,6 +185,18 @@ int compact_pick_drop(const struct compact_pick *pick,
 	return r;
 }
 
+int compact_pick_table(struct version *v, const struct run *run, uint32_t i,
+		       struct compact_pick *out)
+{
+	int r = pick_begin(out, v, run->level, run->level);
+
+	if (r < 0)
+		return r;
+	out->group = run->group;
+	pick_add(out, run, i, i + 1);
+	return 1;
+}
+
 int compact_pick_move(const struct compact_pick *pick,
 		      struct version_edit *edit)
 {

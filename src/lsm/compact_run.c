@@ -7,6 +7,7 @@
 #include "lsm/compact_pick.h"
 #include "lsm/merge_iter.h"
 #include "lsm/run_iter.h"
+#include "lsm/value_mover.h"
 #include "lsm/version_edit.h"
 #include "lsm/version_filter.h"
 
@@ -118,18 +119,33 @@ static int cut_before(struct compaction *c, struct tt_slice key)
 	return sst_output_cut(c->output);
 }
 
+static int emit_pointer(struct compaction *c, const struct record *rec)
+{
+	struct record moved = *rec;
+	int r = value_mover_take(c->job->mover, &moved);
+
+	return r < 0 ? r : sst_output_add(c->output, &moved);
+}
+
 static int emit(void *arg, const struct record *rec, bool is_new_key)
 {
 	struct compaction *c = arg;
 	int r = is_new_key ? cut_before(c, rec->key) : 0;
 
-	return r < 0 ? r : sst_output_add(c->output, rec);
+	if (r < 0)
+		return r;
+	if (unlikely(rec->kind == RECORD_POINTER) && c->job->mover)
+		return emit_pointer(c, rec);
+	return sst_output_add(c->output, rec);
 }
 
 static const struct version_filter_ops filter_ops = {
 	.emit = emit,
 	.may_lie_below = may_lie_below,
 };
+
+/* Within level 0 older runs lie below, too: tombstones stay. */
+static const struct version_filter_ops level0_filter_ops = { .emit = emit };
 
 /* ---- the whole -------------------------------------------------------- */
 
@@ -157,8 +173,10 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 	int r;
 
 	o.level = job->pick->out_level;
-	o.group = 0;
-	version_filter_init(&c.filter, &filter_ops, &c, job->times, job->merge);
+	o.group = job->pick->group;
+	version_filter_init(&c.filter,
+			    o.level ? &filter_ops : &level0_filter_ops, &c,
+			    job->times, job->merge);
 	follow_below(&c);
 	r = open_inputs(&c);
 	if (r < 0)

@@ -122,6 +122,7 @@ static int db_free(struct tt *db)
 	for (uint32_t i = 0; i < db->n_imms; i++)
 		memtable_unref(db->imms[i].mem);
 	free(db->imms);
+	value_gc_fini(&db->values_gc);
 	if (db->gc)
 		version_set_fini(&db->vs);
 	gc_free(db->gc);
@@ -275,6 +276,7 @@ static int start(struct tt *db)
 
 	if (r < 0)
 		return r;
+	version_set_start_dropping(&db->vs);
 	mutex_lock(&db->mu);
 	room_update_locked(db);
 	schedule_locked(db);

@@ -39,6 +39,7 @@
 #include "lsm/stats.h"
 #include "lsm/superversion.h"
 #include "lsm/table_cache.h"
+#include "lsm/value_gc.h"
 #include "lsm/version_set.h"
 #include "lsm/wal_writer.h"
 #include "lsm/write.h"
@@ -101,6 +102,7 @@ struct tt {
 	uint64_t compaction_due_ns, flush_due_ns;
 	uint64_t ingest, last_switch_ns;
 	struct err_saved err; /* code 0: background work is well */
+	uint32_t value_brake; /* ns per KiB of separated values; see room.c */
 	/* only tasks in the pool touch these while they are queued */
 	struct pool_task flush_task, compact_task, gc_task;
 
@@ -109,6 +111,7 @@ struct tt {
 
 	/* owned by the compaction task; its sizes are constant */
 	struct picker picker;
+	struct value_gc values_gc; /* see value_gc.h for its flags */
 
 	/* owned by the leader of the write queue (the opener before) */
 	struct memtable *active; /* borrowed from sv */

@@ -118,13 +118,18 @@ liblsm_la_SOURCES += \
 	%D%/tombstones.h \
 	%D%/user_iter.c \
 	%D%/user_iter.h \
+	%D%/value_check.c \
 	%D%/value_file.c \
 	%D%/value_file.h \
 	%D%/value_format.h \
+	%D%/value_gc.c \
+	%D%/value_gc.h \
 	%D%/value_log.c \
 	%D%/value_log.h \
 	%D%/value_log_impl.h \
 	%D%/value_make.c \
+	%D%/value_mover.c \
+	%D%/value_mover.h \
 	%D%/value_read.c \
 	%D%/value_read.h \
 	%D%/value_reader.c \

@@ -20,8 +20,8 @@
 /* Full debt: this many times the soft limit. */
 #define HARD_FACTOR 4
 
-/* Writing a value costs less background work than a record of its size, by
- * about this factor. */
+/* A flush handles the values behind pointers this many times as fast as
+ * records. */
 #define VALUE_FEE 16
 
 /* A memtable is full as well when its pointers name this many times its bytes
@@ -66,11 +66,17 @@ bool room_is_braking(const struct tt *db)
 void room_update_locked(struct tt *db)
 {
 	const struct version *v = db->sv->version;
+	struct value_garbage garbage;
 	uint32_t brake;
 
 	mutex_assert_held(&db->mu);
 	brake = room_brake(v->n_l0, db->cfg.l0_trigger,
 			   compaction_debt(&db->picker, v), room_debt_soft(db));
+	value_gc_look_locked(db, &garbage);
+	db->value_brake = (uint32_t)slope(garbage.bytes, garbage.allowed,
+					  garbage.allowed / 2 * 3, BRAKE_MAX);
+	if (db->value_brake)
+		brake = MAX_OF(brake, 1);
 	if (db->n_imms >= MAX_IMMUTABLES)
 		brake = MAX_OF(brake, 1); /* look at the fill of the active */
 	if (db->err.code)
@@ -155,18 +161,24 @@ bool room_is_full(const struct db_config *c, const struct memtable *m,
 			VALUE_FACTOR * (uint64_t)c->memtable_bytes);
 }
 
-/* Delay per KiB now, ns. */
-static uint64_t brake_now_locked(const struct tt *db)
+/*
+ * What a write owes, ns. Tables weigh as much as their records and the values
+ * that they keep, so debt slows both alike; a flush only makes sure that
+ * values are on the disk, which was writing them all the time; and garbage is
+ * the business of values alone.
+ */
+static uint64_t fee_locked(const struct tt *db, size_t bytes,
+			   uint64_t value_bytes)
 {
-	uint64_t brake = atomic_load_explicit(&db->brake, memory_order_relaxed);
-	size_t limit = db->cfg.memtable_bytes;
+	uint64_t debt = atomic_load_explicit(&db->brake, memory_order_relaxed);
 	uint64_t used = MAX_OF((uint64_t)memtable_bytes(db->active),
 			       memtable_value_bytes(db->active) / VALUE_FACTOR);
+	uint64_t limit = db->cfg.memtable_bytes, flush = 0, values;
 
 	if (db->n_imms >= MAX_IMMUTABLES)
-		brake = MAX_OF(brake,
-			       slope(used, limit / 4, limit, BRAKE_IMMUTABLE));
-	return brake;
+		flush = slope(used, limit / 4, limit, BRAKE_IMMUTABLE);
+	values = MAX_OF(debt, MAX_OF(flush / VALUE_FEE, db->value_brake));
+	return (MAX_OF(debt, flush) * bytes + values * value_bytes) / 1024;
 }
 
 static void count_stall(struct tt *db, uint64_t since_ns)
@@ -217,8 +229,7 @@ static int make_slowly(struct tt *db, size_t bytes, uint64_t value_bytes,
 	if (r < 0 && db->is_short_of_space && !is_full)
 		r = 0;
 	if (r == 0) {
-		uint64_t fee = brake_now_locked(db) *
-			       (bytes + value_bytes / VALUE_FEE) / 1024;
+		uint64_t fee = fee_locked(db, bytes, value_bytes);
 
 		db->owed_ns += fee;
 		if (db->owed_ns >= WAIT_LEAST_NS && no_wait) {

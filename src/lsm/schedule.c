@@ -10,6 +10,7 @@
 #include "lsm/pace.h"
 #include "lsm/room.h"
 #include "lsm/value_log.h"
+#include "lsm/value_mover.h"
 
 /* Pause between two looks for room on a full disk. */
 #define SPACE_RETRY_NS 500000000ull
@@ -90,6 +91,8 @@ static void flush_task(void *arg)
 
 	do {
 		r = flush_oldest(db);
+		if (r == 0)
+			r = value_gc_drop_dead(db);
 	} while (r < 0 && note_failure(db, r, "flush"));
 	mutex_lock(&db->mu);
 	db->is_flushing = false;
@@ -161,6 +164,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		.stop_arg = db,
 	};
 	struct retained_times times;
+	struct value_mover mover;
 	uint64_t since = mono_ns(), us;
 	int r = snapshots_collect(&db->snaps, &db->clk, &times);
 
@@ -174,11 +178,16 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	}
 	job.times = &times;
 	job.merge = &db->cfg.merge;
+	value_mover_init(&mover, db->values, pick->version->values);
+	job.mover = db->values_gc.n ? &mover : NULL;
 	r = compact_run(&job, edit, &res);
+	if (r == 0)
+		r = value_mover_sync(&mover);
 	if (r == 0)
 		r = schedule_apply(db, edit);
 	if (err_is_no_space(r))
 		sst_output_discard(db->env, db->dir, edit);
+	value_mover_fini(&mover);
 	retained_times_fini(&times);
 	if (r < 0)
 		return r;
@@ -219,6 +228,31 @@ static int64_t oldest_read(struct tt *db)
 	return snapshots_oldest(&db->snaps, &db->clk);
 }
 
+/* What to do next: compaction and the collection of values in turns. */
+static int pick_work(struct tt *db, struct version *v, struct compact_pick *out)
+{
+	bool collects, was_last = db->values_gc.was_last;
+	int r = 0;
+
+	mutex_lock(&db->mu);
+	collects = value_gc_is_due_locked(db);
+	mutex_unlock(&db->mu);
+	db->values_gc.was_last = false;
+	if (was_last || !collects)
+		r = compact_pick_next(&db->picker, v, oldest_read(db), out);
+	if (r != 0 || !collects)
+		return r;
+	r = value_gc_pick(db, v, out);
+	if (r != 0) {
+		db->values_gc.was_last = true;
+		db_count(db, STAT_VALUE_COLLECTIONS, r > 0);
+		return r;
+	}
+	return was_last ? 0
+			: compact_pick_next(&db->picker, v, oldest_read(db),
+					    out);
+}
+
 /* One piece of work: 1 when there was one, 0 when nothing is due. */
 static int compact_once(struct tt *db, const struct manual_compaction *m)
 {
@@ -231,7 +265,7 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 		r = compact_pick_range(&db->picker, v, m->lower, m->upper,
 				       &pick);
 	else
-		r = compact_pick_next(&db->picker, v, oldest_read(db), &pick);
+		r = pick_work(db, v, &pick);
 	version_unref(v);
 	if (r <= 0)
 		return r;
@@ -252,8 +286,9 @@ static bool is_compaction_due_locked(struct tt *db)
 			      memory_order_relaxed);
 	return db->manual ||
 	       (!db->is_compaction_off &&
-		compaction_is_due(&db->picker, v,
-				  v->has_dense ? oldest_read(db) : 0));
+		(compaction_is_due(&db->picker, v,
+				   v->has_dense ? oldest_read(db) : 0) ||
+		 value_gc_is_due_locked(db)));
 }
 
 void schedule_snapshot_gone(struct tt *db)
@@ -298,12 +333,14 @@ static void compact_task(void *arg)
 {
 	struct tt *db = arg;
 	struct manual_compaction *m;
-	int r;
+	int r, dropped;
 
 	mutex_lock(&db->mu);
 	m = db->manual;
 	mutex_unlock(&db->mu);
 	r = compact_once(db, m);
+	if (r > 0 && (dropped = value_gc_drop_dead(db)) < 0)
+		r = dropped;
 	if (r < 0 && !is_damage(r))
 		(void)note_failure(db, r, "compaction");
 	mutex_lock(&db->mu);

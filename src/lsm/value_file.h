@@ -60,6 +60,9 @@ struct value_file {
 	/* Set and cleared by the collector, loaded by compactions, relaxed: its
 	 * values are to be moved elsewhere. */
 	_Atomic bool is_victim;
+	/* Set by who could not move a value of it, loaded by the collector,
+	 * relaxed: it is left alone. */
+	_Atomic bool is_unreadable;
 
 	/* VALUE_FD_OPEN, and how many are using the descriptor. Users add and
 	 * sub with acquire and release; who closes swaps VALUE_FD_OPEN alone

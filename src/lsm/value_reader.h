@@ -12,9 +12,11 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "lsm/value_format.h"
+#include "lsm/value_refs.h"
 
 struct env;
 struct env_file;
+struct sst_reader;
 
 /* 0 when the file begins as value file `no` does (0: as any does); TT_ECORRUPT
  * or TT_EVERSION naming it. */
@@ -31,6 +33,37 @@ int value_verify_record(struct env_file *file, const struct value_ptr *p,
 /* Inflates a stored value into `raw_len` bytes, whose checksum was right. */
 int value_inflate(const char *path, const struct value_ptr *p,
 		  struct tt_slice stored, void *dst);
+
+/* ---- what a table points to ------------------------------------------- */
+
+typedef void (*value_report_fn)(void *arg, const char *text);
+
+#define VALUE_CHECK_FILES 16
+
+/* Value files opened by themselves, a few at a time. */
+struct value_check {
+	/* set by the user */
+	struct env *env;
+	const char *dir; /* the store; kept */
+	value_report_fn report;
+	void *arg;
+
+	/* kept by the functions below; zero at first */
+	struct env_file *files[VALUE_CHECK_FILES];
+	uint64_t nos[VALUE_CHECK_FILES];
+	uint64_t n_values, n_bytes; /* verified */
+	bool is_missing_any;	    /* a value file is not there */
+};
+
+/*
+ * Verifies every value that the table points to, and that it points to as
+ * many bytes of each value file as `refs` (rising, as the manifest has them)
+ * say. What is wrong is reported; 0 then, too. Negative for failures that end
+ * the work.
+ */
+int value_check_table(struct value_check *c, struct sst_reader *table,
+		      const struct value_ref *refs, size_t n_refs);
+void value_check_fini(struct value_check *c);
 
 /* ---- a whole file ----------------------------------------------------- */
 

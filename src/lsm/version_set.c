@@ -470,7 +470,45 @@ static void mark_dropped(const struct version *was,
 		}
 }
 
-/* The same for value files. */
+/* Sealed, and nobody points into it: nobody ever will again. */
+static bool is_dead(const struct version_value *v)
+{
+	return v->bytes && !v->live && v->file &&
+	       atomic_load_explicit(&v->file->n_users, memory_order_acquire) ==
+		       0;
+}
+
+/* Adds the dead value files to an edit, or (NULL) asks if there are any. */
+static int find_dead(struct version_set *vs, struct version_edit *e)
+{
+	const struct version_values *vv = vs->current->values;
+	int r = 0;
+
+	mutex_assert_held(&vs->mu);
+	for (uint32_t i = 0; vs->drops_values && vv && i < vv->n && r == 0; i++)
+		if (is_dead(&vv->v[i]))
+			r = e ? version_edit_drop_values(e, vv->v[i].no) : 1;
+	return r;
+}
+
+void version_set_start_dropping(struct version_set *vs)
+{
+	mutex_lock(&vs->mu);
+	vs->drops_values = true;
+	mutex_unlock(&vs->mu);
+}
+
+bool version_set_has_dead_values(struct version_set *vs)
+{
+	int r;
+
+	mutex_lock(&vs->mu);
+	r = find_dead(vs, NULL);
+	mutex_unlock(&vs->mu);
+	return r > 0;
+}
+
+/* Files that the edit dropped may go once their last reader is gone. */
 static void drop_values(struct version_set *vs, const struct version *was,
 			const struct version_edit *e)
 {
@@ -513,7 +551,9 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 
 	mutex_lock(&vs->mu);
 	set_numbers(vs, edit);
-	r = next_version(vs, edit, &next);
+	r = find_dead(vs, edit);
+	if (r == 0)
+		r = next_version(vs, edit, &next);
 	if (r == 0)
 		r = write_edit(vs, edit, next);
 	if (r < 0)

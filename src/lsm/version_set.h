@@ -37,6 +37,7 @@ struct version_set {
 	/* guarded by mu */
 	struct version *current; /* a reference */
 	struct manifest_writer *manifest;
+	bool drops_values;	 /* see version_set_start_dropping() */
 	uint64_t snapshot_bytes; /* size of the manifest's first record */
 	uint64_t next_group;
 	uint64_t replay_from;
@@ -89,10 +90,20 @@ uint64_t version_set_new_file_no(struct version_set *vs);
  * the tables added are nobody's. After any other failure they may be named by
  * what was written, and must stay.
  *
- * The edit's `added` tables must be on disk, durable, their names too.
+ * The edit's `added` tables must be on disk, durable, their names too. Value
+ * files that are dead are dropped along with every edit.
  */
 int version_set_apply(struct version_set *vs, struct version_edit *edit,
 		      version_install_fn install, void *arg);
+
+/*
+ * From now on value files that no table and no memtable points into are
+ * dropped. Not before the log is replayed, which may point there.
+ */
+void version_set_start_dropping(struct version_set *vs);
+
+/* Whether the next edit would drop a value file. */
+bool version_set_has_dead_values(struct version_set *vs);
 
 /* The current version with a reference for the caller. */
 struct version *version_set_current(struct version_set *vs);

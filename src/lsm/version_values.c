@@ -202,7 +202,7 @@ int values_builder_finish(struct values_builder *b, struct version_values **out)
 	memcpy(vv->v, b->v, b->n * sizeof(*b->v));
 	for (size_t i = 0; i < b->n; i++) {
 		vv->bytes += b->v[i].bytes;
-		vv->live += b->v[i].live;
+		vv->live += b->v[i].bytes ? b->v[i].live : 0;
 	}
 	b->n = 0; /* the references have moved */
 	*out = vv;

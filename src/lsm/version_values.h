@@ -34,7 +34,7 @@ struct version_values {
 	uint32_t n;
 	/* sums */
 	uint64_t bytes;		  /* of sealed files */
-	uint64_t live;		  /* of all */
+	uint64_t live;		  /* in them */
 	struct version_value v[]; /* rising numbers */
 };
 

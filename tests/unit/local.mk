@@ -29,6 +29,7 @@ test_programs += \
 	%D%/test_merge \
 	%D%/test_record \
 	%D%/test_value_log \
+	%D%/test_values \
 	%D%/test_wal \
 	%D%/test_write
 
