@@ -16,7 +16,7 @@ void compact_pick_fini(struct compact_pick *pick)
 {
 	free(pick->parts);
 	version_unref(pick->version);
-	*pick = (struct compact_pick){ NULL, 0, 0, NULL, 0, 0, false };
+	*pick = (struct compact_pick){ .version = NULL };
 }
 
 void pick_add(struct compact_pick *pick, const struct run *run, uint32_t from,

@@ -119,24 +119,12 @@ static int cut_before(struct compaction *c, struct tt_slice key)
 	return sst_output_cut(c->output);
 }
 
-static int emit_pointer(struct compaction *c, const struct record *rec)
-{
-	struct record moved = *rec;
-	int r = value_mover_take(c->job->mover, &moved);
-
-	return r < 0 ? r : sst_output_add(c->output, &moved);
-}
-
 static int emit(void *arg, const struct record *rec, bool is_new_key)
 {
 	struct compaction *c = arg;
 	int r = is_new_key ? cut_before(c, rec->key) : 0;
 
-	if (r < 0)
-		return r;
-	if (unlikely(rec->kind == RECORD_POINTER) && c->job->mover)
-		return emit_pointer(c, rec);
-	return sst_output_add(c->output, rec);
+	return r < 0 ? r : sst_output_add(c->output, rec);
 }
 
 static const struct version_filter_ops filter_ops = {
@@ -177,6 +165,8 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 	version_filter_init(&c.filter,
 			    o.level ? &filter_ops : &level0_filter_ops, &c,
 			    job->times, job->merge);
+	if (o.mover)
+		version_filter_use_values(&c.filter, o.mover->log);
 	follow_below(&c);
 	r = open_inputs(&c);
 	if (r < 0)

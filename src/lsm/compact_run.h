@@ -22,7 +22,6 @@ struct compact_pick;
 struct merge_function;
 struct retained_times;
 struct table_cache;
-struct value_mover;
 struct version_edit;
 
 struct compact_job {
@@ -36,8 +35,6 @@ struct compact_job {
 	 */
 	const struct retained_times *times;
 	const struct merge_function *merge;
-	/* Moves values on the way; NULL: none. */
-	struct value_mover *mover;
 	/* Asked now and then; true ends the run with TT_ECLOSED. */
 	bool (*should_stop)(void *arg);
 	void *stop_arg;

@@ -10,6 +10,7 @@
 #include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/sst_output.h"
+#include "lsm/value_mover.h"
 #include "lsm/version_filter.h"
 
 /* ---- one memtable ----------------------------------------------------- */
@@ -41,7 +42,8 @@ static int take_memtable(struct version_filter *f, struct memtable *m)
 
 /* Writes what lives on of the memtable to `output`. */
 static int take_live(struct tt *db, struct memtable *m,
-		     struct sst_output *output, struct version_edit *edit)
+		     const struct value_mover *mover, struct sst_output *output,
+		     struct version_edit *edit)
 {
 	struct retained_times times;
 	struct version_filter f;
@@ -50,6 +52,8 @@ static int take_live(struct tt *db, struct memtable *m,
 	if (r < 0)
 		return r;
 	version_filter_init(&f, &filter_ops, output, &times, &db->cfg.merge);
+	if (mover)
+		version_filter_use_values(&f, mover->log);
 	r = take_memtable(&f, m);
 	if (r == 0)
 		r = version_filter_end(&f);
@@ -96,7 +100,8 @@ static int fit_guards(struct tt *db)
 	return r;
 }
 
-int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
+int flush_memtable(struct tt *db, struct memtable *m, struct value_mover *mover,
+		   struct version_edit *edit)
 {
 	struct sst_output *output = NULL;
 	struct sst_output_options o;
@@ -110,13 +115,14 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 	db_output_options(db, &o);
 	o.group = group;
 	o.guards = &db->guards;
+	o.mover = mover;
 	if (db->sv) /* else it is being opened */
 		o.pace = pace_flush;
 	r = fit_guards(db);
 	if (r == 0)
 		r = sst_output_new(&o, edit, &output);
 	if (r == 0)
-		r = take_live(db, m, output, edit);
+		r = take_live(db, m, mover, output, edit);
 	if (r == 0)
 		r = sst_output_finish(output);
 	/* What the tables point to must be durable before they are named. */
@@ -171,13 +177,15 @@ static int install_flushed(void *arg, struct version *v)
 static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
 {
 	struct installation in = { .db = db, .flushed = m };
+	struct value_mover mover;
 	struct version_edit edit;
 	uint64_t since = mono_ns(), us;
 	uint64_t bytes = 0;
 	int r;
 
 	version_edit_init(&edit);
-	r = flush_memtable(db, m, &edit);
+	value_mover_init(&mover, db->values, db->cfg.separate_bytes, NULL);
+	r = flush_memtable(db, m, &mover, &edit);
 	if (r < 0)
 		goto out;
 	for (size_t i = 0; i < edit.n_added; i++)
@@ -199,6 +207,7 @@ static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
 		 db->dir, memtable_count(m), memtable_bytes(m), edit.n_added,
 		 bytes, us / 1000);
 out:
+	value_mover_fini(&mover);
 	version_edit_fini(&edit);
 	return r;
 }

@@ -162,7 +162,7 @@ static int flush_now(struct tt *db, struct memtable *m, uint64_t end)
 	int r;
 
 	version_edit_init(&edit);
-	r = flush_memtable(db, m, &edit);
+	r = flush_memtable(db, m, NULL, &edit);
 	version_edit_set_replay_from(&edit, end);
 	if (r == 0)
 		r = version_set_apply(&db->vs, &edit, NULL, NULL);

@@ -171,18 +171,19 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	if (r < 0)
 		return r;
 	db_output_options(db, &job.output);
-	job.output.pace = pace_compaction;
+	/* Collecting has a pace of its own: writers wait for it. */
+	if (pick->level != pick->out_level)
+		job.output.pace = pace_compaction;
 	if (pick->out_level == LAST_LEVEL) {
 		job.output.table.codec = db->cfg.bottom_codec;
 		job.output.table.with_dict = true;
 	}
 	job.times = &times;
 	job.merge = &db->cfg.merge;
-	value_mover_init(&mover, db->values, pick->version->values);
-	job.mover = db->values_gc.n ? &mover : NULL;
+	value_mover_init(&mover, db->values, db->cfg.separate_bytes,
+			 db->values_gc.n ? pick->version->values : NULL);
+	job.output.mover = &mover;
 	r = compact_run(&job, edit, &res);
-	if (r == 0)
-		r = value_mover_sync(&mover);
 	if (r == 0)
 		r = schedule_apply(db, edit);
 	if (err_is_no_space(r))

@@ -29,7 +29,8 @@ int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
 	int r = batch_check_op(key, value.len);
 
 	if (r == 0)
-		r = value_log_put(db->values, key, value, &ptr, &file);
+		r = value_log_put(db->values, VALUE_STREAM_USER, key, 0, value,
+				  &ptr, &file);
 	if (r < 0)
 		return r;
 	value_ptr_encode(&ptr, &stored);
@@ -76,8 +77,8 @@ static int take_value(struct transformation *t, const struct batch_op *op)
 {
 	struct written w = { .key_len = op->key.len };
 	struct value_ptr_stored stored;
-	int r = value_log_put(t->db->values, op->key, op->value, &w.ptr,
-			      &w.file);
+	int r = value_log_put(t->db->values, VALUE_STREAM_USER, op->key, 0,
+			      op->value, &w.ptr, &w.file);
 
 	if (r < 0)
 		return r;

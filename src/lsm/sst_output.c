@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "lsm/file_name.h"
 #include "lsm/guards.h"
+#include "lsm/value_mover.h"
 #include "lsm/version_edit.h"
 
 struct sst_output {
@@ -146,6 +147,7 @@ static ALWAYS_INLINE bool is_behind_guard(const struct sst_output *s,
 
 int sst_output_add(struct sst_output *s, const struct record *rec)
 {
+	struct record moved;
 	size_t bytes;
 	int r;
 
@@ -153,6 +155,13 @@ int sst_output_add(struct sst_output *s, const struct record *rec)
 		r = pass_guard(s, rec);
 		if (r < 0)
 			return r;
+	}
+	if (s->o.mover && unlikely(value_mover_wants(s->o.mover, rec))) {
+		moved = *rec;
+		r = value_mover_take(s->o.mover, &moved);
+		if (r < 0)
+			return r;
+		rec = &moved;
 	}
 	if (unlikely(s->wants_cut) &&
 	    !key_eq(buf_slice(&s->last_key), rec->key)) {
@@ -198,6 +207,9 @@ int sst_output_finish(struct sst_output *s)
 		r = end_table(s);
 	if (r == 0 && s->edit->n_added > s->first_added)
 		r = sync_tables(s);
+	/* What tables point to must be durable before they are named. */
+	if (r == 0 && s->o.mover)
+		r = value_mover_sync(s->o.mover);
 	s->is_finished = r == 0;
 	return r;
 }

@@ -269,12 +269,13 @@ static int compress(const struct value_log *l, struct value_record *rec,
 	return 0;
 }
 
-int value_log_put(struct value_log *l, struct tt_slice key,
-		  struct tt_slice value, struct value_ptr *out,
-		  struct value_file **file)
+int value_log_put(struct value_log *l, enum value_stream stream,
+		  struct tt_slice key, int64_t ts, struct tt_slice value,
+		  struct value_ptr *out, struct value_file **file)
 {
 	struct value_record rec = {
 		.key = key,
+		.ts = ts,
 		.stored = value,
 		.raw_len = (uint32_t)value.len,
 		.codec = CODEC_NONE,
@@ -285,7 +286,7 @@ int value_log_put(struct value_log *l, struct tt_slice key,
 	if (r < 0)
 		return r;
 	rec.checksum = checksum_slice(rec.stored);
-	r = append(l, VALUE_STREAM_USER, &rec, out, file);
+	r = append(l, stream, &rec, out, file);
 	free(memory);
 	return r;
 }

@@ -113,12 +113,13 @@ void value_log_collect(struct value_log *l);
 /* ---- writing ---------------------------------------------------------- */
 
 /*
- * Writes a value. *file (value_file_unuse() it when the pointer stands where
- * it is counted, or is given up) is where it lies.
+ * Writes a value; `ts` is 0 as long as it has none. *file (value_file_unuse()
+ * it when the pointer stands where it is counted, or is given up) is where it
+ * lies.
  */
-int value_log_put(struct value_log *l, struct tt_slice key,
-		  struct tt_slice value, struct value_ptr *out,
-		  struct value_file **file);
+int value_log_put(struct value_log *l, enum value_stream stream,
+		  struct tt_slice key, int64_t ts, struct tt_slice value,
+		  struct value_ptr *out, struct value_file **file);
 
 /* Writes a stored value as it is, with the lengths, codec and checksum of
  * `from`, which lies elsewhere. */

@@ -12,9 +12,14 @@
 #include "lsm/version_values.h"
 
 void value_mover_init(struct value_mover *m, struct value_log *log,
+		      size_t separate_bytes,
 		      const struct version_values *values)
 {
-	*m = (struct value_mover){ .log = log, .values = values };
+	*m = (struct value_mover){
+		.log = log,
+		.separate_bytes = separate_bytes,
+		.values = values,
+	};
 }
 
 void value_mover_fini(struct value_mover *m)
@@ -23,7 +28,7 @@ void value_mover_fini(struct value_mover *m)
 		value_file_unuse(m->used[--m->n_used]);
 	free(m->used);
 	buf_fini(&m->value);
-	value_mover_init(m, m->log, m->values);
+	value_mover_init(m, m->log, m->separate_bytes, m->values);
 }
 
 /* Takes over the caller's use of a file. */
@@ -46,6 +51,20 @@ static int keep_use(struct value_mover *m, struct value_file *f)
 		m->cap_used = cap;
 	}
 	m->used[m->n_used++] = f;
+	return 0;
+}
+
+/* The record points to a value just written; takes the use of its file. */
+static int lead_to(struct value_mover *m, struct value_file *file,
+		   const struct value_ptr *to, struct record *rec)
+{
+	int r = keep_use(m, file);
+
+	if (r < 0)
+		return r;
+	value_ptr_encode(to, &m->pointer);
+	rec->kind = RECORD_POINTER;
+	rec->value = SLICE(&m->pointer, sizeof(m->pointer));
 	return 0;
 }
 
@@ -78,15 +97,18 @@ static int move(struct value_mover *m, struct value_file *from,
 		return r;
 	r = value_log_move(m->log, rec->key, rec->ts,
 			   SLICE(m->value.data, p->stored_len), p, &to, &file);
-	if (r == 0)
-		r = keep_use(m, file);
-	if (r < 0)
-		return r;
-	value_ptr_encode(&to, &m->pointer);
-	rec->value = SLICE(&m->pointer, sizeof(m->pointer));
-	m->n_moved++;
-	m->bytes_moved += value_record_space(rec->key.len, p->stored_len);
-	return 0;
+	return r < 0 ? r : lead_to(m, file, &to, rec);
+}
+
+/* Separates a value. */
+static int separate(struct value_mover *m, struct record *rec)
+{
+	struct value_ptr to;
+	struct value_file *file;
+	int r = value_log_put(m->log, VALUE_STREAM_MOVED, rec->key, rec->ts,
+			      rec->value, &to, &file);
+
+	return r < 0 ? r : lead_to(m, file, &to, rec);
 }
 
 int value_mover_take(struct value_mover *m, struct record *rec)
@@ -94,6 +116,8 @@ int value_mover_take(struct value_mover *m, struct record *rec)
 	const struct version_value *v;
 	struct value_ptr p;
 
+	if (rec->kind == RECORD_VALUE)
+		return separate(m, rec);
 	value_ptr_decode(rec->value.data, &p);
 	v = version_values_find(m->values, p.file_no);
 	if (!v || !v->file ||

@@ -118,7 +118,8 @@ static struct value_ptr put(const char *key, size_t len, uint64_t seed)
 	struct value_ptr ptr;
 
 	fill(p, len, seed);
-	ck_ok(value_log_put(l, tt_str(key), SLICE(p, len), &ptr, &f));
+	ck_ok(value_log_put(l, VALUE_STREAM_USER, tt_str(key), 0, SLICE(p, len),
+			    &ptr, &f));
 	ck_assert_uint_eq(ptr.raw_len, len);
 	ck_assert_uint_eq(f->no, ptr.file_no);
 	value_file_unuse(f);
@@ -183,7 +184,8 @@ START_TEST(values_that_shrink_are_stored_compressed)
 	uint8_t *got = malloc(40000);
 
 	restart(64 << 10, CODEC_LZ4);
-	ck_ok(value_log_put(l, tt_str("k"), SLICE(zeros, 40000), &ptr, &f));
+	ck_ok(value_log_put(l, VALUE_STREAM_USER, tt_str("k"), 0,
+			    SLICE(zeros, 40000), &ptr, &f));
 	value_file_unuse(f);
 	ck_assert_int_eq(ptr.codec, CODEC_LZ4);
 	ck_assert_uint_lt(ptr.stored_len, 4000);
@@ -328,9 +330,11 @@ START_TEST(a_full_disk_fails_writes_until_there_is_room)
 	int r;
 
 	fault_env_limit_bytes(fe, 30000);
-	ck_err(value_log_put(l, tt_str("k"), SLICE(p, 60000), &ptr, &f),
+	ck_err(value_log_put(l, VALUE_STREAM_USER, tt_str("k"), 0,
+			     SLICE(p, 60000), &ptr, &f),
 	       -ENOSPC);
-	ck_err(value_log_put(l, tt_str("k"), SLICE(p, 60000), &ptr, &f),
+	ck_err(value_log_put(l, VALUE_STREAM_USER, tt_str("k"), 0,
+			     SLICE(p, 60000), &ptr, &f),
 	       -ENOSPC);
 	check("k", &a, 1);
 	fault_env_limit_bytes(fe, UINT64_MAX);
@@ -339,7 +343,8 @@ START_TEST(a_full_disk_fails_writes_until_there_is_room)
 	/* No name for a new file is the same thing; one may be ready. */
 	atomic_store(&name_fails, -ENOSPC);
 	for (r = 0; r == 0;) {
-		r = value_log_put(l, tt_str("k"), SLICE(p, 60000), &ptr, &f);
+		r = value_log_put(l, VALUE_STREAM_USER, tt_str("k"), 0,
+				  SLICE(p, 60000), &ptr, &f);
 		if (r == 0)
 			value_file_unuse(f);
 	}
@@ -361,7 +366,8 @@ START_TEST(a_failed_sync_is_not_repeated)
 	fault_env_fail(fe, FAULT_SYNC, 1, EIO, FAULT_ONCE);
 	ck_err(value_log_sync(l), -EIO);
 	ck_err(value_log_sync(l), TT_EPOISONED);
-	ck_err(value_log_put(l, tt_str("k"), SLICE(p, 5000), &ptr, &f),
+	ck_err(value_log_put(l, VALUE_STREAM_USER, tt_str("k"), 0,
+			     SLICE(p, 5000), &ptr, &f),
 	       TT_EPOISONED);
 	check("k", &a, 1);
 	free(p);
@@ -374,7 +380,8 @@ START_TEST(a_value_taken_back_leaves_no_hole)
 	uint8_t *p = calloc(1, 5000);
 	struct value_file *f;
 
-	ck_ok(value_log_put(l, tt_str("k"), SLICE(p, 5000), &b, &f));
+	ck_ok(value_log_put(l, VALUE_STREAM_USER, tt_str("k"), 0,
+			    SLICE(p, 5000), &b, &f));
 	value_log_take_back(l, f, &b, 1);
 	value_file_unuse(f);
 	c = put("k", 7000, 3);
