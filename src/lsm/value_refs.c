@@ -56,21 +56,50 @@ static int insert(struct value_refs *s, size_t at, uint64_t file_no)
 	return 0;
 }
 
-int value_refs_add(struct value_refs *s, uint64_t file_no, uint64_t bytes)
+/* Makes s->last the place of the file. */
+static int move_to(struct value_refs *s, uint64_t file_no)
 {
 	size_t at = s->last;
-	int r;
+	int r = 0;
 
-	if (at >= s->n || s->v[at].file_no != file_no) {
-		at = value_refs_find(s->v, s->n, file_no);
-		if (at == s->n || s->v[at].file_no != file_no) {
-			r = insert(s, at, file_no);
-			if (r < 0)
-				return r;
-		}
-		s->last = at;
-	}
-	s->v[at].bytes += bytes;
+	if (at < s->n && s->v[at].file_no == file_no)
+		return 0;
+	at = value_refs_find(s->v, s->n, file_no);
+	if (at == s->n || s->v[at].file_no != file_no)
+		r = insert(s, at, file_no);
+	s->last = at;
+	return r;
+}
+
+int value_refs_add(struct value_refs *s, uint64_t file_no, uint64_t bytes)
+{
+	int r = move_to(s, file_no);
+
+	if (r < 0)
+		return r;
+	s->v[s->last].bytes += bytes;
 	s->bytes += bytes;
 	return 0;
+}
+
+int value_refs_set(struct value_refs *s, uint64_t file_no, uint64_t bytes)
+{
+	int r = move_to(s, file_no);
+
+	if (r < 0)
+		return r;
+	s->bytes += bytes - s->v[s->last].bytes;
+	s->v[s->last].bytes = bytes;
+	return 0;
+}
+
+void value_refs_remove(struct value_refs *s, uint64_t file_no)
+{
+	size_t at = value_refs_find(s->v, s->n, file_no);
+
+	if (at == s->n || s->v[at].file_no != file_no)
+		return;
+	s->bytes -= s->v[at].bytes;
+	s->n--;
+	memmove(&s->v[at], &s->v[at + 1], (s->n - at) * sizeof(*s->v));
 }

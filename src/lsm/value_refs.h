@@ -30,6 +30,11 @@ void value_refs_clear(struct value_refs *s);
 /* Adds bytes of a file. 0 or -ENOMEM. */
 int value_refs_add(struct value_refs *s, uint64_t file_no, uint64_t bytes);
 
+/* Says how many bytes of a file there are, instead of adding. */
+int value_refs_set(struct value_refs *s, uint64_t file_no, uint64_t bytes);
+/* Removes a file, if it is there. */
+void value_refs_remove(struct value_refs *s, uint64_t file_no);
+
 /* The first of the sorted `v` whose number is not below `file_no`; n when
  * there is none. */
 size_t value_refs_find(const struct value_ref *v, size_t n, uint64_t file_no);

@@ -7,6 +7,7 @@ test_programs += \
 	%D%/fuzz_options \
 	%D%/fuzz_sst \
 	%D%/fuzz_tree \
+	%D%/fuzz_values \
 	%D%/fuzz_wal
 %C%_fuzz_manifest_SOURCES = %D%/fuzz_manifest.c $(fuzz_common)
 %C%_fuzz_old_table_SOURCES = %D%/fuzz_old_table.c $(fuzz_common)
@@ -16,6 +17,7 @@ test_programs += \
 %C%_fuzz_tree_SOURCES = %D%/fuzz_tree.c $(fuzz_common) \
 	tests/support/mem_engine/mem_engine.c \
 	tests/support/mem_engine/mem_engine.h
+%C%_fuzz_values_SOURCES = %D%/fuzz_values.c $(fuzz_common)
 %C%_fuzz_wal_SOURCES = %D%/fuzz_wal.c $(fuzz_common)
 
 check_PROGRAMS += %D%/make_tree_seed
