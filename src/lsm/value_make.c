@@ -137,12 +137,35 @@ static struct value_file *find_full_locked(struct value_log *l)
 	return NULL;
 }
 
-/* Syncs the file and names its length; drops the lock meanwhile. */
+/* Makes the file as long as it is going to be called: padding behind the last
+ * record was not written, nor was a place that could not be. */
+static int fill_up(struct value_file *f)
+{
+	struct env_file *file;
+	uint64_t size;
+	int r = value_file_open(f, &file);
+
+	if (r < 0)
+		return r;
+	r = env_file_size(file, &size);
+	if (r == 0 && size < f->end)
+		r = env_truncate(file, f->end);
+	value_file_close(f);
+	return r;
+}
+
+/* Syncs the full file and names its length; drops the lock meanwhile. */
 static int seal_locked(struct value_file *f) REQUIRES(f->log->mu)
 {
 	struct value_log *l = f->log;
-	int r = value_file_sync_locked(f);
+	int r;
 
+	mutex_unlock(&l->mu);
+	r = fill_up(f);
+	mutex_lock(&l->mu);
+	f->n_written++; /* for the length */
+	if (r == 0)
+		r = value_file_sync_locked(f);
 	if (r < 0)
 		return r;
 	mutex_unlock(&l->mu);

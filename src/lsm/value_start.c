@@ -296,11 +296,28 @@ static int cut_cmp(const void *a, const void *b)
 	return (x->file->no > y->file->no) - (x->file->no < y->file->no);
 }
 
+/* An unsealed file may be a little shorter: padding is not written. */
+static int trim(struct value_cut_file *c)
+{
+	struct env_file *file;
+	uint64_t size;
+	int r = value_file_open(c->file, &file);
+
+	if (r < 0)
+		return r;
+	r = env_file_size(file, &size);
+	if (r == 0)
+		c->bytes = MIN_OF(c->bytes, size);
+	value_file_close(c->file);
+	return r;
+}
+
 int value_log_cut(struct value_log *l, struct value_cut *out)
 {
 	struct value_cut c = { NULL, 0 };
 	struct hmap_node *n = NULL;
 	size_t cursor = 0;
+	int r = 0;
 
 	mutex_lock(&l->mu);
 	c.files = malloc((hmap_len(&l->files) + 1) * sizeof(*c.files));
@@ -320,8 +337,14 @@ int value_log_cut(struct value_log *l, struct value_cut *out)
 	if (!c.files)
 		return err_nomem("a cut");
 	qsort(c.files, c.n, sizeof(*c.files), cut_cmp);
-	*out = c;
-	return 0;
+	for (size_t i = 0; i < c.n && r == 0; i++)
+		if (!c.files[i].is_sealed)
+			r = trim(&c.files[i]);
+	if (r < 0)
+		value_cut_fini(&c);
+	else
+		*out = c;
+	return r;
 }
 
 void value_cut_fini(struct value_cut *c)

@@ -74,6 +74,8 @@ static void setup(void)
 		{ "cache_bytes", "256k" },
 		{ "wal_segment_bytes", "64k" },
 		{ "l0_trigger", "2" },
+		{ "separate_bytes", "1k" },
+		{ "value_file_bytes", "48k" },
 		{ "sync_interval", "0" },
 	};
 

@@ -33,4 +33,6 @@ EXTRA_DIST += \
 	%D%/corpus/options/several \
 	%D%/corpus/old_table/width8 \
 	%D%/corpus/tree/all_kinds \
+	%D%/corpus/manifest/values \
+	%D%/corpus/wal/pointers \
 	%D%/corpus/wal/segment0

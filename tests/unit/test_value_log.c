@@ -202,9 +202,11 @@ END_TEST
 START_TEST(files_follow_each_other_and_are_sealed)
 {
 	struct value_ptr ptrs[40];
+	struct buf path = BUF_INIT;
+	struct env_stat st;
 
 	for (uint64_t i = 0; i < ARRAY_LEN(ptrs); i++)
-		ptrs[i] = put("k", 20000, i);
+		ptrs[i] = put("k", 20001, i);
 	ck_assert_uint_gt(ptrs[39].file_no, ptrs[0].file_no + 8);
 	for (uint64_t i = 0; i < ARRAY_LEN(ptrs); i++)
 		check("k", &ptrs[i], i);
@@ -212,7 +214,11 @@ START_TEST(files_follow_each_other_and_are_sealed)
 	for (uint64_t no = ptrs[0].file_no; no + 4 < ptrs[39].file_no; no++) {
 		ck_assert_uint_gt(atomic_load(&named[no]), 60000);
 		ck_assert(!value_log_is_unsealed(l, no));
+		ck_ok(path_values(&path, dir, no));
+		ck_ok(env_stat(env, path_of(&path), &st));
+		ck_assert_uint_eq(st.size, atomic_load(&named[no]));
 	}
+	buf_fini(&path);
 }
 END_TEST
 
