@@ -25,7 +25,6 @@ struct tt_iter {
 	struct tt *db;
 	struct superversion *sv; /* a reference */
 	bool no_fill;
-	bool keys_only;
 	struct tt_slice value; /* of the current entry, when it is valid */
 	struct buf separated;  /* where it is if it was a separated one */
 };
@@ -139,9 +138,9 @@ int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		opts = &none;
 	it->db = db;
 	it->no_fill = opts->no_fill;
-	it->keys_only = opts->keys_only;
 	user_iter_init(&it->u, &db->cfg.merge);
 	it->u.values = db->values;
+	it->u.keys_only = opts->keys_only;
 	it->sv = reference(db);
 	r = user_iter_set_bounds(&it->u, opts->lower, opts->upper);
 	if (r == 0)
@@ -183,13 +182,15 @@ int tt_iter_refresh(struct tt_iter *it)
 	return 0;
 }
 
-/* Reads the separated value of the current entry. */
+/* Reads the value of the current entry, or says why it has none. */
 static NOINLINE int show_separated(struct tt_iter *it, const struct record *rec)
 {
 	int r;
 
 	it->value = SLICE_EMPTY;
-	if (it->keys_only)
+	if (rec->kind == RECORD_MERGE)
+		return it->u.value_error;
+	if (it->u.keys_only)
 		return 0;
 	buf_shrink(&it->separated, KEEP_BYTES);
 	r = value_resolve(it->db->values, rec->key, rec->value, &it->separated);
@@ -208,7 +209,7 @@ static ALWAYS_INLINE int show(struct tt_iter *it, int r)
 
 	if (unlikely(r != 0))
 		return r;
-	if (unlikely(rec->kind == RECORD_POINTER))
+	if (unlikely(rec->kind != RECORD_VALUE))
 		return show_separated(it, rec);
 	it->value = rec->value;
 	return 0;

@@ -112,23 +112,38 @@ static int gather(struct user_iter *u, bool *has_base)
 	return r;
 }
 
+/* The value under the merge records; on failure the entry is shown without
+ * one. */
+static int read_base(struct user_iter *u, struct tt_slice *base)
+{
+	*base = u->in->rec.value;
+	if (u->in->rec.kind != RECORD_POINTER)
+		return 0;
+	u->value_error = value_resolve(u->values, buf_slice(&u->key), *base,
+				       &u->separated);
+	*base = buf_slice(&u->separated);
+	return u->value_error;
+}
+
 /* The same, into u->value and u->cur. */
 static int merge_kept_key(struct user_iter *u)
 {
 	int64_t ts = u->in->rec.ts;
-	struct tt_slice base;
+	struct tt_slice base = SLICE_EMPTY;
 	bool has_base;
-	int r = gather(u, &has_base);
+	int r;
 
+	u->cur = (struct record){ buf_slice(&u->key), SLICE_EMPTY, ts,
+				  RECORD_VALUE };
+	if (u->keys_only)
+		return 0;
+	r = gather(u, &has_base);
 	if (r < 0)
 		return r;
-	base = u->in->rec.value;
-	if (has_base && u->in->rec.kind == RECORD_POINTER) {
-		r = value_resolve(u->values, buf_slice(&u->key), base,
-				  &u->separated);
-		if (r < 0)
-			return r;
-		base = buf_slice(&u->separated);
+	if (has_base && read_base(u, &base) < 0) {
+		u->cur.kind = RECORD_MERGE;
+		buf_clear(&u->value);
+		return 0;
 	}
 	r = merge_chain_resolve(&u->chain, buf_slice(&u->key),
 				has_base ? &base : NULL, &u->value);

@@ -39,7 +39,10 @@ struct user_iter {
 	struct buf value; /* current value in REVERSE and PAST */
 	struct merge_chain chain;
 	struct value_log *values; /* for bases of merges; set by the user */
+	bool keys_only;		  /* set by the user: nothing is put together */
 	struct buf separated;	  /* such a base */
+	int value_error;	  /* why the current value is missing, when the
+				   * current record is of kind RECORD_MERGE */
 	struct buf lower;	  /* inclusive; empty: none */
 	struct buf upper;	  /* exclusive; empty: none */
 };
@@ -74,7 +77,8 @@ static inline bool user_iter_is_valid(const struct user_iter *u)
 	return u->state != USER_ITER_NONE;
 }
 
-/* The current record; valid position only. */
+/* The current record; valid position only. A pointer is shown as it is. One
+ * of kind RECORD_MERGE could not be put together: see value_error. */
 static inline const struct record *user_iter_rec(const struct user_iter *u)
 {
 	return &u->cur;
