@@ -121,8 +121,6 @@ static void show_version(const struct version *v, const struct stat_walk *w,
 	     "sorted runs of tables that a read may have to ask");
 	show(w, "engine.tables.records", v->n_records,
 	     "records of the tables, old versions and tombstones included");
-	show(w, "engine.tables.tombstones", v->n_tombstones,
-	     "of them tombstones");
 	show(w, "engine.estimated_keys", estimated_keys(v, in_memtables),
 	     "keys of the store, about: too many where they were overwritten");
 	show_levels(v, w);
