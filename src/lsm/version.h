@@ -9,6 +9,9 @@
  * flush group), newest first; each level below is one run. For a key,
  * everything in an earlier run is newer than everything in a later one.
  *
+ * A version is made of the one before it: runs that did not change are shared,
+ * so that the work follows the change and not the size of the store.
+ *
  * References to versions and tables are counted with atomics. A table whose
  * last reference goes is handed to gc.h, which closes it and removes its
  * file if some durable manifest record dropped it.
@@ -20,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hmap.h"
 #include "base/list.h"
 #include "base/slice.h"
 #include "lsm/table_cache.h"
@@ -56,6 +60,13 @@ struct table {
 	_Atomic bool is_dropped;
 
 	struct list_node gc_link; /* owned by gc once refs is 0 */
+
+	/* guarded by the version set's lock: where the table is in the current
+	 * version */
+	struct hmap_node by_no;
+	uint64_t now_group;
+	unsigned now_level;
+	bool is_moving; /* within one edit */
 };
 
 /* A table with one reference. Copies the keys. 0 or -ENOMEM. */
@@ -65,7 +76,10 @@ void table_unref(struct table *t);
 /* Frees the memory: gc.c only. */
 void table_free(struct table *t);
 
+struct run_body;
+
 struct run {
+	struct run_body *body; /* owns the arrays; shared by versions */
 	struct table **tables; /* each with a reference */
 	/*
 	 * The first eight bytes of each table's max key behind the `skip`
@@ -76,10 +90,12 @@ struct run {
 	uint32_t n;
 	uint32_t skip;
 	uint64_t bytes;
+	uint64_t n_records;
+	uint64_t n_tombstones;
 	uint64_t group; /* level 0: the flush group */
 	unsigned level;
 	/* Tables worth compacting for their tombstones, RUN_NONE when there
-	 * are none: tombstones.h. `dead` is of the oldest run alone. */
+	 * are none: tombstones.h. `dead` counts in the oldest run alone. */
 	uint32_t dense;
 	uint32_t dead;
 };
@@ -122,14 +138,31 @@ void run_overlap(const struct run *run, struct tt_slice lo, struct tt_slice hi,
 
 /* ---- building --------------------------------------------------------- */
 
+/* A table at its place; the group counts in level 0 alone. */
+struct table_place {
+	struct table *t;
+	uint64_t group;
+	unsigned level;
+};
+
 /*
- * Collects tables and sorts them into a version. Tables of a level that
- * overlap (level 0: within one group) are a damaged manifest: TT_ECORRUPT.
+ * The version that comes after `base`: without the tables `out`, which it has
+ * at these places, with the tables `in`. A table in both changes its place.
+ * Sorts both lists. Tables of a level that overlap (level 0: within one group)
+ * are a damaged manifest: TT_ECORRUPT.
  */
+int version_next(const struct version *base, struct table_place *out,
+		 size_t n_out, struct table_place *in, size_t n_in,
+		 struct version **next);
+
+/* A version without tables; NULL when memory is out. */
+struct version *version_new(void);
+
+/* Collects tables and sorts them into a version: for who begins with none. */
 struct version_builder {
-	struct table **tables; /* each with a reference */
-	struct builder_place *places;
+	struct table_place *places; /* each with a reference to its table */
 	size_t n, cap;
+	struct hmap by_no; /* builder_entry, of every place */
 };
 
 void version_builder_init(struct version_builder *b);
@@ -137,14 +170,17 @@ void version_builder_fini(struct version_builder *b);
 /* Adds all tables of a version. */
 int version_builder_add_version(struct version_builder *b,
 				const struct version *v);
-/* Adds a table (takes a reference of its own). */
+/* Adds a table (takes a reference of its own) whose number is new here. */
 int version_builder_add(struct version_builder *b, struct table *t,
 			unsigned level, uint64_t group);
-/* Finds and removes; the table without a reference, NULL when not there. The
+/* True when a table of this number was added. */
+bool version_builder_has(const struct version_builder *b, uint64_t file_no);
+/* Finds and removes, in constant time; the table without a reference, NULL when not there. The
  * builder's reference moves to the caller. */
 struct table *version_builder_remove(struct version_builder *b,
 				     uint64_t file_no);
-/* Builds, with nothing dropped; the builder is empty afterwards. */
+/* Builds, with nothing dropped; the builder is empty afterwards. TT_ECORRUPT as
+ * version_next(). */
 int version_builder_finish(struct version_builder *b, struct version **out);
 
 #endif

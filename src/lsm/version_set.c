@@ -2,6 +2,7 @@
 #include "lsm/version_set.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -36,6 +37,8 @@ void version_set_fini(struct version_set *vs)
 	/* Every append was durable; a failure to close loses nothing. */
 	(void)manifest_close(vs->manifest);
 	vs->manifest = NULL;
+	if (vs->current)
+		hmap_fini(&vs->by_no);
 	version_unref(vs->current);
 	vs->current = NULL;
 	mutex_fini(&vs->mu);
@@ -222,16 +225,52 @@ static bool wants_roll(const struct version_set *vs)
 	return size > ROLL_BYTES && size > ROLL_RATIO * vs->snapshot_bytes;
 }
 
+/* ---- where tables are ------------------------------------------------- */
+
+static struct table *find_table(const struct version_set *vs, uint64_t file_no)
+{
+	/* The hash of a number is no other number's. */
+	struct hmap_node *n = hmap_first(&vs->by_no, hash_u64(file_no));
+
+	return n ? container_of(n, struct table, by_no) : NULL;
+}
+
+static void place_table(struct version_set *vs, struct table *t, unsigned level,
+			uint64_t group)
+{
+	t->now_level = level;
+	t->now_group = level ? 0 : group;
+	hmap_insert(&vs->by_no, &t->by_no, hash_u64(t->desc.file_no));
+}
+
+/* Takes `first` (owned) as the current version. */
+static int begin_with(struct version_set *vs, struct version *first)
+{
+	int r = hmap_init(&vs->by_no, first->n_tables);
+
+	if (r < 0) {
+		version_unref(first);
+		return err_nomem("version");
+	}
+	vs->current = first;
+	for (uint32_t i = 0; i < first->n_runs; i++)
+		for (uint32_t k = 0; k < first->runs[i].n; k++)
+			place_table(vs, first->runs[i].tables[k],
+				    first->runs[i].level, first->runs[i].group);
+	return 0;
+}
+
 /* ---- recovery --------------------------------------------------------- */
 
 int version_set_create(struct version_set *vs)
 {
-	struct version_builder b;
+	struct version *empty = version_new();
 	int r;
 
-	version_builder_init(&b);
+	if (!empty)
+		return err_nomem("version");
 	mutex_lock(&vs->mu);
-	r = version_builder_finish(&b, &vs->current);
+	r = begin_with(vs, empty);
 	if (r == 0)
 		r = roll(vs, vs->current, NULL);
 	mutex_unlock(&vs->mu);
@@ -273,6 +312,12 @@ static int recover_edit(void *arg, uint64_t offset,
 		const struct table_desc *d = &e->added[i];
 		struct table *t;
 
+		if (version_builder_has(&rec->b, d->file_no))
+			return err_set(TT_ECORRUPT,
+				       "%s: manifest: offset %" PRIu64
+				       ": adds table %06" PRIu64
+				       ", which is there already",
+				       vs->dir, offset, d->file_no);
 		r = table_new(vs->gc, d, &t);
 		if (r < 0)
 			break;
@@ -310,6 +355,7 @@ static int continue_manifest(struct version_set *vs, uint64_t no,
 static int recover_locked(struct version_set *vs)
 {
 	struct recovery rec = { .vs = vs };
+	struct version *found;
 	struct manifest_end end;
 	struct buf path = BUF_INIT;
 	uint64_t no;
@@ -327,9 +373,11 @@ static int recover_locked(struct version_set *vs)
 			    "%s: missing, although CURRENT names it",
 			    path_of(&path));
 	if (r == 0)
-		r = version_builder_finish(&rec.b, &vs->current);
+		r = version_builder_finish(&rec.b, &found);
 	if (r == 0)
-		vs->current->complete_from = vs->complete_from;
+		found->complete_from = vs->complete_from;
+	if (r == 0)
+		r = begin_with(vs, found);
 	/* CURRENT may have been replaced by a process that died before it made
 	 * that durable; what is written from now on relies on it. */
 	if (r == 0)
@@ -356,67 +404,88 @@ int version_set_recover(struct version_set *vs)
 
 /* ---- applying --------------------------------------------------------- */
 
-/* The version that `e` makes of the current one. Tables that leave are put
- * in `gone`, with a reference each. */
-static int next_version(struct version_set *vs, const struct version_edit *e,
-			struct version **out)
+/* An edit by its tables. */
+struct table_change {
+	struct table_place *out, *in; /* references to those in `in` */
+	size_t n_out, n_in;
+};
+
+static void change_fini(struct table_change *c)
 {
-	struct version_builder b;
-	struct table *moved;
-	int r;
+	for (size_t i = 0; i < c->n_in; i++) {
+		c->in[i].t->is_moving = false;
+		table_unref(c->in[i].t);
+	}
+	free(c->in);
+	free(c->out);
+}
 
-	version_builder_init(&b);
-	r = version_builder_add_version(&b, vs->current);
-	for (size_t i = 0; i < e->n_added && r == 0; i++) {
-		const struct table_desc *d = &e->added[i];
+static struct table_place place_now(struct table *t)
+{
+	return (struct table_place){ t, t->now_group, t->now_level };
+}
 
-		/* Moved tables stay the same object. */
-		moved = version_builder_remove(&b, d->file_no);
-		if (!moved)
-			r = table_new(vs->gc, d, &moved);
+/* A table that comes, or one that changes its place and stays the same
+ * object. */
+static int change_add(struct version_set *vs, struct table_change *c,
+		      const struct table_desc *d)
+{
+	struct table *t = find_table(vs, d->file_no);
+
+	if (t) {
+		t->is_moving = true;
+		c->out[c->n_out++] = place_now(t);
+		(void)table_ref(t);
+	} else {
+		int r = table_new(vs->gc, d, &t);
+
 		if (r < 0)
-			break;
-		r = version_builder_add(&b, moved, d->level, d->group);
-		table_unref(moved);
+			return r;
 	}
-	for (size_t i = 0; i < e->n_dropped && r == 0; i++) {
-		struct table *t;
-		bool is_moved = false;
+	c->in[c->n_in++] =
+		(struct table_place){ t, d->level ? 0 : d->group, d->level };
+	return 0;
+}
 
-		for (size_t k = 0; k < e->n_added; k++)
-			is_moved |= e->added[k].file_no == e->dropped[i];
-		if (is_moved)
-			continue;
-		t = version_builder_remove(&b, e->dropped[i]);
+static int change_init(struct version_set *vs, const struct version_edit *e,
+		       struct table_change *c)
+{
+	int r = 0;
+
+	*c = (struct table_change){
+		.out = malloc((e->n_added + e->n_dropped + 1) *
+			      sizeof(*c->out)),
+		.in = malloc((e->n_added + 1) * sizeof(*c->in)),
+	};
+	if (!c->out || !c->in)
+		return err_nomem("version");
+	for (size_t i = 0; i < e->n_added && r == 0; i++)
+		r = change_add(vs, c, &e->added[i]);
+	for (size_t i = 0; i < e->n_dropped && r == 0; i++) {
+		struct table *t = find_table(vs, e->dropped[i]);
+
 		assert(t);
-		table_unref(t);
+		if (!t->is_moving)
+			c->out[c->n_out++] = place_now(t);
 	}
-	if (r == 0)
-		r = version_builder_finish(&b, out);
-	if (r == 0 && e->has_complete_from)
-		(*out)->complete_from = e->complete_from;
-	version_builder_fini(&b);
 	return r;
 }
 
-/* The file may go once its last reader is gone: marks what left. */
-static void mark_dropped(const struct version *was,
-			 const struct version_edit *e)
+/* The change is durable: where tables are now, and those that left may be
+ * removed once their last reader is gone. `c->out` holds none of them any
+ * more than the old version does. */
+static void note_places(struct version_set *vs, const struct table_change *c)
 {
-	for (uint32_t i = 0; i < was->n_runs; i++)
-		for (uint32_t k = 0; k < was->runs[i].n; k++) {
-			struct table *t = was->runs[i].tables[k];
-			bool is_out = false;
+	for (size_t i = 0; i < c->n_out; i++) {
+		struct table *t = c->out[i].t;
 
-			for (size_t d = 0; d < e->n_dropped; d++)
-				is_out |= e->dropped[d] == t->desc.file_no;
-			for (size_t a = 0; a < e->n_added; a++)
-				is_out &=
-					e->added[a].file_no != t->desc.file_no;
-			if (is_out)
-				atomic_store_explicit(&t->is_dropped, true,
-						      memory_order_release);
-		}
+		hmap_remove(&vs->by_no, &t->by_no);
+		if (!t->is_moving)
+			atomic_store_explicit(&t->is_dropped, true,
+					      memory_order_release);
+	}
+	for (size_t i = 0; i < c->n_in; i++)
+		place_table(vs, c->in[i].t, c->in[i].level, c->in[i].group);
 }
 
 static int write_edit(struct version_set *vs, struct version_edit *e,
@@ -445,24 +514,32 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 		      version_install_fn install, void *arg)
 {
 	struct version *next = NULL, *was = NULL;
+	struct table_change c = { NULL, NULL, 0, 0 };
 	int r;
 
 	mutex_lock(&vs->mu);
 	set_numbers(vs, edit);
-	r = next_version(vs, edit, &next);
+	r = change_init(vs, edit, &c);
 	if (r == 0)
-		r = write_edit(vs, edit, next);
+		r = version_next(vs->current, c.out, c.n_out, c.in, c.n_in,
+				 &next);
+	if (r < 0)
+		goto out;
+	if (edit->has_complete_from)
+		next->complete_from = edit->complete_from;
+	r = write_edit(vs, edit, next);
 	if (r < 0)
 		goto out;
 	take_numbers(vs, edit);
 	vs->n_edits++;
 	was = vs->current;
 	vs->current = next;
-	mark_dropped(was, edit);
+	note_places(vs, &c);
 	if (install)
 		r = install(arg, next);
 	next = NULL;
 out:
+	change_fini(&c);
 	mutex_unlock(&vs->mu);
 	version_unref(next);
 	version_unref(was);

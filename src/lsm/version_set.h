@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hmap.h"
 #include "base/mutex.h"
 #include "lsm/version.h"
 #include "lsm/version_edit.h"
@@ -34,6 +35,7 @@ struct version_set {
 	struct mutex mu; /* RANK_MANIFEST; held across manifest I/O */
 	/* guarded by mu */
 	struct version *current; /* a reference */
+	struct hmap by_no;	 /* its tables: table.by_no */
 	struct manifest_writer *manifest;
 	uint64_t snapshot_bytes; /* size of the manifest's first record */
 	uint64_t next_group;
