@@ -169,6 +169,11 @@ void block_cache_free(struct block_cache *c)
 	free(c);
 }
 
+size_t block_cache_capacity(const struct block_cache *c)
+{
+	return c->capacity;
+}
+
 /* ---- queues and chains -------------------------------------------------- */
 
 static void queue_push(struct block_shard *s, enum queue_id id, struct block *b)
@@ -244,15 +249,55 @@ static bool is_referenced(const struct block *b)
 	return atomic_load_explicit(&b->refs, memory_order_relaxed) > 1;
 }
 
+/* The queue that eviction looks at next. */
+static enum queue_id next_queue_locked(const struct block_shard *s)
+{
+	const struct queue *small = &s->queues[QUEUE_SMALL];
+
+	return !s->queues[QUEUE_MAIN].oldest ||
+			       (small->oldest &&
+				small->bytes > s->capacity / 32)
+		       ? QUEUE_SMALL
+		       : QUEUE_MAIN;
+}
+
+/*
+ * An insertion into a full shard reads what nobody has touched for long: the
+ * oldest block's head, then what its name and its neighbour lead to. The
+ * first is asked for one insertion ahead, the rest before the block to insert
+ * is read from disk.
+ */
+static void foresee_victim_locked(const struct block_shard *s)
+{
+	const struct block *b = s->queues[next_queue_locked(s)].oldest;
+
+	if (b) {
+		__builtin_prefetch(b);
+		__builtin_prefetch((const char *)b + CACHE_LINE);
+	}
+}
+
+static void foresee_eviction_locked(struct block_shard *s)
+{
+	const struct block *b = s->queues[next_queue_locked(s)].oldest;
+	uint64_t hash;
+
+	if (!b)
+		return;
+	hash = name_hash(b->file_no, b->block_no);
+	__builtin_prefetch(bucket_of(s, hash));
+	__builtin_prefetch(ghost_of(s, hash));
+	if (b->newer)
+		__builtin_prefetch(b->newer);
+}
+
 /*
  * Looks at one block. Unlinks and returns it if it may go, else gives it
  * another round and returns NULL.
  */
 static struct block *evict_step_locked(struct block_shard *s)
 {
-	struct queue *small = &s->queues[QUEUE_SMALL];
-	bool from_small = !s->queues[QUEUE_MAIN].oldest ||
-			  (small->oldest && small->bytes > s->capacity / 8);
+	bool from_small = next_queue_locked(s) == QUEUE_SMALL;
 	struct block *b =
 		s->queues[from_small ? QUEUE_SMALL : QUEUE_MAIN].oldest;
 	uint8_t freq;
@@ -356,9 +401,27 @@ struct block *block_cache_get(struct block_cache *c, uint64_t file_no,
 		s->hits++;
 	} else {
 		s->misses++;
+		foresee_eviction_locked(s);
 	}
 	mutex_unlock(&s->mu);
 	return b;
+}
+
+void block_cache_ask(struct block_cache *c, uint64_t file_no, uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+
+	if (c->n_shards)
+		__builtin_prefetch(bucket_of(shard_of(c, hash), hash));
+}
+
+void block_cache_ask_block(struct block_cache *c, uint64_t file_no,
+			   uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+
+	if (c->n_shards)
+		prefetch_block(bucket_head(shard_of(c, hash), hash));
 }
 
 /* Links a block that fits; the cache takes a reference of its own. */
@@ -399,6 +462,7 @@ struct block *block_cache_insert(struct block_cache *c, struct block *b,
 		link_locked(s, hash, b);
 	else
 		s->refused++;
+	foresee_victim_locked(s);
 	mutex_unlock(&s->mu);
 	unref_chain(victims);
 	if (!there)

@@ -6,7 +6,7 @@
  * bucket walk and a few stores, never across I/O or memory allocation. A hit
  * takes a reference and marks the block; it moves nothing.
  *
- * Eviction is S3-FIFO: a block enters a small queue, an eighth of the
+ * Eviction is S3-FIFO: a block enters a small queue, a 32nd of the
  * shard, and is promoted to the main queue only if it was read again before
  * it reached the end, or was evicted from there not long ago (a table of
  * fingerprints remembers). So a scan passes through the small queue and
@@ -44,6 +44,8 @@ struct block_cache_stats {
 /* A cache for `bytes` of blocks; 0 keeps nothing. 0 or -ENOMEM. */
 int block_cache_new(size_t bytes, struct block_cache **out);
 void block_cache_free(struct block_cache *c);
+/* The budget. */
+size_t block_cache_capacity(const struct block_cache *c);
 
 /*
  * The block with a reference for the caller (block_unref()), or NULL.
@@ -51,6 +53,17 @@ void block_cache_free(struct block_cache *c);
  */
 struct block *block_cache_get(struct block_cache *c, uint64_t file_no,
 			      uint32_t block_no);
+
+/*
+ * Hints, for who looks for several blocks: asked one after the other, each
+ * block costs several waits for memory. block_cache_ask() asks for the place
+ * where the cache would have the block; some time later
+ * block_cache_ask_block() for what a search in the block reads first.
+ */
+void block_cache_ask(struct block_cache *c, uint64_t file_no,
+		     uint32_t block_no);
+void block_cache_ask_block(struct block_cache *c, uint64_t file_no,
+			   uint32_t block_no);
 
 /*
  * Offers a block just read, of which the caller has the only reference.

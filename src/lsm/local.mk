@@ -43,8 +43,6 @@ liblsm_la_SOURCES += \
 	%D%/guards.c \
 	%D%/guards.h \
 	%D%/key_hash.h \
-	%D%/level_iter.c \
-	%D%/level_iter.h \
 	%D%/maintain.c \
 	%D%/manifest_format.h \
 	%D%/manifest_reader.c \
@@ -84,6 +82,7 @@ liblsm_la_SOURCES += \
 	%D%/schedule.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
+	%D%/sst_cursor.h \
 	%D%/sst_format.h \
 	%D%/sst_index.c \
 	%D%/sst_index.h \

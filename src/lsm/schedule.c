@@ -138,7 +138,7 @@ static int apply(struct tt *db, struct version_edit *edit)
 	struct installation in = { .db = db };
 	int r = version_set_apply(&db->vs, edit, install_compacted, &in);
 
-	superversion_unref(in.old);
+	db_retire(in.old);
 	return r;
 }
 

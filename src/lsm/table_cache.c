@@ -39,6 +39,8 @@ struct table_cache {
 	char *dir;
 	size_t max_bytes;
 	unsigned max_open;
+	void (*relieve)(void *arg);
+	void *arg;
 
 	/* Rises with every retirement; starts at 1. */
 	_Atomic uint64_t epoch;
@@ -79,6 +81,13 @@ int table_cache_new(const struct table_cache_options *o,
 	list_init(&tc->retired);
 	*out = tc;
 	return 0;
+}
+
+void table_cache_set_relief(struct table_cache *tc, void (*relieve)(void *arg),
+			    void *arg)
+{
+	tc->relieve = relieve;
+	tc->arg = arg;
 }
 
 /* ---- retiring ------------------------------------------------------------- */
@@ -168,14 +177,36 @@ static bool evict_step_locked(struct table_cache *tc, struct table_slot *keep)
 	return true;
 }
 
+static bool is_full_locked(const struct table_cache *tc)
+{
+	return tc->n_open > 1 &&
+	       (tc->bytes > tc->max_bytes || tc->n_open > tc->max_open);
+}
+
 /* Two rounds of the clock at most: all may be in use. */
 static void evict_locked(struct table_cache *tc, struct table_slot *keep)
 {
 	uint64_t steps = 2 * tc->n_open;
 
-	while (steps-- && tc->n_open > 1 &&
-	       (tc->bytes > tc->max_bytes || tc->n_open > tc->max_open))
+	while (steps-- && is_full_locked(tc))
 		evict_step_locked(tc, keep);
+}
+
+/* Closes tables until the bounds hold again, as far as can be. */
+static void evict(struct table_cache *tc, struct table_slot *keep)
+{
+	bool is_full;
+
+	mutex_lock(&tc->mu);
+	evict_locked(tc, keep);
+	is_full = is_full_locked(tc);
+	mutex_unlock(&tc->mu);
+	if (likely(!is_full) || !tc->relieve)
+		return;
+	tc->relieve(tc->arg);
+	mutex_lock(&tc->mu);
+	evict_locked(tc, keep);
+	mutex_unlock(&tc->mu);
 }
 
 /* ---- opening --------------------------------------------------------------- */
@@ -232,16 +263,18 @@ int table_peek_slow(struct table_cache *tc, struct table_slot *s,
 
 	mutex_lock(&tc->mu);
 	s->is_opening = false;
-	if (rc == 0) {
+	if (rc == 0)
 		publish_locked(tc, s, r);
-		evict_locked(tc, s);
-	}
-	collect_locked(tc, &dead);
 	cond_broadcast(&tc->opened);
 	mutex_unlock(&tc->mu);
-	free_retired(&dead);
-	if (rc == 0)
+	if (rc == 0) {
+		evict(tc, s);
 		*out = r;
+	}
+	mutex_lock(&tc->mu);
+	collect_locked(tc, &dead);
+	mutex_unlock(&tc->mu);
+	free_retired(&dead);
 	return rc;
 }
 

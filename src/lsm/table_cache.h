@@ -90,6 +90,14 @@ int table_cache_new(const struct table_cache_options *o,
 /* Every slot must have been finished. */
 void table_cache_free(struct table_cache *tc);
 
+/*
+ * Who drops pins that nobody needs: called, with no lock of the cache held,
+ * when a bound is exceeded because so many tables are pinned. Set before the
+ * first table is opened.
+ */
+void table_cache_set_relief(struct table_cache *tc, void (*relieve)(void *arg),
+			    void *arg);
+
 /* A slot for the table DIR/NNNNNN.sst. Opens nothing. */
 void table_slot_init(struct table_slot *s, uint64_t file_no);
 /* Closes the table if it is open. No one may be using the slot. */

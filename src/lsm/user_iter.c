@@ -60,6 +60,22 @@ void user_iter_set_source(struct user_iter *u, struct rec_iter *in,
 	buf_shrink(&u->value, KEEP_BYTES);
 }
 
+void user_iter_restart(struct user_iter *u, int64_t as_of)
+{
+	u->as_of = as_of;
+	u->state = USER_ITER_NONE;
+}
+
+void user_iter_rest(struct user_iter *u, size_t keep)
+{
+	u->state = USER_ITER_NONE;
+	merge_chain_reset(&u->chain);
+	buf_shrink(&u->key, keep);
+	buf_shrink(&u->value, keep);
+	buf_shrink(&u->lower, keep);
+	buf_shrink(&u->upper, keep);
+}
+
 /* Ends a move that found nothing or failed. */
 static int lose(struct user_iter *u, int r)
 {

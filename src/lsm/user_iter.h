@@ -57,6 +57,12 @@ int user_iter_set_bounds(struct user_iter *u, struct tt_slice lower,
 void user_iter_set_source(struct user_iter *u, struct rec_iter *in,
 			  int64_t as_of);
 
+/* Begins anew as of another timestamp; source, bounds and memory stay. */
+void user_iter_restart(struct user_iter *u, int64_t as_of);
+
+/* Loses the position and gives back copies of more than `keep` bytes. */
+void user_iter_rest(struct user_iter *u, size_t keep);
+
 int user_iter_first(struct user_iter *u);
 int user_iter_last(struct user_iter *u);
 int user_iter_seek(struct user_iter *u, struct tt_slice key);

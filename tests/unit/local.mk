@@ -28,6 +28,7 @@ test_programs += \
 	%D%/test_memtable \
 	%D%/test_merge \
 	%D%/test_record \
+	%D%/test_run_iter \
 	%D%/test_wal \
 	%D%/test_write
 
@@ -49,6 +50,7 @@ test_programs += \
 test_programs += \
 	%D%/test_db \
 	%D%/test_db_faults \
+	%D%/test_db_iter \
 	%D%/test_memory \
 	%D%/test_manifest \
 	%D%/test_version_set
