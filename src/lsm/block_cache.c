@@ -61,6 +61,9 @@ struct block_shard {
 struct block_cache {
 	size_t capacity;
 	unsigned n_shards; /* a power of two; 0: nothing is kept */
+	/* Stored and loaded by readers, relaxed, an estimate: how often yet to
+	 * say that the disk is slow. */
+	_Atomic uint32_t n_slow;
 	struct block_shard shards[MAX_SHARDS];
 };
 
@@ -407,6 +410,24 @@ struct block *block_cache_get(struct block_cache *c, uint64_t file_no,
 	return b;
 }
 
+struct block *block_cache_peek(struct block_cache *c, uint64_t file_no,
+			       uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+	struct block_shard *s;
+	struct block *b;
+
+	if (c->n_shards == 0)
+		return NULL;
+	s = shard_of(c, hash);
+	mutex_lock(&s->mu);
+	b = find_locked(s, hash, file_no, block_no);
+	if (b)
+		block_ref(b);
+	mutex_unlock(&s->mu);
+	return b;
+}
+
 void block_cache_ask(struct block_cache *c, uint64_t file_no, uint32_t block_no)
 {
 	uint64_t hash = name_hash(file_no, block_no);
@@ -422,6 +443,29 @@ void block_cache_ask_block(struct block_cache *c, uint64_t file_no,
 
 	if (c->n_shards)
 		prefetch_block(bucket_head(shard_of(c, hash), hash));
+}
+
+/* A block that took longer did not come from memory. */
+#define SLOW_NS 20000
+/* After one of those the disk counts as slow for so many questions. */
+#define SLOW_FOR 256
+
+bool block_cache_is_slow(struct block_cache *c)
+{
+	uint32_t n = atomic_load_explicit(&c->n_slow, memory_order_relaxed);
+
+	if (likely(n == 0))
+		return false;
+	atomic_store_explicit(&c->n_slow, n - 1, memory_order_relaxed);
+	return true;
+}
+
+void block_cache_note_reads(struct block_cache *c, unsigned n_blocks,
+			    uint64_t ns)
+{
+	if (unlikely(ns > (uint64_t)n_blocks * SLOW_NS))
+		atomic_store_explicit(&c->n_slow, SLOW_FOR,
+				      memory_order_relaxed);
 }
 
 /* Links a block that fits; the cache takes a reference of its own. */

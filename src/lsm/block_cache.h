@@ -23,6 +23,7 @@
 #ifndef LSM_BLOCK_CACHE_H
 #define LSM_BLOCK_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,10 @@ size_t block_cache_capacity(const struct block_cache *c);
 struct block *block_cache_get(struct block_cache *c, uint64_t file_no,
 			      uint32_t block_no);
 
+/* The same for a look ahead: counts nothing and does not mark the block. */
+struct block *block_cache_peek(struct block_cache *c, uint64_t file_no,
+			       uint32_t block_no);
+
 /*
  * Hints, for who looks for several blocks: asked one after the other, each
  * block costs several waits for memory. block_cache_ask() asks for the place
@@ -64,6 +69,16 @@ void block_cache_ask(struct block_cache *c, uint64_t file_no,
 		     uint32_t block_no);
 void block_cache_ask_block(struct block_cache *c, uint64_t file_no,
 			   uint32_t block_no);
+
+/*
+ * Whether blocks that are missing come from a slow disk (not from the
+ * system's file cache), judged by how long readers of some took: then it pays
+ * to have the system begin to read several before one waits for the first.
+ * Readers of single blocks need not tell.
+ */
+bool block_cache_is_slow(struct block_cache *c);
+void block_cache_note_reads(struct block_cache *c, unsigned n_blocks,
+			    uint64_t ns);
 
 /*
  * Offers a block just read, of which the caller has the only reference.

@@ -148,12 +148,53 @@ static int make_iter(struct tt *db, struct tt_iter **out)
 	return 0;
 }
 
+/* The first key behind all that begin with `prefix`, as *out, in `space`;
+ * empty when none is: of nothing but 0xff. */
+static int prefix_end(struct tt_slice prefix, struct buf *space,
+		      struct tt_slice *out)
+{
+	const uint8_t *p = prefix.data;
+	size_t n = prefix.len;
+	int r;
+
+	while (n && p[n - 1] == 0xff)
+		n--;
+	r = buf_set(space, SLICE(p, n));
+	if (r < 0)
+		return r;
+	if (n)
+		space->data[n - 1]++;
+	*out = buf_slice(space);
+	return 0;
+}
+
+static int set_bounds(struct tt_iter *it, const struct tt_iter_options *o)
+{
+	struct tt_slice lower = o->lower, upper = o->upper, end;
+	struct buf space = BUF_INIT;
+	int r = 0;
+
+	if (o->prefix.len) {
+		if (key_cmp(lower, o->prefix) < 0)
+			lower = o->prefix;
+		r = prefix_end(o->prefix, &space, &end);
+		if (r == 0 && end.len &&
+		    (!upper.len || key_cmp(end, upper) < 0))
+			upper = end;
+	}
+	if (r == 0)
+		r = user_iter_set_bounds(&it->u, lower, upper);
+	buf_fini(&space);
+	return r;
+}
+
 static int set_options(struct tt_iter *it, const struct tt_iter_options *o)
 {
-	int r = user_iter_set_bounds(&it->u, o->lower, o->upper);
+	int r = set_bounds(it, o);
 
 	if (r < 0)
 		return r;
+	user_iter_set_keys_only(&it->u, o->keys_only);
 	it->bounds.lower = buf_slice(&it->u.lower);
 	it->bounds.upper = buf_slice(&it->u.upper);
 	for (size_t i = 0; i < it->n_runs; i++)

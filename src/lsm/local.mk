@@ -40,6 +40,7 @@ liblsm_la_SOURCES += \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/get.c \
+	%D%/get.h \
 	%D%/guards.c \
 	%D%/guards.h \
 	%D%/key_hash.h \
@@ -63,6 +64,7 @@ liblsm_la_SOURCES += \
 	%D%/operand.c \
 	%D%/operand.h \
 	%D%/operand_format.h \
+	%D%/multi_get.c \
 	%D%/options.c \
 	%D%/options.def \
 	%D%/options.h \

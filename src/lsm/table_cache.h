@@ -136,6 +136,13 @@ static ALWAYS_INLINE int table_peek(struct table_cache *tc,
 	return 0;
 }
 
+/* The table if it is open, else NULL; inside a guard, valid until that is
+ * left. For hints: does not count as use. */
+static ALWAYS_INLINE struct sst_reader *table_peek_open(struct table_slot *s)
+{
+	return atomic_load_explicit(&s->reader, memory_order_seq_cst);
+}
+
 /* ---- pins ------------------------------------------------------------- */
 
 /* The open table, held open until table_unpin(). Needs no guard. */
