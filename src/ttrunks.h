@@ -323,7 +323,8 @@ struct tt_iter_options {
  * A cursor over the live keys within the bounds, over one consistent state.
  * The bounds are copied; the snapshot is not kept, but its state is. Not
  * positioned at first. `opts` may be NULL. Free every iterator: it holds
- * files and memory.
+ * files and memory. One that stays open while much is written keeps the
+ * memtables and tables of its time: refresh it now and then.
  */
 TT_API int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		       struct tt_iter **out);

@@ -17,8 +17,13 @@
  * nothing can be, a new block stays out of the cache and its user simply
  * owns it. The sum of all charges never exceeds the budget.
  *
+ * Readers have memory that is no block: iterators, what they read ahead,
+ * indexes of more tables than there was room for. They borrow it from the
+ * budget, and blocks make way.
+ *
  * Thread-safe. Blocks may outlive their place in the cache, not the cache
- * itself: drop all references before block_cache_free().
+ * itself: drop all references, and give back all loans, before
+ * block_cache_free().
  */
 #ifndef LSM_BLOCK_CACHE_H
 #define LSM_BLOCK_CACHE_H
@@ -39,6 +44,7 @@ struct block_cache_stats {
 	uint64_t evictions;
 	uint64_t bytes;	   /* charged now */
 	uint64_t capacity; /* the budget */
+	uint64_t borrowed; /* of it, by readers */
 	uint64_t blocks;   /* in the cache now */
 };
 
@@ -95,6 +101,15 @@ void block_cache_drop_file(struct block_cache *c, uint64_t file_no,
 /* Takes a block that is being freed off its shard's account; only for
  * block_unref(). */
 void block_cache_uncharge(struct block *b);
+
+/*
+ * Takes `bytes` off what blocks may have. The one that tries is refused (it
+ * returns false) when more than half of the budget would be lent; the other
+ * is for memory that is needed whatever there is.
+ */
+bool block_cache_try_borrow(struct block_cache *c, size_t bytes);
+void block_cache_borrow(struct block_cache *c, size_t bytes);
+void block_cache_give_back(struct block_cache *c, size_t bytes);
 
 void block_cache_read_stats(struct block_cache *c,
 			    struct block_cache_stats *out);

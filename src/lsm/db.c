@@ -156,6 +156,13 @@ static void relieve(void *arg)
 	db_free_iters(db_sweep_iters(arg));
 }
 
+static void lend_to_tables(struct tt *db)
+{
+	table_cache_set_relief(db->tables, relieve, db);
+	table_cache_set_lender(db->tables, db->blocks,
+			       db->cfg.table_loan_bytes);
+}
+
 static int make_parts(struct tt *db)
 {
 	struct buf tables = BUF_INIT;
@@ -175,7 +182,7 @@ static int make_parts(struct tt *db)
 	if (r == 0)
 		r = table_cache_new(&o, &db->tables);
 	if (r == 0)
-		table_cache_set_relief(db->tables, relieve, db);
+		lend_to_tables(db);
 	if (r == 0)
 		r = thread_pool_new("ttrunks", N_BACKGROUND_THREADS, &db->pool);
 	if (r == 0)

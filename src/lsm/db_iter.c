@@ -33,6 +33,7 @@ struct tt_iter {
 	struct slot_token token; /* of db->iters */
 	struct rec_iter **runs;	 /* owned by the merge in `u`; the array here */
 	size_t n_runs;
+	size_t borrowed;      /* bytes of the budget, for all of this */
 	struct tt_iter *next; /* in a list of swept ones */
 };
 
@@ -109,6 +110,23 @@ static int make_source(struct tt_iter *it)
 	return r;
 }
 
+/* What a cursor over a memtable or a run takes, about. */
+#define CHILD_BYTES ((size_t)512)
+
+/* Iterators are part of the one budget: what this one takes comes off the
+ * block cache's. */
+static void account(struct tt_iter *it)
+{
+	size_t n = 1 + it->sv->n_imm + it->n_runs;
+	size_t bytes = sizeof(*it) + n * CHILD_BYTES + REST_BUF_BYTES;
+
+	if (bytes > it->borrowed)
+		block_cache_borrow(it->db->blocks, bytes - it->borrowed);
+	else
+		block_cache_give_back(it->db->blocks, it->borrowed - bytes);
+	it->borrowed = bytes;
+}
+
 static struct superversion *reference(struct tt *db)
 {
 	struct slot_token token;
@@ -123,6 +141,7 @@ static struct superversion *reference(struct tt *db)
 
 static void free_iter(struct tt_iter *it)
 {
+	block_cache_give_back(it->db->blocks, it->borrowed);
 	user_iter_fini(&it->u);
 	superversion_unref(it->sv);
 	free(it->runs);
@@ -144,6 +163,7 @@ static int make_iter(struct tt *db, struct tt_iter **out)
 		free_iter(it);
 		return r;
 	}
+	account(it);
 	*out = it;
 	return 0;
 }
@@ -294,6 +314,7 @@ int tt_iter_refresh(struct tt_iter *it)
 	}
 	free(runs);
 	superversion_unref(was);
+	account(it);
 	user_iter_restart(&it->u, clock_visible(&it->db->clk));
 	return 0;
 }

@@ -11,6 +11,8 @@
  * taken from a window: one read of several blocks' bytes. The window begins
  * at the second such block and doubles from 16 KiB to 256 KiB; compactions
  * begin with the largest. A block that is in the cache is used from there.
+ * The window's memory is borrowed from the cache; when that has none to lend,
+ * blocks are read one by one.
  *
  * Moves return 0 with *rec set, TT_END or < 0, as those of rec_iter.h. One
  * thread at a time.
@@ -30,8 +32,9 @@ struct sst_reader;
 
 struct sst_cursor {
 	struct sst_reader *table;  /* a reference; NULL: no table yet */
-	struct block_cache *cache; /* kept; NULL: none */
-	unsigned flags;		   /* enum sst_iter_flag */
+	struct block_cache *cache; /* to look for blocks in; kept; NULL: none */
+	struct block_cache *lender; /* of the window; kept; NULL: none */
+	unsigned flags;		    /* enum sst_iter_flag */
 
 	struct block *block; /* referenced, or NULL */
 	uint32_t block_no;   /* of `block` */
@@ -43,6 +46,7 @@ struct sst_cursor {
 
 	/* file bytes [window_off, window_off + window.len) */
 	struct buf window;
+	size_t borrowed; /* bytes, for it */
 	uint64_t window_off;
 	size_t next_window; /* bytes to read next time; 0: no window yet */
 	uint32_t last_miss; /* the last block that was not in the cache */
@@ -62,12 +66,6 @@ void sst_cursor_set_flags(struct sst_cursor *c, unsigned flags);
 /* Gives back what is large: the window, and a block of more than `keep`
  * bytes. The position is lost. */
 void sst_cursor_shrink(struct sst_cursor *c, size_t keep);
-
-/* Memory that this cursor alone takes: its window. */
-static inline size_t sst_cursor_bytes(const struct sst_cursor *c)
-{
-	return c->window.cap;
-}
 
 int sst_cursor_first(struct sst_cursor *c, struct record *rec);
 int sst_cursor_last(struct sst_cursor *c, struct record *rec);

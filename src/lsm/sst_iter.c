@@ -36,14 +36,38 @@ static size_t window_max(const struct sst_cursor *c)
 {
 	size_t part;
 
-	if (!c->cache || c->flags & SST_ITER_SEQUENTIAL)
+	if (!c->lender)
 		return WINDOW_MAX;
-	part = block_cache_capacity(c->cache) / WINDOW_CACHE_PART;
+	part = block_cache_capacity(c->lender) / WINDOW_CACHE_PART;
 	return part < WINDOW_MIN ? WINDOW_MIN : MIN_OF(part, WINDOW_MAX);
 }
 
+static void drop_window(struct sst_cursor *c)
+{
+	buf_fini(&c->window);
+	if (c->borrowed)
+		block_cache_give_back(c->lender, c->borrowed);
+	c->borrowed = 0;
+}
+
+/* An empty window of `bytes`; false when there is no memory for it. */
+static bool make_window(struct sst_cursor *c, size_t bytes)
+{
+	buf_clear(&c->window);
+	if (c->window.cap >= bytes)
+		return true;
+	drop_window(c);
+	if (c->lender && !block_cache_try_borrow(c->lender, bytes))
+		return false;
+	c->borrowed = c->lender ? bytes : 0;
+	if (buf_reserve(&c->window, bytes) == 0)
+		return true;
+	drop_window(c);
+	return false;
+}
+
 /* Makes the window hold block `ref`: as its beginning, or its end when the
- * cursor goes back. */
+ * cursor goes back. TT_NOTFOUND when there is no memory for a window. */
 static int read_window(struct sst_cursor *c, const struct sst_block_ref *ref,
 		       bool is_reverse)
 {
@@ -59,9 +83,8 @@ static int read_window(struct sst_cursor *c, const struct sst_block_ref *ref,
 	} else if (c->table->file_bytes - from < want) {
 		want = (size_t)(c->table->file_bytes - from);
 	}
-	buf_clear(&c->window);
-	if (buf_reserve(&c->window, want) < 0)
-		return err_nomem("a read-ahead window");
+	if (!make_window(c, want))
+		return TT_NOTFOUND;
 	r = env_read_exact(c->table->file, from, buf_tail(&c->window), want);
 	if (r < 0)
 		return r;
@@ -94,6 +117,8 @@ static int read_block(struct sst_cursor *c, uint32_t i, struct block **out)
 		if (c->next_window <= ref.stored_len)
 			return sst_read_block(c->table, i, out);
 		r = read_window(c, &ref, goes_back);
+		if (r == TT_NOTFOUND)
+			return sst_read_block(c->table, i, out);
 		if (r < 0)
 			return r;
 	}
@@ -150,7 +175,7 @@ static void forget_misses(struct sst_cursor *c)
 	bool is_sequential = c->flags & SST_ITER_SEQUENTIAL;
 
 	c->last_miss = is_sequential ? BEFORE_FIRST : FAR_AWAY;
-	c->next_window = is_sequential ? WINDOW_MAX : 0;
+	c->next_window = is_sequential ? window_max(c) : 0;
 	buf_clear(&c->window);
 }
 
@@ -159,6 +184,7 @@ void sst_cursor_init(struct sst_cursor *c, struct block_cache *cache,
 {
 	*c = (struct sst_cursor){
 		.cache = flags & SST_ITER_SEQUENTIAL ? NULL : cache,
+		.lender = cache,
 		.flags = flags,
 	};
 	forget_misses(c);
@@ -168,7 +194,7 @@ void sst_cursor_fini(struct sst_cursor *c)
 {
 	block_unref(c->block);
 	sst_close(c->table);
-	buf_fini(&c->window);
+	drop_window(c);
 	c->block = NULL;
 	c->table = NULL;
 }
@@ -195,7 +221,7 @@ void sst_cursor_shrink(struct sst_cursor *c, size_t keep)
 		block_unref(c->block);
 		c->block = NULL;
 	}
-	buf_fini(&c->window);
+	drop_window(c);
 	forget_misses(c);
 }
 

@@ -41,6 +41,8 @@ struct table_cache {
 	unsigned max_open;
 	void (*relieve)(void *arg);
 	void *arg;
+	struct block_cache *lender; /* NULL: none */
+	size_t max_loan;
 
 	/* Rises with every retirement; starts at 1. */
 	_Atomic uint64_t epoch;
@@ -54,6 +56,7 @@ struct table_cache {
 	struct list_node clock;	  /* open slots, the hand at the front */
 	struct list_node retired; /* struct retired, oldest first */
 	size_t bytes;
+	size_t borrowed; /* see settle_locked() */
 	uint64_t n_open, n_opens, n_evictions;
 };
 
@@ -88,6 +91,28 @@ void table_cache_set_relief(struct table_cache *tc, void (*relieve)(void *arg),
 {
 	tc->relieve = relieve;
 	tc->arg = arg;
+}
+
+void table_cache_set_lender(struct table_cache *tc, struct block_cache *lender,
+			    size_t max_loan)
+{
+	tc->lender = lender;
+	tc->max_loan = max_loan;
+}
+
+/* Borrows what is used beyond our own memory, or gives it back. Under the
+ * lock, so that no loan is given back before it was taken. */
+static void settle_locked(struct table_cache *tc)
+{
+	size_t over = tc->bytes > tc->max_bytes ? tc->bytes - tc->max_bytes : 0;
+
+	if (!tc->lender || over == tc->borrowed)
+		return;
+	if (over > tc->borrowed)
+		block_cache_borrow(tc->lender, over - tc->borrowed);
+	else
+		block_cache_give_back(tc->lender, tc->borrowed - over);
+	tc->borrowed = over;
 }
 
 /* ---- retiring ------------------------------------------------------------- */
@@ -179,8 +204,8 @@ static bool evict_step_locked(struct table_cache *tc, struct table_slot *keep)
 
 static bool is_full_locked(const struct table_cache *tc)
 {
-	return tc->n_open > 1 &&
-	       (tc->bytes > tc->max_bytes || tc->n_open > tc->max_open);
+	return tc->n_open > 1 && (tc->bytes > tc->max_bytes + tc->max_loan ||
+				  tc->n_open > tc->max_open);
 }
 
 /* Two rounds of the clock at most: all may be in use. */
@@ -201,11 +226,12 @@ static void evict(struct table_cache *tc, struct table_slot *keep)
 	evict_locked(tc, keep);
 	is_full = is_full_locked(tc);
 	mutex_unlock(&tc->mu);
-	if (likely(!is_full) || !tc->relieve)
-		return;
-	tc->relieve(tc->arg);
+	if (unlikely(is_full) && tc->relieve)
+		tc->relieve(tc->arg);
 	mutex_lock(&tc->mu);
-	evict_locked(tc, keep);
+	if (is_full)
+		evict_locked(tc, keep);
+	settle_locked(tc);
 	mutex_unlock(&tc->mu);
 }
 
@@ -304,6 +330,7 @@ void table_slot_fini(struct table_cache *tc, struct table_slot *s)
 		tc->n_open--;
 	}
 	collect_locked(tc, &dead);
+	settle_locked(tc);
 	mutex_unlock(&tc->mu);
 	/* No one uses the slot, so no guard can have shown the reader. */
 	sst_close(r);

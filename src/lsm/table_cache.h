@@ -2,6 +2,12 @@
 /*
  * Open tables, bounded by memory (filters and indexes) and by descriptors.
  *
+ * What it may have in memory is `max_bytes` of its own and, from the block
+ * cache, up to `max_loan` more: to read a table's index again costs a hundred
+ * times what a block costs. Tables that are pinned stay open beyond either;
+ * their memory is borrowed all the same, so that both caches together keep to
+ * one number.
+ *
  * Whoever describes a table (the version's file entry) embeds a struct
  * table_slot. The cache opens the table when it is first wanted, once even
  * if several threads want it at the same time, and closes tables that have
@@ -97,6 +103,11 @@ void table_cache_free(struct table_cache *tc);
  */
 void table_cache_set_relief(struct table_cache *tc, void (*relieve)(void *arg),
 			    void *arg);
+
+/* Who lends memory beyond max_bytes, and how much of it may be used for tables
+ * that nobody has pinned. Kept; set before the first table is opened. */
+void table_cache_set_lender(struct table_cache *tc, struct block_cache *lender,
+			    size_t max_loan);
 
 /* A slot for the table DIR/NNNNNN.sst. Opens nothing. */
 void table_slot_init(struct table_slot *s, uint64_t file_no);
