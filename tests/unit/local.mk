@@ -53,6 +53,7 @@ test_programs += \
 	%D%/test_db_iter \
 	%D%/test_memory \
 	%D%/test_multi_get \
+	%D%/test_open_cost \
 	%D%/test_manifest \
 	%D%/test_version_set
 
