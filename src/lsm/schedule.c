@@ -149,6 +149,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	struct compact_job job = {
 		.pick = pick,
 		.tables = db->tables,
+		.blocks = db->blocks,
 		.should_stop = should_stop,
 		.stop_arg = db,
 	};
