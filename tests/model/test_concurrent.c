@@ -103,15 +103,58 @@ static void *read_latest(void *arg)
 	return NULL;
 }
 
-/* One view: one number per group, whichever way it is walked. */
+/* Several keys at once are of one moment, and of none before the call. */
+static void *read_together(void *arg)
+{
+	enum { N = N_GROUPS * GROUP_KEYS };
+	struct tt_slice keys[N];
+	struct tt_pinned values[N];
+	char mem[N][32];
+	int statuses[N];
+
+	(void)arg;
+	for (unsigned i = 0; i < N; i++)
+		keys[i] = group_key(mem[i], i % N_GROUPS, i / N_GROUPS);
+	while (!atomic_load(&is_over)) {
+		uint64_t least[N_GROUPS];
+
+		for (unsigned g = 0; g < N_GROUPS; g++)
+			least[g] = atomic_load_explicit(&written[g],
+							memory_order_acquire);
+		must(tt_multi_get(db, NULL, keys, N, values, statuses) == 0,
+		     "multi-get");
+		for (unsigned i = 0; i < N; i++) {
+			unsigned g = i % N_GROUPS;
+
+			must(statuses[i] == statuses[g], "part of a batch");
+			must(statuses[i] == 0 || least[g] == 0, "lost key");
+			if (statuses[i] == 0)
+				must(number_of(values[i].value) >= least[g] &&
+					     number_of(values[i].value) ==
+						     number_of(values[g].value),
+				     "torn or stale multi-get");
+		}
+		for (unsigned i = 0; i < N; i++)
+			tt_unpin(&values[i]);
+	}
+	return NULL;
+}
+
+/* One view: one number per group, whichever way it is walked; none older than
+ * what was acknowledged before, unless it is of a snapshot. */
 static void check_view(const struct tt_snapshot *snap, bool backwards)
 {
 	struct tt_iter_options io = { .snapshot = snap };
 	uint64_t seen[N_GROUPS] = { 0 };
 	unsigned n[N_GROUPS] = { 0 };
+	uint64_t least[N_GROUPS];
 	struct tt_iter *it;
 	int r;
 
+	for (unsigned g = 0; g < N_GROUPS; g++)
+		least[g] = snap ? 0
+				: atomic_load_explicit(&written[g],
+						       memory_order_acquire);
 	must(tt_iter_new(db, &io, &it) == 0, "iterator");
 	for (r = backwards ? tt_iter_last(it) : tt_iter_first(it); r == 0;
 	     r = backwards ? tt_iter_prev(it) : tt_iter_next(it)) {
@@ -125,8 +168,10 @@ static void check_view(const struct tt_snapshot *snap, bool backwards)
 		n[g]++;
 	}
 	must(r == TT_END, "walk");
-	for (unsigned g = 0; g < N_GROUPS; g++)
+	for (unsigned g = 0; g < N_GROUPS; g++) {
 		must(n[g] == 0 || n[g] == GROUP_KEYS, "part of a batch");
+		must(seen[g] >= least[g], "stale view");
+	}
 	tt_iter_free(it);
 }
 
@@ -166,7 +211,7 @@ START_TEST(writers_readers_and_background_work_agree)
 {
 	char *dir = tmpdir_new();
 	struct tt_options *opts = tt_options_new();
-	pthread_t writers[N_GROUPS], others[4];
+	pthread_t writers[N_GROUPS], others[5];
 
 	n_writes = test_scale(3000);
 	ck_ok(tt_options_set(opts, "memory", "4M"));
@@ -185,10 +230,12 @@ START_TEST(writers_readers_and_background_work_agree)
 		pthread_create(&others[1], NULL, read_latest, (void *)7), 0);
 	ck_assert_int_eq(pthread_create(&others[2], NULL, walk, NULL), 0);
 	ck_assert_int_eq(pthread_create(&others[3], NULL, maintain, NULL), 0);
+	ck_assert_int_eq(pthread_create(&others[4], NULL, read_together, NULL),
+			 0);
 	for (unsigned i = 0; i < N_GROUPS; i++)
 		(void)pthread_join(writers[i], NULL);
 	atomic_store(&is_over, true);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 5; i++)
 		(void)pthread_join(others[i], NULL);
 	check_view(NULL, false);
 	ck_ok(tt_close(db));
