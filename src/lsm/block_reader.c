@@ -214,6 +214,16 @@ uint32_t block_find_exact(const struct block *b, struct tt_slice key,
 	return lo;
 }
 
+void block_ask(const struct block *b, struct tt_slice key)
+{
+	uint32_t p = target_prefix(key, b->lcp);
+	uint32_t i = count_below(b->index, b->n, p);
+	const uint8_t *at = block_at(b, i < b->n ? i : b->n - 1);
+
+	for (int line = 0; line < 4; line++)
+		__builtin_prefetch(at + line * CACHE_LINE);
+}
+
 uint32_t block_seek(const struct block *b, struct tt_slice key, int64_t ts)
 {
 	struct tt_slice first = record_key_at(b->data);

@@ -51,8 +51,8 @@ static int open_inputs(struct compaction *c)
 		const struct run_part *part = &pick->parts[n];
 
 		r = run_iter_new(part->run, part->from, part->to,
-				 c->job->tables, NULL, SST_ITER_SEQUENTIAL,
-				 &its[n]);
+				 c->job->tables, c->job->blocks,
+				 SST_ITER_SEQUENTIAL, &its[n]);
 	}
 	if (r == 0)
 		r = merge_iter_new(its, n, &c->in);

@@ -70,8 +70,20 @@ struct superversion *db_install_locked(struct tt *db, struct memtable *active,
 	if (!fresh)
 		return NULL;
 	db->sv = fresh;
+	/* In this order: who builds an iterator leaves its mark in the one
+	 * before it takes a reference from the other. */
 	slot_sweep(&db->slots, drop_cached, NULL);
+	old->resting = db_sweep_iters(db);
 	return old;
+}
+
+void db_retire(struct superversion *old)
+{
+	if (!old)
+		return;
+	db_free_iters(old->resting);
+	old->resting = NULL;
+	superversion_unref(old);
 }
 
 /* ---- opening ---------------------------------------------------------- */
@@ -95,6 +107,7 @@ static struct tt *db_new(const char *dir, const struct tt_options *opts)
 	cond_init(&db->changed);
 	snapshots_init(&db->snaps, db->cfg.retention_us);
 	slot_cache_init(&db->slots);
+	slot_cache_init(&db->iters);
 	picker_init(&db->picker, &db->cfg);
 	clock_init(&db->clk, db->env, 0);
 	schedule_init(db);
@@ -113,6 +126,7 @@ static int db_free(struct tt *db)
 	write_queue_free(db->queue);
 	if (db->wal)
 		r = wal_close(db->wal);
+	db_free_iters(db_sweep_iters(db));
 	if (db->sv)
 		slot_sweep(&db->slots, drop_cached, NULL);
 	superversion_unref(db->sv);
@@ -140,6 +154,19 @@ static int db_free(struct tt *db)
 	return r;
 }
 
+/* Iterators at rest keep tables from being closed. */
+static void relieve(void *arg)
+{
+	db_free_iters(db_sweep_iters(arg));
+}
+
+static void lend_to_tables(struct tt *db)
+{
+	table_cache_set_relief(db->tables, relieve, db);
+	table_cache_set_lender(db->tables, db->blocks,
+			       db->cfg.table_loan_bytes);
+}
+
 static int make_parts(struct tt *db)
 {
 	struct buf tables = BUF_INIT;
@@ -158,6 +185,8 @@ static int make_parts(struct tt *db)
 		r = block_cache_new(db->cfg.cache_bytes, &db->blocks);
 	if (r == 0)
 		r = table_cache_new(&o, &db->tables);
+	if (r == 0)
+		lend_to_tables(db);
 	if (r == 0)
 		r = thread_pool_new("ttrunks", N_BACKGROUND_THREADS, &db->pool);
 	if (r == 0)

@@ -79,6 +79,7 @@ struct tt {
 	struct version_set vs;	 /* has a lock of its own */
 	struct snapshots snaps;	 /* has a lock of its own */
 	struct slot_cache slots; /* cached references to sv */
+	struct slot_cache iters; /* iterators at rest; see db_iter.c */
 
 	struct mutex mu;     /* RANK_DB; never held across I/O */
 	struct cond changed; /* of mu: anything below changed */
@@ -137,11 +138,22 @@ void db_release(struct tt *db, const struct slot_token *token,
 
 /*
  * Replaces the superversion by one of the present active memtable, imms and
- * `v`. Returns the old one, for superversion_unref() without the lock, or
- * NULL when memory is out: nothing has changed then.
+ * `v`. Returns the old one, for db_retire(), or NULL when memory is out:
+ * nothing has changed then.
  */
 struct superversion *db_install_locked(struct tt *db, struct memtable *active,
 				       struct version *v) REQUIRES(db->mu);
+
+/* Lets go of a superversion that was replaced; not under the lock. NULL does
+ * nothing. */
+void db_retire(struct superversion *old);
+
+/* ---- iterators at rest (db_iter.c) -------------------------------------- */
+
+/* Takes them all out of their slots; any lock may be held. */
+struct tt_iter *db_sweep_iters(struct tt *db);
+/* Frees what a sweep gave; not under a lock. */
+void db_free_iters(struct tt_iter *list);
 
 /* How this store writes tables; level and group are the caller's. */
 void db_output_options(struct tt *db, struct sst_output_options *out);

@@ -185,7 +185,7 @@ static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
 		sst_output_discard(db->env, db->dir, &edit);
 	if (r < 0)
 		goto out;
-	superversion_unref(in.old);
+	db_retire(in.old);
 	wal_release_before(db->wal, log_end);
 	us = (mono_ns() - since) / 1000;
 	db_count(db, STAT_FLUSHES, 1);

@@ -11,6 +11,8 @@
  * happens may then be newer than what the superversion holds, never older
  * than what a later one has dropped.
  */
+#include "lsm/get.h"
+
 #include <string.h>
 
 #include "lsm/batch.h"
@@ -52,15 +54,10 @@ static int ask_tables(struct tt *db, const struct version *v,
 
 	table_guard_enter(db->tables, &guard);
 	for (uint32_t i = 0; i < v->n_runs && r == TT_NOTFOUND; i++) {
-		const struct run *run = &v->runs[i];
-		uint32_t at = run_find(run, key);
+		struct table *t = run_table(&v->runs[i], key);
 		struct sst_reader *reader;
-		struct table *t;
 
-		if (at == run->n)
-			continue;
-		t = run->tables[at];
-		if (key_cmp(key, t->desc.min_key) < 0)
+		if (!t)
 			continue;
 		r = table_peek(db->tables, &t->slot, &reader);
 		if (r == 0)
@@ -163,8 +160,8 @@ static int find(struct tt *db, const struct superversion *sv,
 	return r;
 }
 
-static ALWAYS_INLINE int read_ts(struct tt *db, const struct superversion *sv,
-				 const struct tt_read_options *ro, int64_t *out)
+int get_ts(struct tt *db, const struct superversion *sv,
+	   const struct tt_read_options *ro, int64_t *out)
 {
 	return history_ts(db, sv, ro ? ro->snapshot : NULL, ro ? ro->as_of : 0,
 			  out);
@@ -182,7 +179,7 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 	if (r < 0)
 		return r;
 	sv = db_acquire(db, &token);
-	r = read_ts(db, sv, ro, &ts);
+	r = get_ts(db, sv, ro, &ts);
 	if (r == 0)
 		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
 	if (r == 0) {
@@ -221,37 +218,44 @@ static void release_buf(void *data, void *cap)
 	buf_fini(&b);
 }
 
+int get_pinned(struct tt *db, const struct superversion *sv,
+	       struct tt_slice key, int64_t as_of, bool no_fill,
+	       struct tt_pinned *out)
+{
+	struct found f;
+	int r = batch_check_op(key, 0);
+
+	if (r == 0)
+		r = find(db, sv, key, as_of, no_fill, &f);
+	if (r != 0)
+		return r;
+	out->value = f.rec.value;
+	out->ts = f.rec.ts;
+	out->b = NULL;
+	if (f.merged.data) {
+		out->release = release_buf;
+		out->a = f.merged.data;
+		out->b = (void *)(uintptr_t)f.merged.cap; /* NOLINT */
+	} else if (f.mem) {
+		out->release = release_memtable;
+		out->a = memtable_ref(f.mem);
+	} else {
+		out->release = release_block;
+		out->a = f.hit.block;
+	}
+	return 0;
+}
+
 int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 		  struct tt_slice key, struct tt_pinned *out)
 {
 	struct slot_token token;
-	struct superversion *sv;
-	struct found f;
+	struct superversion *sv = db_acquire(db, &token);
 	int64_t ts;
-	int r = batch_check_op(key, 0);
+	int r = get_ts(db, sv, ro, &ts);
 
-	if (r < 0)
-		return r;
-	sv = db_acquire(db, &token);
-	r = read_ts(db, sv, ro, &ts);
 	if (r == 0)
-		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
-	if (r == 0) {
-		out->value = f.rec.value;
-		out->ts = f.rec.ts;
-		out->b = NULL;
-		if (f.merged.data) {
-			out->release = release_buf;
-			out->a = f.merged.data;
-			out->b = (void *)(uintptr_t)f.merged.cap; /* NOLINT */
-		} else if (f.mem) {
-			out->release = release_memtable;
-			out->a = memtable_ref(f.mem);
-		} else {
-			out->release = release_block;
-			out->a = f.hit.block;
-		}
-	}
+		r = get_pinned(db, sv, key, ts, ro && ro->no_fill, out);
 	db_release(db, &token, sv);
 	return r;
 }

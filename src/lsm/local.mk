@@ -42,13 +42,12 @@ liblsm_la_SOURCES += \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/get.c \
+	%D%/get.h \
 	%D%/guards.c \
 	%D%/guards.h \
 	%D%/history.c \
 	%D%/history.h \
 	%D%/key_hash.h \
-	%D%/level_iter.c \
-	%D%/level_iter.h \
 	%D%/maintain.c \
 	%D%/manifest_format.h \
 	%D%/manifest_reader.c \
@@ -69,6 +68,7 @@ liblsm_la_SOURCES += \
 	%D%/operand.c \
 	%D%/operand.h \
 	%D%/operand_format.h \
+	%D%/multi_get.c \
 	%D%/options.c \
 	%D%/options.def \
 	%D%/options.h \
@@ -91,6 +91,7 @@ liblsm_la_SOURCES += \
 	%D%/schedule.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
+	%D%/sst_cursor.h \
 	%D%/sst_format.h \
 	%D%/sst_index.c \
 	%D%/sst_index.h \

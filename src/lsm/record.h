@@ -74,7 +74,9 @@ static ALWAYS_INLINE bool key_eq(struct tt_slice a, struct tt_slice b)
 	/* Neighbours in a sorted sequence differ in their last bytes. */
 	if (le64_load(x + a.len - 8) != le64_load(y + a.len - 8))
 		return false;
-	return a.len == 8 || memcmp(x, y, a.len - 8) == 0;
+	if (a.len <= 16)
+		return le64_load(x) == le64_load(y);
+	return memcmp(x, y, a.len - 8) == 0;
 }
 
 /* Internal order of two (key, ts) pairs: < 0, 0, > 0. */

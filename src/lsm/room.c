@@ -130,7 +130,7 @@ int room_switch(struct tt *db)
 	r = db->n_imms >= MAX_IMMUTABLES ? -EAGAIN
 					 : switch_locked(db, fresh, &old);
 	mutex_unlock(&db->mu);
-	superversion_unref(old);
+	db_retire(old);
 	memtable_unref(fresh); /* the superversion has its own */
 	return r;
 }

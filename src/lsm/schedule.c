@@ -138,7 +138,7 @@ static int apply(struct tt *db, struct version_edit *edit)
 	struct installation in = { .db = db };
 	int r = version_set_apply(&db->vs, edit, install_compacted, &in);
 
-	superversion_unref(in.old);
+	db_retire(in.old);
 	return r;
 }
 
@@ -149,6 +149,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	struct compact_job job = {
 		.pick = pick,
 		.tables = db->tables,
+		.blocks = db->blocks,
 		.should_stop = should_stop,
 		.stop_arg = db,
 	};

@@ -340,6 +340,51 @@ bool sst_may_have(const struct sst_reader *r, uint64_t hash)
 	return filter_may_have(&r->filter, hash);
 }
 
+void sst_ask_filter(const struct sst_reader *r, uint64_t hash)
+{
+	__builtin_prefetch(filter_line(&r->filter, hash));
+}
+
+uint32_t sst_ask(const struct sst_reader *r, struct block_cache *cache,
+		 struct tt_slice key, int64_t as_of)
+{
+	uint32_t i = sst_index_seek(&r->index, key, as_of);
+
+	block_cache_ask(cache, r->file_no, i);
+	return i;
+}
+
+void sst_ask_block(const struct sst_reader *r, struct block_cache *cache,
+		   uint32_t block)
+{
+	block_cache_ask_block(cache, r->file_no, block);
+}
+
+void sst_ask_disk(const struct sst_reader *r, uint32_t block)
+{
+	struct sst_block_ref ref;
+	struct err_saved e;
+	int was = err_code();
+
+	/* The caller's last failure stays the last: hints have none. */
+	err_save(&e, was);
+	sst_index_block(&r->index, block, &ref);
+	if (env_advise(r->file, ref.offset, ref.stored_len,
+		       ENV_ADVICE_WILLNEED) < 0)
+		(void)err_restore(&e);
+}
+
+struct block *sst_ask_record(const struct sst_reader *r,
+			     struct block_cache *cache, uint32_t block,
+			     struct tt_slice key)
+{
+	struct block *b = block_cache_peek(cache, r->file_no, block);
+
+	if (b)
+		block_ask(b, key);
+	return b;
+}
+
 /*
  * The record with `key` and a ts <= as_of lies beyond block i: only if the
  * key's versions go on in the next block, which then begins with it.

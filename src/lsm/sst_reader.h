@@ -104,6 +104,27 @@ static inline void sst_hit_release(struct sst_hit *h)
 /* False when the key is surely absent: what sst_get() asks first. */
 bool sst_may_have(const struct sst_reader *r, uint64_t hash);
 
+/*
+ * Hints for who looks for many keys, to be given for all of them one step at
+ * a time: what sst_get() will wait for. First the filter's line; for a key
+ * that passed the filter, where the cache would have its block, which
+ * sst_ask() returns the number of; then that block; then the record in it.
+ * The last step returns the block, if it is in the cache, for the caller to
+ * keep until sst_get() has looked: it may be evicted otherwise.
+ */
+void sst_ask_filter(const struct sst_reader *r, uint64_t hash);
+uint32_t sst_ask(const struct sst_reader *r, struct block_cache *cache,
+		 struct tt_slice key, int64_t as_of);
+void sst_ask_block(const struct sst_reader *r, struct block_cache *cache,
+		   uint32_t block);
+struct block *sst_ask_record(const struct sst_reader *r,
+			     struct block_cache *cache, uint32_t block,
+			     struct tt_slice key);
+
+/* Has the system begin to read a block that is not in the cache. A hint that
+ * costs a call; for files that may not be in memory. */
+void sst_ask_disk(const struct sst_reader *r, uint32_t block);
+
 /* ---- blocks ----------------------------------------------------------- */
 
 /* Block `i`, from the cache or the file; the caller gets a reference. */

@@ -79,6 +79,8 @@ static void show_caches(struct tt *db, const struct stat_walk *w)
 	show(w, "engine.cache.refused", b.refused, "blocks without room");
 	show(w, "engine.cache.bytes", b.bytes, "bytes of blocks in memory");
 	show(w, "engine.cache.capacity", b.capacity, "bytes there is room for");
+	show(w, "engine.cache.borrowed", b.borrowed,
+	     "bytes of it that iterators and tables have");
 	table_cache_read_stats(db->tables, &t);
 	show(w, "engine.tables.opens", t.opens, "tables opened");
 	show(w, "engine.tables.evictions", t.evictions, "tables closed early");

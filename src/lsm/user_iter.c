@@ -60,6 +60,28 @@ void user_iter_set_source(struct user_iter *u, struct rec_iter *in,
 	buf_shrink(&u->value, KEEP_BYTES);
 }
 
+void user_iter_restart(struct user_iter *u, int64_t as_of)
+{
+	u->as_of = as_of;
+	u->state = USER_ITER_NONE;
+}
+
+void user_iter_set_keys_only(struct user_iter *u, bool on)
+{
+	u->keys_only = on;
+	u->state = USER_ITER_NONE;
+}
+
+void user_iter_rest(struct user_iter *u, size_t keep)
+{
+	u->state = USER_ITER_NONE;
+	merge_chain_reset(&u->chain);
+	buf_shrink(&u->key, keep);
+	buf_shrink(&u->value, keep);
+	buf_shrink(&u->lower, keep);
+	buf_shrink(&u->upper, keep);
+}
+
 /* Ends a move that found nothing or failed. */
 static int lose(struct user_iter *u, int r)
 {
@@ -160,11 +182,19 @@ static int skip_newer(struct user_iter *u)
 	return r;
 }
 
-/* Shows the merge record under the cursor as a value. */
+/* Shows the merge record under the cursor as a value. Whatever lies under it,
+ * the key has one. */
 static NOINLINE int show_merged(struct user_iter *u)
 {
-	int r = keep_key(u, u->in->rec.key);
+	int r;
 
+	if (u->keys_only) {
+		u->cur = u->in->rec;
+		u->cur.value = SLICE_EMPTY;
+		u->state = USER_ITER_FORWARD;
+		return 0;
+	}
+	r = keep_key(u, u->in->rec.key);
 	if (r == 0)
 		r = merge_kept_key(u);
 	if (r == 0)
@@ -190,6 +220,8 @@ static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 		}
 		if (likely(rec->kind == RECORD_VALUE)) {
 			u->cur = *rec;
+			if (u->keys_only)
+				u->cur.value = SLICE_EMPTY;
 			u->state = USER_ITER_FORWARD;
 			return 0;
 		}
@@ -244,7 +276,9 @@ static int take_version(struct user_iter *u)
 
 	u->cur.ts = rec->ts;
 	u->cur.kind = rec->kind;
-	return rec->kind == RECORD_VALUE ? buf_set(&u->value, rec->value) : 0;
+	return rec->kind == RECORD_VALUE && !u->keys_only
+		       ? buf_set(&u->value, rec->value)
+		       : 0;
 }
 
 /* The newest visible version of the kept key is a merge record. */
@@ -296,8 +330,9 @@ static int take_key(struct user_iter *u)
 {
 	int r = take_versions(u);
 
-	return r > 0 && unlikely(u->cur.kind == RECORD_MERGE) ? take_merged(u)
-							      : r;
+	if (r > 0 && unlikely(u->cur.kind == RECORD_MERGE) && !u->keys_only)
+		return take_merged(u);
+	return r;
 }
 
 static int settle_reverse(struct user_iter *u, int r)
@@ -308,7 +343,8 @@ static int settle_reverse(struct user_iter *u, int r)
 		r = take_key(u);
 		if (r > 0) {
 			u->cur.key = buf_slice(&u->key);
-			u->cur.value = buf_slice(&u->value);
+			u->cur.value = u->keys_only ? SLICE_EMPTY
+						    : buf_slice(&u->value);
 			u->state = USER_ITER_REVERSE;
 			return 0;
 		}

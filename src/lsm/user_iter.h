@@ -29,6 +29,7 @@ enum user_iter_state {
 struct user_iter {
 	struct rec_iter *in; /* owned */
 	int64_t as_of;
+	bool keys_only; /* values show as empty and are not looked at */
 	enum user_iter_state state;
 	bool in_at_end;	   /* REVERSE, PAST: `in` ran off */
 	struct record cur; /* valid unless state is NONE */
@@ -56,6 +57,16 @@ int user_iter_set_bounds(struct user_iter *u, struct tt_slice lower,
  */
 void user_iter_set_source(struct user_iter *u, struct rec_iter *in,
 			  int64_t as_of);
+
+/* Begins anew as of another timestamp; source, bounds and memory stay. */
+void user_iter_restart(struct user_iter *u, int64_t as_of);
+
+/* Whether values are left out: then nothing of them is copied or put
+ * together. The position is lost. */
+void user_iter_set_keys_only(struct user_iter *u, bool on);
+
+/* Loses the position and gives back copies of more than `keep` bytes. */
+void user_iter_rest(struct user_iter *u, size_t keep);
 
 int user_iter_first(struct user_iter *u);
 int user_iter_last(struct user_iter *u);

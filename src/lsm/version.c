@@ -112,6 +112,17 @@ uint32_t run_find(const struct run *run, struct tt_slice key)
 	return lo;
 }
 
+struct table *run_table(const struct run *run, struct tt_slice key)
+{
+	uint32_t i = run_find(run, key);
+	struct table *t;
+
+	if (i == run->n)
+		return NULL;
+	t = run->tables[i];
+	return key_cmp(key, t->desc.min_key) < 0 ? NULL : t;
+}
+
 void run_overlap(const struct run *run, struct tt_slice lo, struct tt_slice hi,
 		 uint32_t *from, uint32_t *to)
 {

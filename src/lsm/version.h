@@ -132,6 +132,9 @@ const struct run *version_level(const struct version *v, unsigned level);
  */
 uint32_t run_find(const struct run *run, struct tt_slice key);
 
+/* The table whose range of keys has `key` in it, NULL when none has. */
+struct table *run_table(const struct run *run, struct tt_slice key);
+
 /* The tables [*from, *to) that overlap [lo, hi], both included. */
 void run_overlap(const struct run *run, struct tt_slice lo, struct tt_slice hi,
 		 uint32_t *from, uint32_t *to);

@@ -28,6 +28,7 @@ test_programs += \
 	%D%/test_memtable \
 	%D%/test_merge \
 	%D%/test_record \
+	%D%/test_run_iter \
 	%D%/test_wal \
 	%D%/test_write
 
@@ -49,8 +50,11 @@ test_programs += \
 test_programs += \
 	%D%/test_db \
 	%D%/test_db_faults \
+	%D%/test_db_iter \
 	%D%/test_estimate \
 	%D%/test_memory \
+	%D%/test_multi_get \
+	%D%/test_open_cost \
 	%D%/test_manifest \
 	%D%/test_options_file \
 	%D%/test_snapshot \
