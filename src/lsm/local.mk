@@ -125,6 +125,8 @@ liblsm_la_SOURCES += \
 	%D%/version_set.c \
 	%D%/version_set.h \
 	%D%/wal_format.h \
+	%D%/wal_hold.c \
+	%D%/wal_hold.h \
 	%D%/wal_impl.h \
 	%D%/wal_open.c \
 	%D%/wal_prepare.c \

@@ -29,6 +29,7 @@ test_programs += \
 	%D%/test_merge \
 	%D%/test_record \
 	%D%/test_wal \
+	%D%/test_wal_hold \
 	%D%/test_write
 
 # lsm: tables and their caches
