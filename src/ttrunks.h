@@ -461,6 +461,48 @@ struct tt_estimate {
 TT_API int tt_estimate(struct tt *db, struct tt_slice lower,
 		       struct tt_slice upper, struct tt_estimate *out);
 
+/* ---- copies ----------------------------------------------------------- */
+
+/* How far a copy has come. */
+struct tt_progress {
+	uint64_t bytes_done;
+	uint64_t bytes_total;
+	uint64_t files_done; /* linked, copied, or found to be there already */
+	uint64_t files_total;
+};
+
+struct tt_copy_options {
+	/* Write the memtables to tables first: it takes longer, and the copy
+	 * has less of a log, which opening it would replay. */
+	bool flush;
+	/*
+	 * Called in the calling thread after every file and every MiB; may be
+	 * NULL. A return other than 0 ends the work, which then fails with
+	 * -ECANCELED; sleeping in it slows the work down.
+	 */
+	int (*progress)(void *arg, const struct tt_progress *p);
+	void *arg;
+};
+
+/*
+ * Makes `dir` (a new or an empty directory) a copy of the store as it is now,
+ * durable on return. Runs beside reads and writes and waits for neither. The
+ * copy holds every write that had returned before the call and is a store by
+ * itself: neither changes the other.
+ *
+ * Tables and all but the last bytes of the log are hard links, which takes
+ * milliseconds and no space: as compaction replaces tables here, the links
+ * keep the old ones. Where links are not to be had (another file system) they
+ * are copied and checked meanwhile; TT_ECORRUPT names what is damaged.
+ *
+ * The directory appears whole under its name, or not at all: after a crash
+ * there may be a `dir`.ttrunks-unfinished, which the next call removes.
+ * -ENOTEMPTY when `dir` has something in it; nothing is changed then.
+ * `opts` may be NULL.
+ */
+TT_API int tt_checkpoint(struct tt *db, const char *dir,
+			 const struct tt_copy_options *opts);
+
 /* ---- statistics ------------------------------------------------------- */
 
 /*

@@ -2,6 +2,7 @@
 # The engine: write side, tables, database.
 liblsm_la_SOURCES += \
 	%D%/api_error.c \
+	%D%/backup_format.h \
 	%D%/batch.c \
 	%D%/batch.h \
 	%D%/batch_data.c \
@@ -17,6 +18,7 @@ liblsm_la_SOURCES += \
 	%D%/block_writer.c \
 	%D%/block_writer.h \
 	%D%/bloom.c \
+	%D%/checkpoint.c \
 	%D%/chunk_pool.c \
 	%D%/chunk_pool.h \
 	%D%/clock.c \
@@ -29,7 +31,11 @@ liblsm_la_SOURCES += \
 	%D%/compact_pick.h \
 	%D%/compact_run.c \
 	%D%/compact_run.h \
+	%D%/copier.c \
+	%D%/copier.h \
 	%D%/counters.def \
+	%D%/cut.c \
+	%D%/cut.h \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/db_iter.c \
@@ -66,6 +72,8 @@ liblsm_la_SOURCES += \
 	%D%/merge_chain.h \
 	%D%/merge_iter.c \
 	%D%/merge_iter.h \
+	%D%/newdir.c \
+	%D%/newdir.h \
 	%D%/operand.c \
 	%D%/operand.h \
 	%D%/operand_format.h \
@@ -100,6 +108,8 @@ liblsm_la_SOURCES += \
 	%D%/sst_reader.c \
 	%D%/sst_reader.h \
 	%D%/sst_reader_impl.h \
+	%D%/sst_stream.c \
+	%D%/sst_stream.h \
 	%D%/sst_verify.c \
 	%D%/sst_writer.c \
 	%D%/sst_writer.h \

@@ -5,6 +5,8 @@ libtestsupport_la_SOURCES += \
 	%D%/fault_disk.h \
 	%D%/fault_env.c \
 	%D%/fault_env.h \
+	%D%/ladder.c \
+	%D%/ladder.h \
 	%D%/prng.c \
 	%D%/prng.h \
 	%D%/sst_gen.c \

@@ -46,6 +46,10 @@ test_programs += \
 	%D%/test_compact_pick \
 	%D%/test_compact_run
 
+# lsm: copies
+test_programs += \
+	%D%/test_checkpoint
+
 # lsm: the database
 test_programs += \
 	%D%/test_db \
