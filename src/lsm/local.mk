@@ -2,7 +2,14 @@
 # The engine: write side, tables, database.
 liblsm_la_SOURCES += \
 	%D%/api_error.c \
+	%D%/backup.c \
+	%D%/backup.h \
+	%D%/backup_dir.c \
+	%D%/backup_dir.h \
 	%D%/backup_format.h \
+	%D%/backup_list.c \
+	%D%/backup_list.h \
+	%D%/backup_read.c \
 	%D%/batch.c \
 	%D%/batch.h \
 	%D%/batch_data.c \

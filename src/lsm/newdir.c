@@ -178,6 +178,12 @@ static int take_lock(struct newdir *d)
 	return r;
 }
 
+void newdir_leave(struct newdir *d)
+{
+	free(d->tmp);
+	d->tmp = NULL;
+}
+
 int newdir_begin(struct newdir *d, struct env *env, const char *path,
 		 bool is_store)
 {
@@ -192,9 +198,7 @@ int newdir_begin(struct newdir *d, struct env *env, const char *path,
 	if (r == 0 && is_store)
 		r = take_lock(d);
 	if (r < 0) {
-		/* Nothing of it is ours: perhaps another builds there. */
-		free(d->tmp);
-		d->tmp = NULL;
+		newdir_leave(d); /* perhaps another builds there */
 		return r;
 	}
 	r = remove_contents(env, d->tmp, is_store);
@@ -234,8 +238,7 @@ int newdir_commit(struct newdir *d)
 		r = env_rename(d->env, d->tmp, d->path);
 	if (r < 0)
 		return r;
-	free(d->tmp); /* there is nothing to take back */
-	d->tmp = NULL;
+	newdir_leave(d); /* there is nothing to take back */
 	return env_sync_parent(d->env, d->path);
 }
 

@@ -39,6 +39,9 @@ int newdir_begin(struct newdir *d, struct env *env, const char *path,
  * durable already. */
 int newdir_commit(struct newdir *d);
 
+/* Leaves what was built so far where it is, as a crash would. */
+void newdir_leave(struct newdir *d);
+
 /* Removes what was not committed and frees. */
 void newdir_fini(struct newdir *d);
 

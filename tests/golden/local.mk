@@ -3,6 +3,7 @@ check_PROGRAMS += %D%/make_tables
 EXTRA_DIST += \
 	%D%/README.md \
 	%D%/dict.sst \
+	%D%/backup.list \
 	%D%/lz4.sst \
 	%D%/merges.sst \
 	%D%/merges.txt \

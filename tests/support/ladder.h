@@ -14,7 +14,7 @@
 
 #include "ttrunks.h"
 
-#define LADDER_KEYS 61u
+#define LADDER_KEYS 397u
 
 /* Takes step `i` (from 1) of ladder `no`; the batch's result. */
 int ladder_step(struct tt *db, unsigned no, uint64_t i, bool sync);

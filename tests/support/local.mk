@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 libtestsupport_la_SOURCES += \
 	%D%/check_main.h \
+	%D%/copy_fixture.c \
+	%D%/copy_fixture.h \
 	%D%/fault_disk.c \
 	%D%/fault_disk.h \
 	%D%/fault_env.c \

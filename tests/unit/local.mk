@@ -48,6 +48,8 @@ test_programs += \
 
 # lsm: copies
 test_programs += \
+	%D%/test_backup \
+	%D%/test_backup_list \
 	%D%/test_checkpoint
 
 # lsm: the database

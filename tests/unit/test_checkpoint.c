@@ -1,112 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* A copy of the store by links: exact, independent, whole or not there. */
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lsm/newdir.h"
-#include "lsm/options.h"
 #include "support/check_main.h"
-#include "support/fault_env.h"
+#include "support/copy_fixture.h"
 #include "support/ladder.h"
-#include "support/prng.h"
 #include "support/tmpdir.h"
-
-static char *dir;
-static struct tt_options *opts;
-static struct fault_env *fault;
-static struct tt *db;
-static struct rng rng;
-static uint64_t steps; /* of ladder 0 */
-
-static void set_options(void)
-{
-	static const char *const settings[][2] = {
-		{ "memory", "4M" },
-		{ "memtable_bytes", "64k" },
-		{ "table_bytes", "64k" },
-		{ "cache_bytes", "256k" },
-		{ "wal_segment_bytes", "64k" },
-		{ "l0_trigger", "2" },
-		{ "sync_interval", "0" },
-	};
-
-	opts = tt_options_new();
-	ck_assert_ptr_nonnull(opts);
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		ck_ok(tt_options_set(opts, settings[i][0], settings[i][1]));
-}
-
-static void open_store(void)
-{
-	ck_ok(tt_open(tmpdir_path(dir, "store"), opts, &db));
-}
-
-static void begin(void)
-{
-	dir = tmpdir_new();
-	ck_ok(fault_env_new(env_posix(), dir, rng_next(&rng), &fault));
-	options_set_env(opts, fault_env_env(fault));
-	steps = 0;
-	open_store();
-}
-
-static void setup(void)
-{
-	test_rng(&rng);
-	set_options();
-	begin();
-}
-
-static void end(void)
-{
-	(void)tt_close(db);
-	db = NULL;
-	fault_env_free(fault);
-	tmpdir_free(dir);
-}
-
-static void teardown(void)
-{
-	end();
-	tt_options_free(opts);
-}
-
-static void climb(unsigned n)
-{
-	while (n--)
-		ck_ok(ladder_step(db, 0, ++steps, false));
-}
-
-static bool is_there(const char *name)
-{
-	return access(tmpdir_path(dir, name), F_OK) == 0;
-}
-
-static void ignore(void *arg, const char *text)
-{
-	(void)arg;
-	printf("# %s\n", text);
-}
-
-/* Opens a copy and looks at all of it; its step. */
-static uint64_t check_copy(const char *name)
-{
-	struct tt *copy;
-	uint64_t at;
-
-	ck_ok(tt_open(tmpdir_path(dir, name), opts, &copy));
-	at = ladder_check(copy, 0);
-	ck_ok(tt_verify(copy, ignore, NULL));
-	ck_ok(tt_close(copy));
-	return at;
-}
 
 static int checkpoint(const char *name)
 {
@@ -120,7 +24,7 @@ START_TEST(a_copy_holds_what_was_written_before_it)
 	climb(700);
 	ck_ok(checkpoint("copy"));
 	climb(50);
-	ck_assert_uint_eq(check_copy("copy"), 700);
+	ck_assert_uint_eq(check_store("copy"), 700);
 	ck_assert_uint_eq(ladder_check(db, 0), 750);
 	ck_assert(!is_there("copy" UNFINISHED_SUFFIX));
 }
@@ -129,7 +33,7 @@ END_TEST
 START_TEST(an_empty_store_has_a_copy)
 {
 	ck_ok(checkpoint("copy"));
-	ck_assert_uint_eq(check_copy("copy"), 0);
+	ck_assert_uint_eq(check_store("copy"), 0);
 }
 END_TEST
 
@@ -143,7 +47,7 @@ START_TEST(a_flush_leaves_no_log_to_copy)
 	(void)snprintf(path, sizeof(path), "%s", tmpdir_path(dir, "copy/wal"));
 	ck_assert_int_eq(rmdir(path), 0);
 	ck_assert_int_eq(mkdir(path, 0755), 0);
-	ck_assert_uint_eq(check_copy("copy"), 20);
+	ck_assert_uint_eq(check_store("copy"), 20);
 }
 END_TEST
 
@@ -169,8 +73,8 @@ START_TEST(store_and_copy_do_not_change_each_other)
 	ck_ok(tt_close(db));
 	open_store();
 	ck_assert_uint_eq(ladder_check(db, 0), 4000);
-	ck_assert_uint_eq(check_copy("copy"), 4000);
-	ck_assert_uint_eq(check_copy("untouched"), 500);
+	ck_assert_uint_eq(check_store("copy"), 4000);
+	ck_assert_uint_eq(check_store("untouched"), 500);
 }
 END_TEST
 
@@ -195,8 +99,8 @@ START_TEST(the_log_of_earlier_lives_is_copied_too)
 	die();
 	open_store();
 	ck_ok(checkpoint("copy2"));
-	ck_assert_uint_eq(check_copy("copy"), 270);
-	ck_assert_uint_eq(check_copy("copy2"), 270);
+	ck_assert_uint_eq(check_store("copy"), 270);
+	ck_assert_uint_eq(check_store("copy2"), 270);
 }
 END_TEST
 
@@ -211,79 +115,34 @@ START_TEST(a_copy_of_a_copy_is_one_too)
 	ck_ok(checkpoint("copy2"));
 	ck_ok(tt_close(db));
 	db = was;
-	ck_assert_uint_eq(check_copy("copy2"), 400);
+	ck_assert_uint_eq(check_store("copy2"), 400);
 	ck_assert_uint_eq(ladder_check(db, 0), 300);
 }
 END_TEST
 
 /* ---- under load ------------------------------------------------------- */
 
-#define N_WRITERS 3
 #define N_COPIES 6
-
-static _Atomic bool is_over;
-static _Atomic uint64_t reached[N_WRITERS];
-
-static void *write_on(void *arg)
-{
-	unsigned no = (unsigned)(uintptr_t)arg;
-	uint64_t i = 0;
-
-	while (!atomic_load(&is_over)) {
-		i++;
-		ck_ok(ladder_step(db, no, i, i % 512 == 0));
-		atomic_store(&reached[no], i);
-	}
-	return NULL;
-}
 
 START_TEST(a_copy_under_load_is_a_prefix)
 {
-	uint64_t least[N_COPIES][N_WRITERS], most[N_COPIES][N_WRITERS];
-	pthread_t threads[N_WRITERS];
+	struct heights least[N_COPIES], most[N_COPIES];
 	char name[32];
-	struct tt *copy;
 
-	/* No failures here, and no lock around every call. */
-	ck_ok(tt_close(db));
-	options_set_env(opts, env_posix());
-	open_store();
-	atomic_store(&is_over, false);
-	for (uintptr_t i = 0; i < N_WRITERS; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_on,
-						(void *)i),
-				 0);
+	load_start();
 	for (unsigned c = 0; c < N_COPIES; c++) {
-		uint64_t until = atomic_load(&reached[0]) + 1500;
-
-		while (atomic_load(&reached[0]) < until)
-			(void)sched_yield();
 		(void)snprintf(name, sizeof(name), "copy%u", c);
-		for (unsigned i = 0; i < N_WRITERS; i++)
-			least[c][i] = atomic_load(&reached[i]);
+		least[c] = load_wait(1500);
 		ck_ok(checkpoint(name));
-		for (unsigned i = 0; i < N_WRITERS; i++)
-			most[c][i] = atomic_load(&reached[i]) + 1;
+		most[c] = load_now();
 	}
-	atomic_store(&is_over, true);
-	for (unsigned i = 0; i < N_WRITERS; i++)
-		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	load_stop();
+	/* The log has been recycled and the tables replaced. */
 	ck_ok(tt_close(db));
 	db = NULL;
 	for (unsigned c = 0; c < N_COPIES; c++) {
 		(void)snprintf(name, sizeof(name), "copy%u", c);
-		ck_ok(tt_open(tmpdir_path(dir, name), opts, &copy));
-		for (unsigned i = 0; i < N_WRITERS; i++) {
-			uint64_t at = ladder_check(copy, i);
-
-			ck_assert_msg(at >= least[c][i] && at <= most[c][i],
-				      "%s: %llu, not %llu to %llu", name,
-				      (unsigned long long)at,
-				      (unsigned long long)least[c][i],
-				      (unsigned long long)most[c][i]);
-		}
-		ck_ok(tt_verify(copy, ignore, NULL));
-		ck_ok(tt_close(copy));
+		check_heights(name, &least[c], &most[c]);
 	}
 }
 END_TEST
@@ -337,44 +196,24 @@ START_TEST(tables_are_copied_where_links_cannot_be)
 	look_at_links(n);
 	ck_assert_uint_gt(n[0], 0);
 	ck_assert_uint_eq(n[1], 0);
-	ck_assert_uint_eq(check_copy("copy"), 500);
+	ck_assert_uint_eq(check_store("copy"), 500);
 }
 END_TEST
 
-static void flip_byte(const char *path, off_t at)
-{
-	int fd = open(path, O_RDWR);
-	uint8_t b;
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pread(fd, &b, 1, at), 1);
-	b ^= 1;
-	ck_assert_int_eq(pwrite(fd, &b, 1, at), 1);
-	ck_assert_int_eq(close(fd), 0);
-}
-
-static int take_name(void *arg, const char *name, enum env_file_type type)
-{
-	(void)type;
-	(void)snprintf(arg, 64, "%s", name);
-	return 1;
-}
-
 START_TEST(damage_is_not_copied_but_named)
 {
-	char name[64], path[600];
+	char path[600];
+	const char *name;
 	struct stat st;
 	int r;
 
 	climb(500);
 	ck_ok(tt_compact(db, tt_str(""), tt_str(""))); /* and it is quiet */
-	ck_assert_int_eq(env_list(env_posix(), tmpdir_path(dir, "store/sst"),
-				  take_name, name),
-			 1);
+	name = some_name("store/sst");
 	(void)snprintf(path, sizeof(path), "%s/%s",
 		       tmpdir_path(dir, "store/sst"), name);
 	ck_assert_int_eq(stat(path, &st), 0);
-	flip_byte(path, st.st_size - 10);
+	flip_byte(path, (uint64_t)st.st_size - 10);
 	fault_env_fail(fault, FAULT_LINK, 1, EXDEV, FAULT_FROM_THEN_ON);
 	r = checkpoint("copy");
 	ck_assert_int_eq(r, TT_ECORRUPT);
@@ -401,9 +240,9 @@ START_TEST(a_directory_with_something_in_it_is_refused)
 	ck_err(checkpoint("copy/."), -EINVAL);
 	ck_err(tt_checkpoint(db, "", NULL), -EINVAL);
 	ck_err(tt_checkpoint(db, "/", NULL), -EINVAL);
-	ck_assert_uint_eq(check_copy("copy"), 10);
+	ck_assert_uint_eq(check_store("copy"), 10);
 	ck_ok(checkpoint("a/b/c"));
-	ck_assert_uint_eq(check_copy("a/b/c"), 10);
+	ck_assert_uint_eq(check_store("a/b/c"), 10);
 }
 END_TEST
 
@@ -412,34 +251,16 @@ START_TEST(two_at_once_for_one_place_exclude_each_other)
 	struct newdir d;
 
 	climb(10);
-	ck_ok(newdir_begin(&d, fault_env_env(fault), tmpdir_path(dir, "copy"),
-			   true));
+	ck_ok(newdir_begin(&d, env, tmpdir_path(dir, "copy"), true));
 	ck_err(checkpoint("copy"), TT_ELOCKED);
 	ck_assert(is_there("copy" UNFINISHED_SUFFIX));
 	newdir_fini(&d);
 	ck_ok(checkpoint("copy"));
-	ck_assert_uint_eq(check_copy("copy"), 10);
+	ck_assert_uint_eq(check_store("copy"), 10);
 }
 END_TEST
 
 /* ---- progress --------------------------------------------------------- */
-
-struct watcher {
-	struct tt_progress last;
-	unsigned n_calls, n_most;
-};
-
-static int watch(void *arg, const struct tt_progress *p)
-{
-	struct watcher *w = arg;
-
-	ck_assert_uint_ge(p->bytes_done, w->last.bytes_done);
-	ck_assert_uint_ge(p->files_done, w->last.files_done);
-	ck_assert_uint_le(p->bytes_done, p->bytes_total);
-	ck_assert_uint_le(p->files_done, p->files_total);
-	w->last = *p;
-	return ++w->n_calls > w->n_most;
-}
 
 START_TEST(progress_is_told_and_may_end_it)
 {
@@ -448,9 +269,7 @@ START_TEST(progress_is_told_and_may_end_it)
 
 	climb(500);
 	ck_ok(tt_checkpoint(db, tmpdir_path(dir, "copy"), &co));
-	ck_assert_uint_gt(w.n_calls, 3);
-	ck_assert_uint_eq(w.last.bytes_done, w.last.bytes_total);
-	ck_assert_uint_eq(w.last.files_done, w.last.files_total);
+	expect_finished(&w);
 	w = (struct watcher){ .n_most = 2 };
 	ck_err(tt_checkpoint(db, tmpdir_path(dir, "copy2"), &co), -ECANCELED);
 	ck_assert(!is_there("copy2") && !is_there("copy2" UNFINISHED_SUFFIX));
@@ -466,7 +285,7 @@ START_TEST(a_log_that_cannot_be_synced_is_copied)
 	fault_env_fail(fault, FAULT_SYNC, 1, EIO, FAULT_ONCE);
 	ck_err(tt_sync(db), -EIO);
 	ck_ok(checkpoint("copy"));
-	ck_assert_uint_eq(check_copy("copy"), 80);
+	ck_assert_uint_eq(check_store("copy"), 80);
 }
 END_TEST
 
@@ -474,9 +293,8 @@ END_TEST
  * durable. */
 static void start_anew(void)
 {
-	end();
 	ck_ok(tt_options_set(opts, "memtable_bytes", "512k"));
-	begin();
+	start_over();
 	climb(200);
 	ck_ok(tt_flush(db));
 	climb(600);
@@ -490,7 +308,7 @@ START_TEST(any_call_may_fail_once)
 
 	do {
 		start_anew();
-		nth++;
+		nth += stride();
 		fault_env_fail(fault, FAULT_ANY, nth, errs[_i], FAULT_ONCE);
 		r = checkpoint("copy");
 		failed = fault_env_failed(fault);
@@ -499,14 +317,14 @@ START_TEST(any_call_may_fail_once)
 		ck_assert_msg(r == 0 || failed, "call %llu: %s",
 			      (unsigned long long)nth, tt_error_text(r));
 		if (r == 0 || is_there("copy")) {
-			ck_assert_uint_eq(check_copy("copy"), 800);
+			ck_assert_uint_eq(check_store("copy"), 800);
 			ck_err(checkpoint("copy"), -ENOTEMPTY);
 		} else {
 			r = checkpoint("copy");
 			ck_assert_msg(r == 0, "after call %llu: %s",
 				      (unsigned long long)nth,
 				      tt_error_text(r));
-			ck_assert_uint_eq(check_copy("copy"), 800);
+			ck_assert_uint_eq(check_store("copy"), 800);
 		}
 		ck_assert(!is_there("copy" UNFINISHED_SUFFIX));
 	} while (failed);
@@ -522,7 +340,7 @@ static void check_after_cut(bool must_be)
 
 	ck_assert(is_copy || !must_be);
 	if (is_copy)
-		ck_assert_uint_eq(check_copy("copy"), 800);
+		ck_assert_uint_eq(check_store("copy"), 800);
 	open_store();
 	steps = ladder_check(db, 0);
 	ck_assert_uint_ge(steps, 200);
@@ -530,7 +348,7 @@ static void check_after_cut(bool must_be)
 	if (!is_copy)
 		ck_ok(checkpoint("copy"));
 	ck_assert(!is_there("copy" UNFINISHED_SUFFIX));
-	ck_assert_uint_eq(check_copy("copy"), is_copy ? 800 : steps);
+	ck_assert_uint_eq(check_store("copy"), is_copy ? 800 : steps);
 }
 
 START_TEST(the_power_may_go_at_any_call)
@@ -542,7 +360,7 @@ START_TEST(the_power_may_go_at_any_call)
 
 	do {
 		start_anew();
-		nth++;
+		nth += stride();
 		fault_env_fail(fault, FAULT_MUTATING, nth, EIO,
 			       FAULT_FROM_THEN_ON);
 		r = checkpoint("copy");
@@ -560,14 +378,13 @@ END_TEST
 START_TEST(a_full_disk_is_left_as_it_was)
 {
 	climb(500);
-	ck_ok(tt_flush(db));
+	ck_ok(tt_compact(db, tt_str(""), tt_str(""))); /* and it is quiet */
 	fault_env_fail(fault, FAULT_LINK, 1, EXDEV, FAULT_FROM_THEN_ON);
 	fault_env_limit_bytes(fault, 100000);
 	ck_err(checkpoint("copy"), -ENOSPC);
 	ck_assert(!is_there("copy") && !is_there("copy" UNFINISHED_SUFFIX));
 	fault_env_clear(fault);
 	ck_ok(checkpoint("copy"));
-	climb(500);
 }
 END_TEST
 
@@ -576,7 +393,7 @@ static Suite *suite(void)
 	Suite *s = suite_create("checkpoint");
 	TCase *t = tcase_create("checkpoint");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, copy_setup, copy_teardown);
 	tcase_add_test(t, a_copy_holds_what_was_written_before_it);
 	tcase_add_test(t, an_empty_store_has_a_copy);
 	tcase_add_test(t, a_flush_leaves_no_log_to_copy);
