@@ -26,8 +26,8 @@ check_PROGRAMS += %D%/make_tree_seed
 	tests/support/mem_engine/mem_engine.h
 
 EXTRA_DIST += \
-	%D%/corpus/manifest/history \
 	%D%/corpus/backup_list/smallest.list \
+	%D%/corpus/manifest/history \
 	%D%/corpus/manifest/small \
 	%D%/corpus/old_table/width4 \
 	%D%/corpus/options/newer \

@@ -2,8 +2,8 @@
 check_PROGRAMS += %D%/make_tables
 EXTRA_DIST += \
 	%D%/README.md \
-	%D%/dict.sst \
 	%D%/backup.list \
+	%D%/dict.sst \
 	%D%/lz4.sst \
 	%D%/merges.sst \
 	%D%/merges.txt \
