@@ -120,6 +120,48 @@ START_TEST(a_copy_of_a_copy_is_one_too)
 }
 END_TEST
 
+static int keep_last(void *arg, struct tt_slice key,
+		     const struct tt_slice *base,
+		     const struct tt_slice *operands, size_t n,
+		     struct tt_merge_result *result)
+{
+	(void)arg;
+	(void)key;
+	(void)base;
+	return tt_merge_emit(result, operands[n - 1]);
+}
+
+/* Opened with another function, a store is refused. */
+START_TEST(a_copy_knows_the_merge_function_too)
+{
+	char value[8] = "";
+	struct tt *copy;
+
+	ck_ok(tt_options_set_merge(opts, "last", keep_last, NULL));
+	ck_ok(tt_close(db));
+	open_store();
+	ck_ok(tt_merge(db, NULL, tt_str("k"), tt_str("one"), NULL));
+	ck_ok(tt_flush(db));
+	ck_ok(tt_merge(db, NULL, tt_str("k"), tt_str("two"), NULL));
+	ck_ok(checkpoint("copy"));
+	ck_ok(backup(NULL));
+	ck_ok(restore(1, "restored"));
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "restored" : "copy";
+
+		ck_ok(tt_options_set_merge(opts, "first", keep_last, NULL));
+		ck_err(tt_open(tmpdir_path(dir, name), opts, &copy),
+		       TT_EOPTION);
+		ck_ok(tt_options_set_merge(opts, "last", keep_last, NULL));
+		ck_ok(tt_open(tmpdir_path(dir, name), opts, &copy));
+		ck_ok(tt_get(copy, NULL, tt_str("k"), value, sizeof(value),
+			     NULL, NULL));
+		ck_assert_str_eq(value, "two");
+		ck_ok(tt_close(copy));
+	}
+}
+END_TEST
+
 /* ---- under load ------------------------------------------------------- */
 
 #define N_COPIES 6
@@ -400,6 +442,7 @@ static Suite *suite(void)
 	tcase_add_test(t, store_and_copy_do_not_change_each_other);
 	tcase_add_test(t, the_log_of_earlier_lives_is_copied_too);
 	tcase_add_test(t, a_copy_of_a_copy_is_one_too);
+	tcase_add_test(t, a_copy_knows_the_merge_function_too);
 	tcase_add_test(t, a_copy_under_load_is_a_prefix);
 	tcase_add_test(t, tables_are_linked_where_that_is_possible);
 	tcase_add_loop_test(t, tables_are_copied_where_links_cannot_be, 0, 4);
