@@ -66,7 +66,7 @@ static int add_table(struct backup *b, const struct cut_file *f)
 	bool is_there = false;
 	int r;
 
-	cut_drop_log(&b->cut); /* the log's files came first */
+	cut_drop_log(&b->cut); /* tables come last */
 	r = cut_file_path(&b->path, b->cut.db->dir, f);
 	if (r == 0)
 		r = sst_read_checksum(b->dir.env, path_of(&b->path),
@@ -81,17 +81,16 @@ static int add_table(struct backup *b, const struct cut_file *f)
 	return r == 0 ? backup_list_add(&b->list, &entry) : r;
 }
 
-static int add_log(struct backup *b, const struct cut_file *f)
+/* Copies a file that later backups have no use for. */
+static int add_own(struct backup *b, const struct cut_file *f)
 {
-	struct backup_file entry = { .kind = BACKUP_LOG,
+	struct backup_file entry = { .kind = f->kind == CUT_LOG
+						     ? BACKUP_LOG
+						     : BACKUP_OPTIONS,
 				     .no = f->no,
 				     .bytes = f->bytes };
-	int r;
+	int r = path_own_file(&b->path, b->own.tmp, &entry);
 
-	buf_clear(&b->path);
-	r = buf_printf(&b->path, "%s/%06" PRIu64 ".wal", b->own.tmp, f->no);
-	if (r == 0)
-		r = buf_cstr(&b->path) ? 0 : -ENOMEM;
 	if (r == 0)
 		r = cut_copy_file(&b->cut, &b->copier, f, path_of(&b->path),
 				  &entry.sum);
@@ -103,7 +102,7 @@ static int add_log(struct backup *b, const struct cut_file *f)
 
 static int add_file(void *arg, const struct cut_file *f)
 {
-	return f->kind == CUT_LOG ? add_log(arg, f) : add_table(arg, f);
+	return f->kind == CUT_TABLE ? add_table(arg, f) : add_own(arg, f);
 }
 
 static int add_manifest(struct backup *b)
@@ -114,7 +113,7 @@ static int add_manifest(struct backup *b)
 	int r = cut_write_manifest(&b->cut, b->own.tmp, &entry.no);
 
 	if (r == 0)
-		r = path_manifest(&b->path, b->own.tmp, entry.no);
+		r = path_own_file(&b->path, b->own.tmp, &entry);
 	if (r == 0)
 		r = env_stat(b->dir.env, path_of(&b->path), &st);
 	if (r < 0)

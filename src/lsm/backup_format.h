@@ -9,6 +9,7 @@
  *		LIST            which files it consists of
  *		MANIFEST-NNNNNN the manifest for the restored store
  *		NNNNNN.wal      log segments, cut off where the backup ends
+ *		OPTIONS         the settings, if the store has any
  *	DIR/NNNNNN.ttrunks-unfinished/   the rest of one that was cut off, or
  *	                    is being deleted: while there is such a rest, there
  *	                    may be tables that no list names
@@ -27,6 +28,7 @@
  *	manifest NUMBER BYTES SUM
  *	table NUMBER BYTES SUM HEADER_SUM
  *	log NUMBER BYTES SUM
+ *	options 1 BYTES SUM
  *	end SUM
  *
  * Magic and format version; the backup's number and when it was begun

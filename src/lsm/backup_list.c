@@ -17,6 +17,7 @@ static const char *const kind_names[N_BACKUP_KINDS] = {
 	[BACKUP_MANIFEST] = "manifest",
 	[BACKUP_TABLE] = "table",
 	[BACKUP_LOG] = "log",
+	[BACKUP_OPTIONS] = "options",
 };
 
 /* "end ", 16 digits, a newline. */
@@ -125,9 +126,11 @@ static bool take_file(struct tt_slice *s, struct backup_file *f)
 		return false;
 	if (f->kind == BACKUP_TABLE && !take_sum(s, &f->header_sum))
 		return false;
-	return f->no != 0 && take_word(s, "\n") &&
-	       (f->kind != BACKUP_LOG ||
-		(f->no <= UINT32_MAX && f->bytes <= UINT32_MAX));
+	if (f->kind == BACKUP_LOG &&
+	    (f->no > UINT32_MAX || f->bytes > UINT32_MAX))
+		return false;
+	return f->no != 0 && (f->kind != BACKUP_OPTIONS || f->no == 1) &&
+	       take_word(s, "\n");
 }
 
 /*
@@ -274,27 +277,38 @@ static int path_shared_table(struct buf *out, const char *dir,
 				 dir, f->no, f->header_sum, f->sum));
 }
 
-int path_backup_file(struct buf *out, const char *dir, uint64_t id,
-		     const struct backup_file *f)
+int path_own_file(struct buf *out, const char *own, const struct backup_file *f)
 {
 	int r = -EINVAL;
 
 	buf_clear(out);
 	switch (f->kind) {
-	case BACKUP_TABLE:
-		return path_shared_table(out, dir, f);
 	case BACKUP_MANIFEST:
-		r = buf_printf(out,
-			       "%s/%06" PRIu64 "/" FILE_MANIFEST_PREFIX
-			       "%06" PRIu64,
-			       dir, id, f->no);
-		break;
+		return path_manifest(out, own, f->no);
+	case BACKUP_OPTIONS:
+		return path_join(out, own, FILE_OPTIONS);
 	case BACKUP_LOG:
-		r = buf_printf(out, "%s/%06" PRIu64 "/%06" PRIu64 ".wal", dir,
-			       id, f->no);
+		r = buf_printf(out, "%s/%06" PRIu64 ".wal", own, f->no);
+		break;
+	case BACKUP_TABLE:
 		break;
 	}
 	return finish(out, r);
+}
+
+int path_backup_file(struct buf *out, const char *dir, uint64_t id,
+		     const struct backup_file *f)
+{
+	struct buf own = BUF_INIT;
+	int r;
+
+	if (f->kind == BACKUP_TABLE)
+		return path_shared_table(out, dir, f);
+	r = path_backup(&own, dir, id);
+	if (r == 0)
+		r = path_own_file(out, path_of(&own), f);
+	buf_fini(&own);
+	return r;
 }
 
 int path_restored(struct buf *out, const char *dir, const struct backup_file *f)
@@ -302,10 +316,11 @@ int path_restored(struct buf *out, const char *dir, const struct backup_file *f)
 	switch (f->kind) {
 	case BACKUP_TABLE:
 		return path_table(out, dir, f->no);
-	case BACKUP_MANIFEST:
-		return path_manifest(out, dir, f->no);
 	case BACKUP_LOG:
 		return path_segment(out, dir, f->no);
+	case BACKUP_MANIFEST:
+	case BACKUP_OPTIONS:
+		return path_own_file(out, dir, f);
 	}
 	return -EINVAL;
 }

@@ -19,12 +19,12 @@ struct backup_head {
 	int64_t time; /* microseconds since the epoch */
 };
 
-enum backup_kind { BACKUP_MANIFEST, BACKUP_TABLE, BACKUP_LOG };
-#define N_BACKUP_KINDS 3
+enum backup_kind { BACKUP_MANIFEST, BACKUP_TABLE, BACKUP_LOG, BACKUP_OPTIONS };
+#define N_BACKUP_KINDS 4
 
 struct backup_file {
 	enum backup_kind kind;
-	uint64_t no; /* of the table, segment, or manifest */
+	uint64_t no; /* of the table, segment, or manifest; else 1 */
 	uint64_t bytes;
 	uint64_t sum;	     /* XXH3 of the file */
 	uint64_t header_sum; /* BACKUP_TABLE */
@@ -63,6 +63,10 @@ int backup_list_each(const struct buf *text, backup_file_fn fn, void *arg);
 int path_backup(struct buf *out, const char *dir, uint64_t id);
 /* "DIR/000012/LIST" */
 int path_backup_list(struct buf *out, const char *dir, uint64_t id);
+/* Where a backup whose own directory is `own` has a file that it does not
+ * share. */
+int path_own_file(struct buf *out, const char *own,
+		  const struct backup_file *f);
 /* Where backup `id` has a file. */
 int path_backup_file(struct buf *out, const char *dir, uint64_t id,
 		     const struct backup_file *f);

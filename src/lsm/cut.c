@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lsm/cut.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -22,6 +23,23 @@ static int count_file(void *arg, const struct cut_file *f)
 	return 0;
 }
 
+/* The settings are written when a store is opened, and not while it is. */
+static int look_for_options(struct cut *c)
+{
+	struct buf path = BUF_INIT;
+	struct env_stat st;
+	int r = path_join(&path, c->db->dir, FILE_OPTIONS);
+
+	if (r == 0)
+		r = env_stat(c->db->env, path_of(&path), &st);
+	if (r == 0) {
+		c->has_options = true;
+		c->options_bytes = st.size;
+	}
+	buf_fini(&path);
+	return r == -ENOENT ? 0 : r;
+}
+
 int cut_make(struct cut *c, struct tt *db)
 {
 	int r;
@@ -36,6 +54,8 @@ int cut_make(struct cut *c, struct tt *db)
 	c->log_to = wal_end(db->wal);
 	r = wal_pieces(db->wal, c->log_from, c->log_to, &c->pieces,
 		       &c->n_pieces);
+	if (r == 0)
+		r = look_for_options(c);
 	return r < 0 ? r : cut_each_file(c, count_file, c);
 }
 
@@ -91,6 +111,13 @@ int cut_each_file(const struct cut *c, cut_file_fn fn, void *arg)
 	const struct version *v = c->version;
 	int r = each_piece(c, fn, arg);
 
+	if (r == 0 && c->has_options) {
+		struct cut_file f = { .kind = CUT_OPTIONS,
+				      .no = 1,
+				      .bytes = c->options_bytes };
+
+		r = fn(arg, &f);
+	}
 	for (uint32_t i = 0; i < v->n_runs && r == 0; i++)
 		for (uint32_t k = 0; k < v->runs[i].n && r == 0; k++) {
 			const struct table_desc *d =
@@ -109,8 +136,15 @@ int cut_each_file(const struct cut *c, cut_file_fn fn, void *arg)
 
 int cut_file_path(struct buf *out, const char *dir, const struct cut_file *f)
 {
-	return f->kind == CUT_LOG ? path_segment(out, dir, f->no)
-				  : path_table(out, dir, f->no);
+	switch (f->kind) {
+	case CUT_TABLE:
+		return path_table(out, dir, f->no);
+	case CUT_LOG:
+		return path_segment(out, dir, f->no);
+	case CUT_OPTIONS:
+		return path_join(out, dir, FILE_OPTIONS);
+	}
+	return -EINVAL;
 }
 
 /* ---- copying ---------------------------------------------------------- */
@@ -146,16 +180,17 @@ static int copy_table(const struct cut *c, struct copier *copier,
 	return r;
 }
 
-/* The copy is checked, not what was copied: then what is checked is what will
- * be there. Not past the page cache, where the writer's stores are. */
-static int copy_log(const struct cut *c, struct copier *copier,
-		    const struct cut_file *f, const char *from, const char *to,
-		    uint64_t *out_sum)
+/* Not past the page cache, where the writer's stores are. Of a segment the
+ * copy is checked, not what was copied: that is what will be there. Settings
+ * are copied as they are: a store opens whatever they say. */
+static int copy_plain(const struct cut *c, struct copier *copier,
+		      const struct cut_file *f, const char *from,
+		      const char *to, uint64_t *out_sum)
 {
 	struct copy_job job = { .from = from, .to = to, .bytes = f->bytes };
 	int r = copier_run(copier, &job, out_sum);
 
-	if (r == 0)
+	if (r == 0 && f->kind == CUT_LOG)
 		r = wal_check_records(c->db->env, to, f->first_record,
 				      (uint32_t)f->bytes);
 	return r;
@@ -167,10 +202,10 @@ int cut_copy_file(const struct cut *c, struct copier *copier,
 	struct buf from = BUF_INIT;
 	int r = cut_file_path(&from, c->db->dir, f);
 
-	if (r == 0 && f->kind == CUT_LOG)
-		r = copy_log(c, copier, f, path_of(&from), to, out_sum);
-	else if (r == 0)
+	if (r == 0 && f->kind == CUT_TABLE)
 		r = copy_table(c, copier, f, path_of(&from), to, out_sum);
+	else if (r == 0)
+		r = copy_plain(c, copier, f, path_of(&from), to, out_sum);
 	buf_fini(&from);
 	return r;
 }

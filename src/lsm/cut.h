@@ -41,6 +41,8 @@ struct cut {
 	size_t n_pieces;
 	bool holds_log;
 	bool is_log_sealed;
+	bool has_options;
+	uint64_t options_bytes;
 	uint64_t bytes; /* of all files, the manifest not counted */
 	uint64_t n_files;
 };
@@ -53,11 +55,11 @@ void cut_fini(struct cut *c);
  * be touched any more. */
 void cut_drop_log(struct cut *c);
 
-enum cut_kind { CUT_TABLE, CUT_LOG };
+enum cut_kind { CUT_TABLE, CUT_LOG, CUT_OPTIONS };
 
 struct cut_file {
 	enum cut_kind kind;
-	uint64_t no;
+	uint64_t no;	/* 1 where there is but one */
 	uint64_t bytes; /* what is to be copied of it, from the start */
 	/* It never changes any more and is durable: a link is a copy, even
 	 * where it is longer than `bytes`. */
@@ -67,7 +69,7 @@ struct cut_file {
 
 typedef int (*cut_file_fn)(void *arg, const struct cut_file *f);
 
-/* Calls `fn` for every file, the log's first. A return other than 0 ends the
+/* Calls `fn` for every file, the tables last. A return other than 0 ends the
  * walk and is returned. */
 int cut_each_file(const struct cut *c, cut_file_fn fn, void *arg);
 

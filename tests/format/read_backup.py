@@ -19,7 +19,7 @@ NUMBER = r"(0|[1-9][0-9]*)"
 SUM = r"([0-9a-f]{16})"
 END = re.compile(r"end " + SUM)
 HEAD = re.compile(r"backup " + NUMBER + " " + NUMBER)
-FILE = re.compile(r"(manifest|table|log) " + NUMBER + " " + NUMBER + " " +
+FILE = re.compile(r"(manifest|table|log|options) " + NUMBER + " " + NUMBER + " " +
                   SUM + "(?: " + SUM + ")?")
 
 
@@ -75,6 +75,8 @@ def check_file(directory, backup, entry, seen):
         path = "%s/sst/%06d-%s-%s.sst" % (directory, no, header, total)
     elif kind == "log":
         path = "%s/%06d/%06d.wal" % (directory, backup, no)
+    elif kind == "options":
+        path = "%s/%06d/OPTIONS" % (directory, backup)
     else:
         path = "%s/%06d/MANIFEST-%06d" % (directory, backup, no)
     if path in seen:

@@ -13,6 +13,7 @@
 
 static const struct backup_file files[] = {
 	{ .kind = BACKUP_LOG, .no = 5, .bytes = 4096, .sum = 1 },
+	{ .kind = BACKUP_OPTIONS, .no = 1, .bytes = 100, .sum = 2 },
 	{ .kind = BACKUP_TABLE,
 	  .no = 12,
 	  .bytes = 1048576,
@@ -150,6 +151,7 @@ START_TEST(only_sound_lines_are_taken)
 		HEAD MANIFEST "log 1 2 000000000000000A\n",
 		HEAD MANIFEST "log 1 2 0000000000000000",
 		HEAD MANIFEST "log 1 2 0000000000000000 \n",
+		HEAD MANIFEST "options 2 2 0000000000000000\n",
 		HEAD MANIFEST "log ../1 2 0000000000000000\n",
 	};
 
@@ -178,12 +180,12 @@ START_TEST(names_are_recognised)
 	struct backup_file f;
 	bool is_unfinished;
 
-	ck_ok(path_backup_file(&path, "d", 7, &files[1]));
+	ck_ok(path_backup_file(&path, "d", 7, &files[2]));
 	ck_assert_str_eq((char *)path.data,
 			 "d/sst/000012-0123456789abcdef-fedcba9876543210.sst");
 	ck_assert(backup_table_of_name((char *)path.data + 6, &f));
-	f.bytes = files[1].bytes;
-	ck_assert(memcmp(&f, &files[1], sizeof(f)) == 0);
+	f.bytes = files[2].bytes;
+	ck_assert(memcmp(&f, &files[2], sizeof(f)) == 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert(!backup_table_of_name(bad[i], &f));
 	ck_assert_uint_eq(backup_id_of_name("000012", &is_unfinished), 12);

@@ -120,6 +120,30 @@ START_TEST(a_copy_of_a_copy_is_one_too)
 }
 END_TEST
 
+START_TEST(a_copy_has_the_settings_too)
+{
+	struct buf was = BUF_INIT, is = BUF_INIT;
+
+	ck_ok(tt_close(db));
+	ck_ok(tt_options_set(opts, "retention", "1h"));
+	open_store();
+	ck_ok(checkpoint("copy"));
+	ck_ok(backup(NULL));
+	ck_ok(restore(1, "restored"));
+	ck_ok(env_read_file(env, tmpdir_path(dir, "store/OPTIONS"), 65536,
+			    &was));
+	ck_assert_uint_gt(was.len, 0);
+	ck_ok(env_read_file(env, tmpdir_path(dir, "copy/OPTIONS"), 65536, &is));
+	ck_assert(slice_eq(buf_slice(&was), buf_slice(&is)));
+	buf_clear(&is);
+	ck_ok(env_read_file(env, tmpdir_path(dir, "restored/OPTIONS"), 65536,
+			    &is));
+	ck_assert(slice_eq(buf_slice(&was), buf_slice(&is)));
+	buf_fini(&was);
+	buf_fini(&is);
+}
+END_TEST
+
 static int keep_last(void *arg, struct tt_slice key,
 		     const struct tt_slice *base,
 		     const struct tt_slice *operands, size_t n,
@@ -442,6 +466,7 @@ static Suite *suite(void)
 	tcase_add_test(t, store_and_copy_do_not_change_each_other);
 	tcase_add_test(t, the_log_of_earlier_lives_is_copied_too);
 	tcase_add_test(t, a_copy_of_a_copy_is_one_too);
+	tcase_add_test(t, a_copy_has_the_settings_too);
 	tcase_add_test(t, a_copy_knows_the_merge_function_too);
 	tcase_add_test(t, a_copy_under_load_is_a_prefix);
 	tcase_add_test(t, tables_are_linked_where_that_is_possible);
