@@ -483,6 +483,123 @@ struct tt_estimate {
 TT_API int tt_estimate(struct tt *db, struct tt_slice lower,
 		       struct tt_slice upper, struct tt_estimate *out);
 
+/* ---- copies ----------------------------------------------------------- */
+
+/* How far a copy has come. */
+struct tt_progress {
+	uint64_t bytes_done;
+	uint64_t bytes_total;
+	uint64_t files_done; /* linked, copied, or found to be there already */
+	uint64_t files_total;
+};
+
+struct tt_copy_options {
+	/* Write the memtables to tables first: it takes longer, and the copy
+	 * has less of a log, which opening it would replay. */
+	bool flush;
+	/*
+	 * Called in the calling thread after every file and every MiB; may be
+	 * NULL. A return other than 0 ends the work, which then fails with
+	 * -ECANCELED; sleeping in it slows the work down.
+	 */
+	int (*progress)(void *arg, const struct tt_progress *p);
+	void *arg;
+};
+
+/*
+ * Makes `dir` (a new or an empty directory) a copy of the store as it is now,
+ * durable on return. Runs beside reads and writes and waits for neither. The
+ * copy holds every write that had returned before the call and is a store by
+ * itself: neither changes the other.
+ *
+ * Tables and all but the last bytes of the log are hard links, which takes
+ * milliseconds and no space: as compaction replaces tables here, the links
+ * keep the old ones. Where links are not to be had (another file system) they
+ * are copied and checked meanwhile; TT_ECORRUPT names what is damaged.
+ *
+ * The directory appears whole under its name, or not at all: after a crash
+ * there may be a `dir`.ttrunks-unfinished, which the next call removes.
+ * -ENOTEMPTY when `dir` has something in it; nothing is changed then.
+ * `opts` may be NULL.
+ */
+TT_API int tt_checkpoint(struct tt *db, const char *dir,
+			 const struct tt_copy_options *opts);
+
+/*
+ * Backups. A directory of backups, on any file system, holds copies of one
+ * store or of several, each with a number. Backups share tables: one more
+ * backup copies only the tables that no earlier one has, and the log.
+ * data/README.md describes the files; everything in them has a checksum.
+ *
+ * tt_backup(), tt_backup_delete() and tt_backup_prune() exclude each other
+ * (TT_ELOCKED). The others change nothing in the directory, which may be
+ * read-only, and may run beside them; what is deleted under their hands they
+ * report as missing.
+ */
+
+/*
+ * Adds a backup of the store as it is now to `dir`, which is made when
+ * missing; TT_EFOREIGN when it holds other things. Runs beside reads and
+ * writes; the backup holds every write that had returned before the call, and
+ * is durable on return. Its number, above all others there, goes to *out_id,
+ * which may be NULL.
+ *
+ * What is copied is checked meanwhile: TT_ECORRUPT names the file and place
+ * that is damaged, and there is no backup. After another failure or a crash
+ * earlier backups are as they were; tables that had been copied already are
+ * taken over by the next backup, or removed when it is done. A disk that is
+ * full is left as it was found.
+ */
+TT_API int tt_backup(struct tt *db, const char *dir,
+		     const struct tt_copy_options *opts, uint64_t *out_id);
+
+struct tt_backup_info {
+	uint64_t id;
+	int64_t time;	/* when it was begun, microseconds since the epoch */
+	uint64_t bytes; /* of the store that it restores to */
+	uint64_t files;
+	const char *damage; /* NULL, or why it cannot be read; bytes and files
+			     * are 0 then */
+};
+
+/*
+ * Tells `fn` of every backup, lowest number first. A return other than 0 ends
+ * it and is returned. TT_ENOSTORE when `dir` is no directory of backups.
+ */
+TT_API int tt_backup_list(const char *dir,
+			  int (*fn)(void *arg,
+				    const struct tt_backup_info *info),
+			  void *arg);
+
+/*
+ * Makes `target` (a new or an empty directory) the store that backup `id` (0:
+ * the newest) is a copy of, durable on return. Every byte is checked against
+ * its checksum: TT_ECORRUPT names a damaged file, and there is no target then.
+ * The directory appears as that of tt_checkpoint() does. TT_NOTFOUND when
+ * there is no such backup. `opts` may be NULL; `flush` means nothing here.
+ */
+TT_API int tt_backup_restore(const char *dir, uint64_t id, const char *target,
+			     const struct tt_copy_options *opts);
+
+/*
+ * Reads all of backup `id` (0: the newest) and compares it with its
+ * checksums. `fn` (may be NULL) is told each file that is damaged or missing;
+ * TT_ECORRUPT if there was one. `opts` as above.
+ */
+TT_API int tt_backup_verify(const char *dir, uint64_t id,
+			    void (*fn)(void *arg, const char *text), void *arg,
+			    const struct tt_copy_options *opts);
+
+/*
+ * Deletes backup `id`, or all but the `keep` (at least 1) newest ones, and the
+ * tables that no other backup needs; also what interrupted work has left.
+ * TT_NOTFOUND when there is no backup `id`. TT_ECORRUPT when the list of a
+ * backup that stays cannot be read: what it needs is not known, and nothing is
+ * deleted.
+ */
+TT_API int tt_backup_delete(const char *dir, uint64_t id);
+TT_API int tt_backup_prune(const char *dir, uint64_t keep);
+
 /* ---- statistics ------------------------------------------------------- */
 
 /*

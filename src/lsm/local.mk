@@ -2,6 +2,14 @@
 # The engine: write side, tables, database.
 liblsm_la_SOURCES += \
 	%D%/api_error.c \
+	%D%/backup.c \
+	%D%/backup.h \
+	%D%/backup_dir.c \
+	%D%/backup_dir.h \
+	%D%/backup_format.h \
+	%D%/backup_list.c \
+	%D%/backup_list.h \
+	%D%/backup_read.c \
 	%D%/batch.c \
 	%D%/batch.h \
 	%D%/batch_data.c \
@@ -17,6 +25,7 @@ liblsm_la_SOURCES += \
 	%D%/block_writer.c \
 	%D%/block_writer.h \
 	%D%/bloom.c \
+	%D%/checkpoint.c \
 	%D%/chunk_pool.c \
 	%D%/chunk_pool.h \
 	%D%/clock.c \
@@ -29,7 +38,11 @@ liblsm_la_SOURCES += \
 	%D%/compact_pick.h \
 	%D%/compact_run.c \
 	%D%/compact_run.h \
+	%D%/copier.c \
+	%D%/copier.h \
 	%D%/counters.def \
+	%D%/cut.c \
+	%D%/cut.h \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/db_iter.c \
@@ -65,6 +78,8 @@ liblsm_la_SOURCES += \
 	%D%/merge_chain.h \
 	%D%/merge_iter.c \
 	%D%/merge_iter.h \
+	%D%/newdir.c \
+	%D%/newdir.h \
 	%D%/operand.c \
 	%D%/operand.h \
 	%D%/operand_format.h \
@@ -101,6 +116,8 @@ liblsm_la_SOURCES += \
 	%D%/sst_reader.c \
 	%D%/sst_reader.h \
 	%D%/sst_reader_impl.h \
+	%D%/sst_stream.c \
+	%D%/sst_stream.h \
 	%D%/sst_verify.c \
 	%D%/sst_writer.c \
 	%D%/sst_writer.h \
@@ -126,6 +143,8 @@ liblsm_la_SOURCES += \
 	%D%/version_set.c \
 	%D%/version_set.h \
 	%D%/wal_format.h \
+	%D%/wal_hold.c \
+	%D%/wal_hold.h \
 	%D%/wal_impl.h \
 	%D%/wal_open.c \
 	%D%/wal_prepare.c \

@@ -131,6 +131,49 @@ static int check_header(struct sst_reader *r, uint64_t index_len)
 	return 0;
 }
 
+/* The length of the box at `at`, if it ends within the file. */
+static int box_len(struct env_file *f, uint64_t at, uint64_t file_bytes,
+		   uint64_t *out)
+{
+	uint8_t len[4];
+	int r = env_read_exact(f, at, len, sizeof(len));
+
+	*out = le32_load(len);
+	if (r == 0 && (*out > SST_BOX_MAX || at + 4 + *out > file_bytes))
+		r = err_set(TT_ECORRUPT,
+			    "%s: file of %" PRIu64
+			    " bytes is too short for the table's header",
+			    f->path, file_bytes);
+	return r;
+}
+
+int sst_read_checksum(struct env *env, const char *path, uint64_t *out)
+{
+	uint64_t size, n = 0, m = 0;
+	struct env_file *f;
+	uint8_t sum[SST_CHECKSUM_LEN];
+	int r = env_open(env, path, ENV_READ, &f);
+
+	if (r < 0)
+		return r;
+	r = env_file_size(f, &size);
+	if (r == 0)
+		r = box_len(f, 0, size, &n);
+	if (r == 0)
+		r = box_len(f, 4 + n, size, &m);
+	if (r == 0 && m < SST_INDEX_MIN)
+		r = err_set(TT_ECORRUPT,
+			    "%s: no table index at offset %" PRIu64, path,
+			    n + 8);
+	if (r == 0)
+		r = env_read_exact(f, n + m + 8 - sizeof(sum), sum,
+				   sizeof(sum));
+	(void)env_close(f); /* nothing was written to it */
+	if (r == 0)
+		*out = le64_load(sum);
+	return r;
+}
+
 int sst_open(struct env *env, const char *path, uint64_t file_no,
 	     struct sst_reader **out)
 {

@@ -32,6 +32,13 @@ struct sst_reader;
 int sst_open(struct env *env, const char *path, uint64_t file_no,
 	     struct sst_reader **out);
 
+/*
+ * The checksum that the header of the table at `path` states, which covers
+ * the sums of all blocks: tables that agree in it are the same. Reads nothing
+ * else and verifies nothing.
+ */
+int sst_read_checksum(struct env *env, const char *path, uint64_t *out);
+
 /* Readers are counted: sst_open() gives one reference, sst_ref() another,
  * sst_close() drops one and closes the file with the last. NULL does
  * nothing. */

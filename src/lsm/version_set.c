@@ -74,6 +74,20 @@ static void set_numbers(struct version_set *vs, struct version_edit *e)
 	version_edit_set_complete_from(e, vs->complete_from);
 }
 
+struct version *version_set_cut(struct version_set *vs,
+				struct version_edit *numbers)
+{
+	struct version *v;
+
+	version_edit_init(numbers);
+	mutex_lock(&vs->mu);
+	v = version_ref(vs->current);
+	set_numbers(vs, numbers);
+	numbers->merge_name = vs->merge_name;
+	mutex_unlock(&vs->mu);
+	return v;
+}
+
 static void take_numbers(struct version_set *vs, const struct version_edit *e)
 {
 	if (e->has_next_group)
@@ -90,25 +104,16 @@ static void take_numbers(struct version_set *vs, const struct version_edit *e)
 
 /* ---- manifests -------------------------------------------------------- */
 
-/* The edit that says all of version `v`. */
-static int encode_snapshot(struct version_set *vs, const struct version *v,
-			   const struct version_edit *numbers, struct buf *out)
+int version_encode(const struct version *v, const struct version_edit *numbers,
+		   struct buf *out)
 {
-	struct version_edit e;
+	struct version_edit e = *numbers;
 	int r = 0;
 
-	version_edit_init(&e);
-	if (numbers) {
-		e = *numbers;
-		e.added = NULL;
-		e.n_added = e.cap_added = 0;
-		e.dropped = NULL;
-		e.n_dropped = e.cap_dropped = 0;
-	} else {
-		set_numbers(vs, &e);
-	}
-	if (!e.merge_name.text[0])
-		e.merge_name = vs->merge_name;
+	e.added = NULL;
+	e.n_added = e.cap_added = 0;
+	e.dropped = NULL;
+	e.n_dropped = e.cap_dropped = 0;
 	for (uint32_t i = 0; i < v->n_runs && r == 0; i++) {
 		const struct run *run = &v->runs[i];
 
@@ -193,7 +198,9 @@ static int roll(struct version_set *vs, const struct version *v,
 	version_edit_set_next_file_no(
 		&numbers,
 		atomic_load_explicit(&vs->next_file_no, memory_order_relaxed));
-	r = encode_snapshot(vs, v, &numbers, &text);
+	if (!numbers.merge_name.text[0])
+		numbers.merge_name = vs->merge_name;
+	r = version_encode(v, &numbers, &text);
 	if (r == 0)
 		r = manifest_create(vs->env, vs->dir, no, buf_slice(&text), &m);
 	if (r < 0)

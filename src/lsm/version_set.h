@@ -90,6 +90,19 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 /* The current version with a reference for the caller. */
 struct version *version_set_current(struct version_set *vs);
 
+/*
+ * The current version with a reference for the caller, and the numbers that
+ * belong to it: an edit without tables. Every file the version names has a
+ * number below numbers->next_file_no.
+ */
+struct version *version_set_cut(struct version_set *vs,
+				struct version_edit *numbers);
+
+/* Appends the edit that says all of version `v` and `numbers`: the first
+ * record of a manifest. */
+int version_encode(const struct version *v, const struct version_edit *numbers,
+		   struct buf *out);
+
 /* What a manifest says in sum; for the dumper and the checker too. */
 struct manifest_summary {
 	uint64_t next_file_no;

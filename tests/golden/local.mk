@@ -2,6 +2,7 @@
 check_PROGRAMS += %D%/make_tables
 EXTRA_DIST += \
 	%D%/README.md \
+	%D%/backup.list \
 	%D%/dict.sst \
 	%D%/lz4.sst \
 	%D%/merges.sst \

@@ -30,6 +30,7 @@ test_programs += \
 	%D%/test_record \
 	%D%/test_run_iter \
 	%D%/test_wal \
+	%D%/test_wal_hold \
 	%D%/test_write
 
 # lsm: tables and their caches
@@ -45,6 +46,12 @@ test_programs += \
 test_programs += \
 	%D%/test_compact_pick \
 	%D%/test_compact_run
+
+# lsm: copies
+test_programs += \
+	%D%/test_backup \
+	%D%/test_backup_list \
+	%D%/test_checkpoint
 
 # lsm: the database
 test_programs += \
