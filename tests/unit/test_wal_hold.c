@@ -235,7 +235,7 @@ END_TEST
 START_TEST(a_failed_seal_poisons_the_log)
 {
 	append(200);
-	fault_env_fail(fe, FAULT_SYNC, 1, EIO, FAULT_ONCE);
+	fault_env_fail(fe, FAULT_SYNC, 1, EIO, FAULT_FROM_THEN_ON);
 	ck_err(wal_sync_before(w, 2), -EIO);
 	ck_assert_int_ne(wal_poisoned(w), 0);
 }
