@@ -593,6 +593,14 @@ bool block_cache_try_borrow(struct block_cache *c, size_t bytes)
 	return true;
 }
 
+size_t block_cache_lendable(struct block_cache *c)
+{
+	size_t lent = atomic_load_explicit(&c->borrowed, memory_order_relaxed);
+	size_t most = c->block_bytes / 2;
+
+	return most > lent ? most - lent : 0;
+}
+
 void block_cache_give_back(struct block_cache *c, size_t bytes)
 {
 	size_t was = atomic_fetch_sub_explicit(&c->borrowed, bytes,

@@ -108,6 +108,8 @@ void block_cache_uncharge(struct block *b);
  * is for memory that is needed whatever there is.
  */
 bool block_cache_try_borrow(struct block_cache *c, size_t bytes);
+/* What would not be refused now. */
+size_t block_cache_lendable(struct block_cache *c);
 void block_cache_borrow(struct block_cache *c, size_t bytes);
 void block_cache_give_back(struct block_cache *c, size_t bytes);
 

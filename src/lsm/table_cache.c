@@ -202,9 +202,20 @@ static bool evict_step_locked(struct table_cache *tc, struct table_slot *keep)
 	return true;
 }
 
+/* What tables may have on loan: others borrow too. */
+static size_t loan_locked(const struct table_cache *tc)
+{
+	size_t most;
+
+	if (!tc->lender)
+		return 0;
+	most = tc->borrowed + block_cache_lendable(tc->lender);
+	return MIN_OF(most, tc->max_loan);
+}
+
 static bool is_full_locked(const struct table_cache *tc)
 {
-	return tc->n_open > 1 && (tc->bytes > tc->max_bytes + tc->max_loan ||
+	return tc->n_open > 1 && (tc->bytes > tc->max_bytes + loan_locked(tc) ||
 				  tc->n_open > tc->max_open);
 }
 
