@@ -207,6 +207,16 @@ TT_API int tt_delete(struct tt *db, const struct tt_write_options *wo,
 		     struct tt_slice key, int64_t *out_ts);
 
 /*
+ * Deletes every key from `lower` up to `upper`, which stays; up to the end of
+ * all keys when `upper` is empty. Costs what one write does, however many keys
+ * there are; what they took on disk comes back in the background. TT_EKEY when
+ * `lower` is empty or `upper` not above it.
+ */
+TT_API int tt_delete_range(struct tt *db, const struct tt_write_options *wo,
+			   struct tt_slice lower, struct tt_slice upper,
+			   int64_t *out_ts);
+
+/*
  * Writes `bytes` at `offset` of the key's value, without reading it: the rest
  * of the value stays, a missing value counts as empty, and a gap before
  * `offset` reads as zeros. The value is put together when it is read or
@@ -230,9 +240,10 @@ TT_API int tt_merge(struct tt *db, const struct tt_write_options *wo,
 /*
  * Applies a batch atomically: after a crash all of it is there or none. All
  * its operations share one timestamp; they count in their order, so of several
- * puts and deletes of one key the last.
- * TT_ETOOBIG when it has so many small operations (some 90 millions) that they
- * would take over 4 GiB of memory.
+ * puts and deletes of one key the last, and a range deletion deletes what
+ * stands before it in the batch too, not what stands behind it.
+ * TT_ETOOBIG when it has so many small operations (some 90 millions, or 7 of
+ * range deletions) that they would take over 4 GiB of memory.
  * The batch is unchanged and may be reused. An empty batch does nothing.
  */
 TT_API int tt_write(struct tt *db, const struct tt_write_options *wo,
@@ -253,6 +264,9 @@ TT_API void tt_batch_clear(struct tt_batch *b);
 TT_API int tt_batch_put(struct tt_batch *b, struct tt_slice key,
 			struct tt_slice value);
 TT_API int tt_batch_delete(struct tt_batch *b, struct tt_slice key);
+/* As tt_delete_range(). */
+TT_API int tt_batch_delete_range(struct tt_batch *b, struct tt_slice lower,
+				 struct tt_slice upper);
 /* A put whose value is the concatenation of `n` slices. */
 TT_API int tt_batch_putv(struct tt_batch *b, struct tt_slice key,
 			 const struct tt_slice *parts, size_t n);
@@ -271,13 +285,15 @@ enum tt_op_kind {
 	TT_OP_DELETE,
 	TT_OP_PATCH,
 	TT_OP_MERGE,
+	TT_OP_DELETE_RANGE,
 };
 
 /* One operation as a batch shows it; slices live as long as the batch. */
 struct tt_batch_op {
 	enum tt_op_kind kind;
 	struct tt_slice key;
-	/* what is put; the bytes of a patch; the operand of a merge */
+	/* what is put; the bytes of a patch; the operand of a merge; the upper
+	 * key of a range, whose lower one is `key` */
 	struct tt_slice value;
 	size_t offset; /* of a patch */
 };

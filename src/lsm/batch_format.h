@@ -14,10 +14,13 @@
  *	varint  key length, 1 to TT_KEY_MAX
  *	n       key
  *	varint  value length (absent for a tombstone)
- *	m       value (absent for a tombstone)
+ *	m       value (absent for a tombstone); of a range tombstone the key
+ *	        at which the range ends, or nothing
  *
  * Of several operations on one key the last counts; a batch with a merge record
- * has only one operation for its key (batch_fold.h).
+ * has only one operation for its key. A range tombstone deletes what was there
+ * before the batch, nothing of the batch itself, wherever it stands: see
+ * batch_fold.h.
  */
 #ifndef LSM_BATCH_FORMAT_H
 #define LSM_BATCH_FORMAT_H

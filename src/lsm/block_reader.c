@@ -124,7 +124,7 @@ int block_check_order(const struct block *b)
 	block_record(b, 0, &prev);
 	for (uint32_t i = 1; i < b->n; i++) {
 		block_record(b, i, &cur);
-		if (record_cmp(&prev, &cur) >= 0)
+		if (!record_may_follow(&prev, &cur))
 			return TT_ECORRUPT;
 		prev = cur;
 	}

@@ -391,6 +391,20 @@ int tt_delete(struct tt *db, const struct tt_write_options *wo,
 				out_ts);
 }
 
+int tt_delete_range(struct tt *db, const struct tt_write_options *wo,
+		    struct tt_slice lower, struct tt_slice upper,
+		    int64_t *out_ts)
+{
+	int r = batch_check_range(lower, upper);
+
+	if (r == 0)
+		r = write_commit_one(db->queue, RECORD_RANGE, lower, upper, wo,
+				     out_ts);
+	if (r == 0)
+		db_count(db, STAT_RANGE_DELETES, 1);
+	return r;
+}
+
 int tt_write(struct tt *db, const struct tt_write_options *wo,
 	     const struct tt_batch *batch, int64_t *out_ts)
 {
@@ -401,6 +415,8 @@ int tt_write(struct tt *db, const struct tt_write_options *wo,
 	r = batch_fold(batch, &db->cfg.merge, &folded);
 	if (r >= 0)
 		r = write_commit(db->queue, r ? &folded : batch, wo, out_ts);
+	if (r == 0 && unlikely(batch->n_ranges))
+		db_count(db, STAT_RANGE_DELETES, batch->n_ranges);
 	batch_fini(&folded);
 	return r;
 }

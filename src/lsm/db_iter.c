@@ -12,13 +12,19 @@
  * point reads keep: a resting iterator is always one over the current
  * superversion.
  *
+ * Where a source has range tombstones, all stand behind a cover
+ * (range_cover.h). Within a superversion the active memtable alone can come to
+ * have some: an iterator at rest is then built anew.
+ *
  * The superversion is taken before the timestamp, as in get.c.
  */
 #include <stdlib.h>
 
 #include "lsm/db.h"
 #include "lsm/history.h"
+#include "lsm/mem_ranges.h"
 #include "lsm/merge_iter.h"
+#include "lsm/range_cover.h"
 #include "lsm/run_iter.h"
 #include "lsm/sst_reader.h"
 #include "lsm/user_iter.h"
@@ -34,8 +40,9 @@ struct tt_iter {
 	struct slot_token token; /* of db->iters */
 	struct rec_iter **runs;	 /* owned by the merge in `u`; the array here */
 	size_t n_runs;
-	size_t borrowed;      /* bytes of the budget, for all of this */
-	struct tt_iter *next; /* in a list of swept ones */
+	struct range_cover *cover; /* a reference; NULL: there are no ranges */
+	size_t borrowed;	   /* bytes of the budget, for all of this */
+	struct tt_iter *next;	   /* in a list of swept ones */
 };
 
 /* ---- what an iterator goes through ---------------------------------------- */
@@ -46,19 +53,41 @@ static void free_all(struct rec_iter **its, size_t n)
 		rec_iter_free(its[--n]);
 }
 
-/* The active memtable always: an iterator at rest sees it grow. */
-static int open_memtables(const struct superversion *sv, struct rec_iter **its,
-			  size_t *n)
+/* True when a source has range tombstones, which all must heed. */
+static bool has_ranges(const struct superversion *sv)
 {
-	int r = memtable_iter_new(sv->active, &its[0]);
+	bool has = mem_ranges_view(memtable_ranges(sv->active)) != NULL ||
+		   sv->version->n_ranged != 0;
 
-	*n = r == 0;
-	for (uint32_t i = 0; i < sv->n_imm && r == 0; i++) {
-		if (memtable_count(sv->imm[i]) == 0)
-			continue;
-		r = memtable_iter_new(sv->imm[i], &its[*n]);
-		*n += r == 0;
+	for (uint32_t i = 0; i < sv->n_imm; i++)
+		has |= mem_ranges_view(memtable_ranges(sv->imm[i])) != NULL;
+	return has;
+}
+
+static int add_memtable(struct tt_iter *it, struct memtable *m,
+			struct rec_iter **its, size_t *n)
+{
+	int r = memtable_iter_new(m, &its[*n]);
+
+	if (r < 0)
+		return r;
+	if (unlikely(it->cover)) {
+		range_cover_add_memtable(it->cover, m);
+		r = range_cover_wrap(it->cover, its[*n], &its[*n]);
 	}
+	(*n)++;
+	return r;
+}
+
+/* The active memtable always: an iterator at rest sees it grow. */
+static int open_memtables(struct tt_iter *it, struct rec_iter **its, size_t *n)
+{
+	const struct superversion *sv = it->sv;
+	int r = add_memtable(it, sv->active, its, n);
+
+	for (uint32_t i = 0; i < sv->n_imm && r == 0; i++)
+		if (memtable_count(sv->imm[i]) != 0)
+			r = add_memtable(it, sv->imm[i], its, n);
 	return r;
 }
 
@@ -76,7 +105,12 @@ static int open_runs(struct tt_iter *it, const struct version *v,
 		if (r < 0)
 			break;
 		run_iter_set_bounds(its[*n], &it->bounds);
-		it->runs[it->n_runs++] = its[(*n)++];
+		it->runs[it->n_runs++] = its[*n];
+		if (unlikely(it->cover)) {
+			range_cover_add_run(it->cover, &v->runs[i]);
+			r = range_cover_wrap(it->cover, its[*n], &its[*n]);
+		}
+		(*n)++;
 	}
 	return r;
 }
@@ -89,15 +123,19 @@ static int make_source(struct tt_iter *it)
 	struct rec_iter **its = few;
 	struct rec_iter *merged;
 	size_t n = 0;
-	int r;
+	int r = 0;
 
 	if (max > ARRAY_LEN(few)) {
 		its = malloc(max * sizeof(*its));
 		if (!its)
 			return err_nomem("iterator");
 	}
+	if (unlikely(has_ranges(it->sv)))
+		r = range_cover_new(max, it->db->tables, &it->bounds,
+				    &it->cover);
 	/* Newest first. */
-	r = open_memtables(it->sv, its, &n);
+	if (r == 0)
+		r = open_memtables(it, its, &n);
 	if (r == 0)
 		r = open_runs(it, it->sv->version, its, &n);
 	if (r == 0)
@@ -111,7 +149,32 @@ static int make_source(struct tt_iter *it)
 	return r;
 }
 
-/* What a cursor over a memtable or a run takes, about. */
+/* Builds the source anew; after a failure the old one lives on. */
+static int replace_source(struct tt_iter *it)
+{
+	struct range_cover *cover = it->cover;
+	struct rec_iter **runs = it->runs;
+	size_t n_runs = it->n_runs;
+	int r;
+
+	it->cover = NULL;
+	it->runs = NULL;
+	it->n_runs = 0;
+	r = make_source(it);
+	if (r < 0) {
+		range_cover_unref(it->cover);
+		free(it->runs);
+		it->cover = cover;
+		it->runs = runs;
+		it->n_runs = n_runs;
+		return r;
+	}
+	range_cover_unref(cover);
+	free(runs);
+	return 0;
+}
+
+/* What a cursor over a memtable or a run takes, about; with its cover. */
 #define CHILD_BYTES ((size_t)512)
 
 /* Iterators are part of the one budget: what this one takes comes off the
@@ -119,7 +182,8 @@ static int make_source(struct tt_iter *it)
 static void account(struct tt_iter *it)
 {
 	size_t n = 1 + it->sv->n_imm + it->n_runs;
-	size_t bytes = sizeof(*it) + n * CHILD_BYTES + REST_BUF_BYTES;
+	size_t each = it->cover ? 2 * CHILD_BYTES : CHILD_BYTES;
+	size_t bytes = sizeof(*it) + n * each + REST_BUF_BYTES;
 
 	if (bytes > it->borrowed)
 		block_cache_borrow(it->db->blocks, bytes - it->borrowed);
@@ -144,6 +208,7 @@ static void free_iter(struct tt_iter *it)
 {
 	block_cache_give_back(it->db->blocks, it->borrowed);
 	user_iter_fini(&it->u);
+	range_cover_unref(it->cover);
 	superversion_unref(it->sv);
 	free(it->runs);
 	free(it);
@@ -224,6 +289,23 @@ static int set_options(struct tt_iter *it, const struct tt_iter_options *o)
 	return 0;
 }
 
+/* Without a position, as of a time. */
+static int restart(struct tt_iter *it, int64_t ts)
+{
+	int r = 0;
+
+	if (unlikely(!it->cover && has_ranges(it->sv))) {
+		r = replace_source(it);
+		if (r == 0)
+			account(it);
+	}
+	if (r == 0 && unlikely(it->cover))
+		range_cover_restart(it->cover, ts);
+	if (r == 0)
+		user_iter_restart(&it->u, ts);
+	return r;
+}
+
 int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		struct tt_iter **out)
 {
@@ -243,11 +325,12 @@ int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 	r = set_options(it, opts);
 	if (r == 0)
 		r = history_ts(db, it->sv, opts->snapshot, opts->as_of, &ts);
+	if (r == 0)
+		r = restart(it, ts);
 	if (r < 0) {
 		tt_iter_free(it);
 		return r;
 	}
-	user_iter_restart(&it->u, ts);
 	db_count(db, STAT_ITERATORS, 1);
 	*out = it;
 	return 0;
@@ -260,6 +343,8 @@ void tt_iter_free(struct tt_iter *it)
 	user_iter_rest(&it->u, REST_BUF_BYTES);
 	for (size_t i = 0; i < it->n_runs; i++)
 		run_iter_rest(it->runs[i]);
+	if (unlikely(it->cover))
+		range_cover_rest(it->cover);
 	if (!slot_put_back(&it->db->iters, &it->token, it))
 		free_iter(it);
 }
@@ -294,32 +379,22 @@ int tt_iter_refresh(struct tt_iter *it)
 {
 	struct superversion *now = reference(it->db);
 	struct superversion *was = it->sv;
-	struct rec_iter **runs = it->runs;
-	size_t n_runs = it->n_runs;
 	int r;
 
 	if (now == was) {
 		superversion_unref(now);
-		user_iter_restart(&it->u, clock_visible(&it->db->clk));
-		return 0;
+		return restart(it, clock_visible(&it->db->clk));
 	}
 	it->sv = now;
-	it->runs = NULL;
-	it->n_runs = 0;
-	r = make_source(it);
+	r = replace_source(it);
 	if (r < 0) { /* the old source lives on, and so must its tables */
-		free(it->runs);
-		it->runs = runs;
-		it->n_runs = n_runs;
 		it->sv = was;
 		superversion_unref(now);
 		return r;
 	}
-	free(runs);
 	superversion_unref(was);
 	account(it);
-	user_iter_restart(&it->u, clock_visible(&it->db->clk));
-	return 0;
+	return restart(it, clock_visible(&it->db->clk));
 }
 
 /* ---- moves ------------------------------------------------------------------ */

@@ -6,7 +6,9 @@
 
 #include "base/assert.h"
 #include "lsm/db.h"
+#include "lsm/mem_ranges.h"
 #include "lsm/pace.h"
+#include "lsm/range_list.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/sst_output.h"
@@ -39,24 +41,41 @@ static int take_memtable(struct version_filter *f, struct memtable *m)
 	return r == TT_END ? 0 : r;
 }
 
-/* Writes what lives on of the memtable to `output`. */
+static int take_range(void *list, const struct range_del *d)
+{
+	return range_list_add(list, d);
+}
+
+/* Writes what lives on of the memtable to `output`, and finishes that. */
 static int take_live(struct tt *db, struct memtable *m,
 		     struct sst_output *output, struct version_edit *edit)
 {
 	struct retained_times times;
+	struct range_list ranges;
 	struct version_filter f;
 	int r = snapshots_collect(&db->snaps, &db->clk, &times);
 
 	if (r < 0)
 		return r;
+	range_list_init(&ranges);
 	version_filter_init(&f, &filter_ops, output, &times, &db->cfg.merge);
-	r = take_memtable(&f, m);
+	r = mem_ranges_each(memtable_ranges(m), take_range, &ranges);
+	if (r == 0)
+		r = range_list_reduce(&ranges, &times);
+	f.ranges = ranges.set;
+	sst_output_set_ranges(output, ranges.dels, ranges.n);
+	if (r == 0)
+		r = take_memtable(&f, m);
 	if (r == 0)
 		r = version_filter_end(&f);
 	version_edit_set_complete_from(edit, f.complete_from);
+	version_edit_set_complete_from(edit, ranges.complete_from);
+	if (r == 0)
+		r = sst_output_finish(output);
 	if (r == 0)
 		db_count(db, STAT_RECORDS_DROPPED, f.n_in - f.n_out);
 	version_filter_fini(&f);
+	range_list_fini(&ranges);
 	retained_times_fini(&times);
 	return r;
 }
@@ -117,8 +136,6 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 		r = sst_output_new(&o, edit, &output);
 	if (r == 0)
 		r = take_live(db, m, output, edit);
-	if (r == 0)
-		r = sst_output_finish(output);
 	if (r == 0)
 		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(output));
 	for (size_t i = 0; i < edit->n_added && r == 0; i++)

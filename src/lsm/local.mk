@@ -36,6 +36,8 @@ liblsm_la_SOURCES += \
 	%D%/compact_level0.h \
 	%D%/compact_pick.c \
 	%D%/compact_pick.h \
+	%D%/compact_ranges.c \
+	%D%/compact_ranges.h \
 	%D%/compact_run.c \
 	%D%/compact_run.h \
 	%D%/copier.c \
@@ -67,6 +69,8 @@ liblsm_la_SOURCES += \
 	%D%/manifest_reader.h \
 	%D%/manifest_writer.c \
 	%D%/manifest_writer.h \
+	%D%/mem_ranges.c \
+	%D%/mem_ranges.h \
 	%D%/memindex.c \
 	%D%/memindex.h \
 	%D%/memindex_node.h \
@@ -92,6 +96,14 @@ liblsm_la_SOURCES += \
 	%D%/options_format.h \
 	%D%/pace.c \
 	%D%/pace.h \
+	%D%/range_cover.c \
+	%D%/range_cover.h \
+	%D%/range_cut.c \
+	%D%/range_cut.h \
+	%D%/range_list.c \
+	%D%/range_list.h \
+	%D%/range_set.c \
+	%D%/range_set.h \
 	%D%/rec_iter.h \
 	%D%/record.c \
 	%D%/record.h \
@@ -113,6 +125,8 @@ liblsm_la_SOURCES += \
 	%D%/sst_iter.c \
 	%D%/sst_output.c \
 	%D%/sst_output.h \
+	%D%/sst_ranges.c \
+	%D%/sst_ranges.h \
 	%D%/sst_reader.c \
 	%D%/sst_reader.h \
 	%D%/sst_reader_impl.h \

@@ -212,14 +212,50 @@ static int64_t oldest_read(struct tt *db)
 	return snapshots_oldest(&db->snaps, &db->clk);
 }
 
+/* Drops tables of which range tombstones have deleted everything: 1 when there
+ * were some. */
+static int drop_covered(struct tt *db, const struct version *v)
+{
+	struct retained_times times;
+	struct version_edit edit;
+	int r;
+
+	if (v->n_ranged == 0)
+		return 0;
+	r = snapshots_collect(&db->snaps, &db->clk, &times);
+	if (r < 0)
+		return r;
+	version_edit_init(&edit);
+	r = range_watch_look(&db->picker.ranges, v, db->tables, &times,
+			     db->cfg.table_bytes, &edit);
+	retained_times_fini(&times);
+	if (r == 0 && edit.n_dropped) {
+		r = apply(db, &edit);
+		if (r == 0) {
+			db_count(db, STAT_COVERED_TABLES, edit.n_dropped);
+			log_info(LOG_COMPACT,
+				 "%s: %zu tables dropped unread: ranges "
+				 "deleted all that was in them",
+				 db->dir, edit.n_dropped);
+			r = 1;
+		}
+	}
+	version_edit_fini(&edit);
+	return r;
+}
+
 /* One piece of work: 1 when there was one, 0 when nothing is due. */
 static int compact_once(struct tt *db, const struct manual_compaction *m)
 {
 	struct version *v = version_set_current(&db->vs);
 	struct compact_pick pick;
 	struct version_edit edit;
-	int r;
+	int r = drop_covered(db, v);
 
+	if (r != 0) {
+		version_unref(v);
+		return r;
+	}
 	if (m)
 		r = compact_pick_range(&db->picker, v, m->lower, m->upper,
 				       &pick);
@@ -238,15 +274,14 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 static bool is_compaction_due_locked(struct tt *db)
 {
 	const struct version *v = db->sv->version;
+	bool asks = v->has_dense || range_watch_is_held(&db->picker.ranges);
 
 	/* Set before it is asked which snapshots there are: one that goes
 	 * away later finds it set. */
-	atomic_store_explicit(&db->has_dense, v->has_dense,
-			      memory_order_relaxed);
+	atomic_store_explicit(&db->has_dense, asks, memory_order_relaxed);
 	return db->manual ||
 	       (!db->is_compaction_off &&
-		compaction_is_due(&db->picker, v,
-				  v->has_dense ? oldest_read(db) : 0));
+		compaction_is_due(&db->picker, v, asks ? oldest_read(db) : 0));
 }
 
 void schedule_snapshot_gone(struct tt *db)

@@ -118,6 +118,7 @@ static int check_header(struct sst_reader *r, uint64_t index_len)
 			    r->file_bytes);
 	if (rc < 0)
 		return rc;
+	r->ranges = r->index.ranges.set;
 	rc = open_dict(r);
 	if (rc < 0)
 		return rc;
@@ -234,6 +235,9 @@ bool sst_is_shared(const struct sst_reader *r)
 void sst_info(const struct sst_reader *r, struct sst_info *out)
 {
 	const struct sst_index_header *h = r->index.header;
+	bool is_open;
+	struct tt_slice max = sst_ranges_table_bound(
+		&r->index.ranges, r->index.max_key, &is_open);
 
 	*out = (struct sst_info){
 		.path = r->path,
@@ -250,7 +254,9 @@ void sst_info(const struct sst_reader *r, struct sst_info *out)
 		.min_ts = (int64_t)le64_get(h->min_ts),
 		.max_ts = (int64_t)le64_get(h->max_ts),
 		.min_key = r->index.min_key,
-		.max_key = r->index.max_key,
+		.max_key = max,
+		.max_is_open = is_open,
+		.n_ranges = r->index.ranges.n,
 	};
 }
 
@@ -270,6 +276,19 @@ void sst_block_info(const struct sst_reader *r, uint32_t i,
 const struct filter *sst_filter(const struct sst_reader *r)
 {
 	return &r->filter;
+}
+
+const struct sst_ranges *sst_ranges_of(const struct sst_reader *r)
+{
+	return &r->index.ranges;
+}
+
+void sst_range(const struct sst_reader *r, uint32_t i, struct sst_range *out)
+{
+	struct range_del d;
+
+	sst_ranges_at(&r->index.ranges, i, &d);
+	*out = (struct sst_range){ d.start, d.end, d.ts };
 }
 
 const struct sst_index *sst_index_of(const struct sst_reader *r)
@@ -376,6 +395,25 @@ int sst_block(struct sst_reader *r, struct block_cache *cache, uint32_t i,
 	return 0;
 }
 
+/* Where the block begins that may hold the key. */
+static uint64_t offset_of(const struct sst_reader *r, struct tt_slice key)
+{
+	struct sst_block_ref ref;
+
+	sst_index_block(&r->index, sst_index_seek(&r->index, key, TS_NEWEST),
+			&ref);
+	return ref.offset;
+}
+
+uint64_t sst_bytes_between(const struct sst_reader *r, struct tt_slice lower,
+			   struct tt_slice upper)
+{
+	bool is_behind = upper.len == 0 || key_cmp(upper, r->index.max_key) > 0;
+	uint64_t from = offset_of(r, lower);
+
+	return (is_behind ? r->file_bytes : offset_of(r, upper)) - from;
+}
+
 /* ---- point reads --------------------------------------------------------- */
 
 bool sst_may_have(const struct sst_reader *r, uint64_t hash)
@@ -451,9 +489,12 @@ static int get_from_next(struct sst_reader *r, struct block_cache *cache,
 	return 0;
 }
 
-int sst_get(struct sst_reader *r, struct block_cache *cache,
-	    struct tt_slice key, uint64_t hash, int64_t as_of, bool no_fill,
-	    struct sst_hit *out)
+/* The same without a look at range tombstones, but as records. */
+static ALWAYS_INLINE int get_record(struct sst_reader *r,
+				    struct block_cache *cache,
+				    struct tt_slice key, uint64_t hash,
+				    int64_t as_of, bool no_fill,
+				    struct sst_hit *out)
 {
 	struct block *b;
 	uint32_t i, at;
@@ -480,4 +521,32 @@ int sst_get(struct sst_reader *r, struct block_cache *cache,
 	}
 	block_unref(b);
 	return rc;
+}
+
+/* In a table with range tombstones. */
+static NOINLINE int get_covered(struct sst_reader *r, struct block_cache *cache,
+				struct tt_slice key, uint64_t hash,
+				int64_t as_of, bool no_fill,
+				struct sst_hit *out)
+{
+	int64_t ts = range_set_cover(r->ranges, key, as_of);
+	int rc = get_record(r, cache, key, hash, as_of, no_fill, out);
+
+	if (rc < 0 || ts == RANGE_NONE || (rc == 0 && out->rec.ts >= ts))
+		return rc;
+	if (rc == 0)
+		sst_hit_release(out);
+	*out = (struct sst_hit){
+		.rec = { .key = key, .ts = ts, .kind = RECORD_TOMBSTONE }
+	};
+	return 0;
+}
+
+int sst_get(struct sst_reader *r, struct block_cache *cache,
+	    struct tt_slice key, uint64_t hash, int64_t as_of, bool no_fill,
+	    struct sst_hit *out)
+{
+	if (unlikely(r->ranges != NULL))
+		return get_covered(r, cache, key, hash, as_of, no_fill, out);
+	return get_record(r, cache, key, hash, as_of, no_fill, out);
 }

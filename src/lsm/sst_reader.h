@@ -26,6 +26,7 @@
 
 struct env;
 struct sst_index;
+struct sst_ranges;
 struct sst_reader;
 
 /* Opens the table at `path`. `file_no` names its blocks in the cache. */
@@ -61,7 +62,11 @@ struct sst_info {
 	uint32_t version;
 	enum codec codec;
 	int64_t min_ts, max_ts;
+	/* Of records and range tombstones; the largest one is not part of the
+	 * table if max_is_open; KEY_LARGEST: there is no end. */
 	struct tt_slice min_key, max_key;
+	bool max_is_open;
+	uint32_t n_ranges; /* range tombstones */
 };
 void sst_info(const struct sst_reader *r, struct sst_info *out);
 
@@ -75,6 +80,16 @@ struct sst_block_info {
 };
 void sst_block_info(const struct sst_reader *r, uint32_t i,
 		    struct sst_block_info *out);
+
+/* Range tombstone `i`; the slices live as long as the reader. */
+struct sst_range {
+	struct tt_slice lower, upper; /* an empty upper key: no end */
+	int64_t ts;
+};
+void sst_range(const struct sst_reader *r, uint32_t i, struct sst_range *out);
+
+/* All of them; they live as long as the reader. */
+const struct sst_ranges *sst_ranges_of(const struct sst_reader *r);
 
 /* The filter and the index, for tests; they live as long as the reader. */
 const struct filter *sst_filter(const struct sst_reader *r);
@@ -92,8 +107,9 @@ struct sst_hit {
 };
 
 /*
- * The newest record of `key` with a timestamp <= as_of, tombstones included:
- * 0 with *out set, TT_NOTFOUND, or negative. `hash` is key_hash(key).
+ * The newest record of `key` with a timestamp <= as_of, tombstones included,
+ * also one that stands for the range tombstone that hides all records of the
+ * key: 0 with *out set, TT_NOTFOUND, or negative. `hash` is key_hash(key).
  * `cache` may be NULL: the block is then read and owned by the hit. With
  * `no_fill` a block read from disk does not enter the cache.
  */
@@ -137,6 +153,11 @@ void sst_ask_disk(const struct sst_reader *r, uint32_t block);
 /* Block `i`, from the cache or the file; the caller gets a reference. */
 int sst_block(struct sst_reader *r, struct block_cache *cache, uint32_t i,
 	      bool no_fill, struct block **out);
+
+/* About how many bytes of the file hold keys of [lower, upper); an empty upper
+ * key is unbounded. Reads nothing. */
+uint64_t sst_bytes_between(const struct sst_reader *r, struct tt_slice lower,
+			   struct tt_slice upper);
 
 /* ---- iterators (sst_iter.c) ------------------------------------------- */
 

@@ -18,6 +18,7 @@ struct env_file;
 struct sst_reader {
 	/* set in sst_open(), then constant; what a miss reads first */
 	struct filter filter;
+	const struct range_set *ranges; /* the index's; NULL: none */
 	struct sst_index index;
 	uint64_t file_no;
 	struct env_file *file;

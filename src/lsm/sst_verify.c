@@ -25,6 +25,7 @@ struct verify {
 	int64_t last_ts;
 	bool has_last;
 	uint64_t n_tombstones;
+	uint32_t n_ranges; /* records of range tombstones */
 	int64_t min_ts, max_ts;
 };
 
@@ -78,6 +79,27 @@ static void check_range(struct verify *v, const struct block *b, uint32_t i)
 		report_header(v, "has another largest key than the data");
 }
 
+/* The next of the list must be this record, but that it may end earlier. */
+static void check_range_record(struct verify *v, uint32_t i,
+			       const struct record *rec)
+{
+	const struct sst_ranges *list = &v->table->index.ranges;
+	uint32_t no = v->n_ranges++;
+	struct range_del d;
+
+	if (no >= list->n) {
+		if (no == list->n)
+			report_block(v, i,
+				     "has a range tombstone that is "
+				     "not in the list");
+		return;
+	}
+	sst_ranges_at(list, no, &d);
+	if (!key_eq(d.start, rec->key) || d.ts != rec->ts ||
+	    range_end_cmp(d.end, rec->value) > 0)
+		report_block(v, i, "has another range tombstone than the list");
+}
+
 static void check_records(struct verify *v, const struct block *b, uint32_t i)
 {
 	struct record rec;
@@ -86,6 +108,8 @@ static void check_records(struct verify *v, const struct block *b, uint32_t i)
 	for (uint32_t j = 0; j < b->n; j++) {
 		block_record(b, j, &rec);
 		v->n_tombstones += rec.kind == RECORD_TOMBSTONE;
+		if (rec.kind == RECORD_RANGE && !v->has_gap)
+			check_range_record(v, i, &rec);
 		n_odd += rec.kind == RECORD_MERGE &&
 			 operands_check(rec.value) < 0;
 		v->min_ts = MIN_OF(v->min_ts, rec.ts);
@@ -130,6 +154,8 @@ static void check_sums(struct verify *v)
 
 	if (v->n_tombstones != le64_get(h->n_tombstones))
 		report_header(v, "counts other tombstones than there are");
+	if (v->n_ranges < v->table->index.ranges.n)
+		report_header(v, "lists range tombstones that are not there");
 	if (v->min_ts != (int64_t)le64_get(h->min_ts) ||
 	    v->max_ts != (int64_t)le64_get(h->max_ts))
 		report_header(v, "has another range of timestamps");

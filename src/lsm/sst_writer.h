@@ -19,6 +19,7 @@
 #include "lsm/record.h"
 
 struct env;
+struct range_del;
 struct sst_writer;
 
 #define SST_BLOCK_BYTES_DEFAULT 4096
@@ -38,7 +39,11 @@ struct sst_meta {
 	uint64_t n_tombstones;
 	uint64_t raw_bytes; /* of all records */
 	int64_t min_ts, max_ts;
+	uint64_t n_ranges; /* range tombstones */
+	/* What is in the table lies from min_key to max_key, that included
+	 * unless max_is_open. Without an end max_key is empty. */
 	struct buf min_key, max_key;
+	bool max_is_open, has_no_end;
 };
 
 #define SST_META_INIT ((struct sst_meta){ .file_bytes = 0 })
@@ -59,8 +64,19 @@ void sst_writer_reset(struct sst_writer *w);
  */
 int sst_writer_add(struct sst_writer *w, const struct record *r);
 
+/*
+ * Before the table is finished: the range tombstones that hold in it, those
+ * that were added as records, their ends cut to where the table ends. Sorted
+ * by range_del_cmp(); copied. -ENOMEM or TT_ETOOBIG.
+ */
+int sst_writer_set_ranges(struct sst_writer *w, const struct range_del *dels,
+			  size_t n);
+
 /* Records added since the last finish or reset. */
 uint64_t sst_writer_count(const struct sst_writer *w);
+
+/* The key of the last record; valid until the next one is added. */
+struct tt_slice sst_writer_last_key(const struct sst_writer *w);
 
 /* About how large the file would be if it were finished now. */
 size_t sst_writer_bytes(const struct sst_writer *w);

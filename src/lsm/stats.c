@@ -103,6 +103,8 @@ static void show_levels(const struct version *v, const struct stat_walk *w)
 	show(w, "engine.level0.groups", v->n_l0, "flushes not yet compacted");
 	show(w, "engine.tables.files", v->n_tables, "tables of the store");
 	show(w, "engine.tables.bytes", v->bytes, "their bytes on disk");
+	show(w, "engine.tables.range_tombstones", v->n_ranges,
+	     "range tombstones in them");
 }
 
 /* As far as counts tell: a tombstone stands for itself and for what it hides

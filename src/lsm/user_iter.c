@@ -312,7 +312,7 @@ static int take_versions(struct user_iter *u)
 			r = rec_iter_seek(in, buf_slice(&u->key), u->as_of);
 		if (r == 0)
 			r = take_version(u);
-		is_live = u->cur.kind != RECORD_TOMBSTONE;
+		is_live = !record_is_deletion(&u->cur);
 		if (r < 0 || i == STEPS_MAX)
 			break;
 		r = rec_iter_prev(in);

@@ -16,7 +16,9 @@
 
 int table_new(struct gc *gc, const struct table_desc *desc, struct table **out)
 {
-	size_t n_min = desc->min_key.len, n_max = desc->max_key.len;
+	bool has_end = !key_is_largest(desc->max_key);
+	size_t n_min = desc->min_key.len;
+	size_t n_max = has_end ? desc->max_key.len : 0;
 	struct table *t = malloc(sizeof(*t) + n_min + n_max);
 	uint8_t *keys;
 
@@ -29,11 +31,13 @@ int table_new(struct gc *gc, const struct table_desc *desc, struct table **out)
 	if (n_max)
 		memcpy(keys + n_min, desc->max_key.data, n_max);
 	t->desc.min_key = SLICE(keys, n_min);
-	t->desc.max_key = SLICE(keys + n_min, n_max);
+	if (has_end)
+		t->desc.max_key = SLICE(keys + n_min, n_max);
 	t->gc = gc;
 	table_slot_init(&t->slot, desc->file_no);
 	atomic_init(&t->refs, 1);
 	atomic_init(&t->is_dropped, false);
+	atomic_init(&t->covered_bytes, 0);
 	list_init(&t->gc_link);
 	t->is_moving = false;
 	*out = t;
@@ -101,8 +105,8 @@ uint32_t run_find(const struct run *run, struct tt_slice key)
 		uint64_t p = run->max_prefix[mid];
 		bool is_below =
 			p != prefix ? p < prefix
-				    : key_cmp(run->tables[mid]->desc.max_key,
-					      key) < 0;
+				    : table_ends_before(&run->tables[mid]->desc,
+							key);
 
 		if (is_below)
 			lo = mid + 1;
@@ -131,6 +135,18 @@ void run_overlap(const struct run *run, struct tt_slice lo, struct tt_slice hi,
 	*from = i;
 	while (i < run->n && key_cmp(run->tables[i]->desc.min_key, hi) <= 0)
 		i++;
+	*to = i;
+}
+
+void run_overlap_range(const struct run *run, struct tt_slice lo,
+		       struct tt_slice hi, uint32_t *from, uint32_t *to)
+{
+	uint32_t i;
+
+	run_overlap(run, lo, hi.len ? hi : KEY_LARGEST, from, &i);
+	while (hi.len && i > *from &&
+	       key_cmp(run->tables[i - 1]->desc.min_key, hi) >= 0)
+		i--;
 	*to = i;
 }
 
@@ -169,6 +185,16 @@ static void body_unref(struct run_body *b)
 	free(b);
 }
 
+static void note_ranges(struct run *run, const struct table_desc *d)
+{
+	run->newest_no = MAX_OF(run->newest_no, d->file_no);
+	if (d->n_ranges == 0)
+		return;
+	run->n_ranged++;
+	run->n_ranges += d->n_ranges;
+	run->newest_ranged = MAX_OF(run->newest_ranged, d->file_no);
+}
+
 /* What follows from the tables of a run. */
 static void run_index(struct run *run)
 {
@@ -183,6 +209,7 @@ static void run_index(struct run *run)
 		run->bytes += d->file_bytes;
 		run->n_records += d->n_records;
 		run->n_tombstones += d->n_tombstones;
+		note_ranges(run, d);
 	}
 	run->dead = run_find_dead(run);
 }
@@ -267,8 +294,8 @@ struct run_change {
 static int check_disjoint(const struct run *run)
 {
 	for (uint32_t i = 1; i < run->n; i++)
-		if (key_cmp(run->tables[i - 1]->desc.max_key,
-			    run->tables[i]->desc.min_key) >= 0)
+		if (!table_ends_before(&run->tables[i - 1]->desc,
+				       run->tables[i]->desc.min_key))
 			return err_set(TT_ECORRUPT,
 				       "manifest: tables %06" PRIu64
 				       " and %06" PRIu64 " of level %u overlap",
@@ -398,6 +425,10 @@ static void sum_up(struct version *v, const struct version *base)
 		v->n_tables += run->n;
 		v->n_records += run->n_records;
 		v->n_tombstones += run->n_tombstones;
+		v->n_ranged += run->n_ranged;
+		v->n_ranges += run->n_ranges;
+		v->newest_ranged = MAX_OF(v->newest_ranged, run->newest_ranged);
+		v->newest_no = MAX_OF(v->newest_no, run->newest_no);
 		v->bytes += run->bytes;
 		v->level_bytes[run->level] += run->bytes;
 		v->level_tables[run->level] += run->n;

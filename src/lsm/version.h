@@ -26,6 +26,7 @@
 #include "base/hmap.h"
 #include "base/list.h"
 #include "base/slice.h"
+#include "lsm/record.h"
 #include "lsm/table_cache.h"
 
 #define N_LEVELS 7
@@ -42,8 +43,13 @@ struct table_desc {
 	uint64_t n_tombstones;
 	uint64_t raw_bytes;
 	int64_t min_ts, max_ts;
+	/* What the table has lies between these, its range tombstones too. Both
+	 * are included, the second one unless max_is_open; KEY_LARGEST where a
+	 * range has no end. */
 	struct tt_slice min_key, max_key;
-	uint64_t group; /* flush group: rises with every flush */
+	bool max_is_open;
+	uint64_t n_ranges; /* range tombstones, records of them */
+	uint64_t group;	   /* flush group: rises with every flush */
 	unsigned level;
 };
 
@@ -58,6 +64,9 @@ struct table {
 	/* Set with release by the version set once a durable manifest record
 	 * says so, read with acquire by gc: the file may be removed. */
 	_Atomic bool is_dropped;
+	/* About how many bytes below its range tombstones cover. Stored by the
+	 * compaction task, loaded by anybody, relaxed: an estimate. */
+	_Atomic uint64_t covered_bytes;
 
 	struct list_node gc_link; /* owned by gc once refs is 0 */
 
@@ -89,10 +98,14 @@ struct run {
 	uint64_t *max_prefix;
 	uint32_t n;
 	uint32_t skip;
+	uint32_t n_ranged; /* tables with range tombstones */
 	uint64_t bytes;
 	uint64_t n_records;
 	uint64_t n_tombstones;
-	uint64_t group; /* level 0: the flush group */
+	uint64_t n_ranges;	/* range tombstones */
+	uint64_t newest_ranged; /* the largest number of a table with such … */
+	uint64_t newest_no;	/* … and of any */
+	uint64_t group;		/* level 0: the flush group */
 	unsigned level;
 	/* Tables worth compacting for their tombstones, RUN_NONE when there
 	 * are none: tombstones.h. `dead` counts in the oldest run alone. */
@@ -112,6 +125,10 @@ struct version {
 	uint64_t n_tables;
 	uint64_t n_records;
 	uint64_t n_tombstones;
+	uint64_t n_ranged;	/* tables with range tombstones */
+	uint64_t n_ranges;	/* range tombstones in them */
+	uint64_t newest_ranged; /* the largest file number of such a table … */
+	uint64_t newest_no;	/* … and of any */
 	uint64_t bytes;
 	bool has_dense; /* a run has a dense or a dead table */
 	/* A read as of this timestamp or a later one misses nothing that has
@@ -126,9 +143,18 @@ void version_unref(struct version *v);
 /* The run of a level below 0, NULL when that is empty. */
 const struct run *version_level(const struct version *v, unsigned level);
 
+/* True when all that the table may have lies before `key`. */
+static inline bool table_ends_before(const struct table_desc *d,
+				     struct tt_slice key)
+{
+	int c = key_cmp(d->max_key, key);
+
+	return c < 0 || (c == 0 && d->max_is_open);
+}
+
 /*
- * The table of the run that may hold `key`: the first whose max key is not
- * below it. run->n when there is none. Does not compare with min keys.
+ * The table of the run that may hold `key`: the first that does not end before
+ * it. run->n when there is none. Does not compare with min keys.
  */
 uint32_t run_find(const struct run *run, struct tt_slice key);
 
@@ -138,6 +164,11 @@ struct table *run_table(const struct run *run, struct tt_slice key);
 /* The tables [*from, *to) that overlap [lo, hi], both included. */
 void run_overlap(const struct run *run, struct tt_slice lo, struct tt_slice hi,
 		 uint32_t *from, uint32_t *to);
+
+/* The tables [*from, *to) that overlap [lo, hi), without an end when `hi` is
+ * empty. */
+void run_overlap_range(const struct run *run, struct tt_slice lo,
+		       struct tt_slice hi, uint32_t *from, uint32_t *to);
 
 /* ---- building --------------------------------------------------------- */
 

@@ -24,7 +24,7 @@
  *	0       4     magic "TTWL"
  *	4       4     format version
  *	8       8     segment number; equal to the number in the file's name
- *	16      8     features a reader must know (none yet: 0)
+ *	16      8     features a reader must know (WAL_FEATURE_*)
  *	24      8     checksum of bytes 0-23
  *	32      8     link: LSN at which the log continues here
  *	40      8     checksum of bytes 32-39; 0 while there is no link
@@ -55,6 +55,10 @@
 #define WAL_VERSION 1u
 #define WAL_ALIGN 8u
 #define WAL_SUFFIX ".wal"
+
+/* Batches may hold other operations than puts and deletes. */
+#define WAL_FEATURE_KINDS 1u
+#define WAL_FEATURES_KNOWN ((uint64_t)WAL_FEATURE_KINDS)
 
 struct wal_segment_header {
 	uint8_t magic[4];

@@ -68,12 +68,14 @@ static int read_header(struct wal_scan *s, bool any_number)
 	if (memcmp(h.magic, WAL_MAGIC, sizeof(h.magic)) != 0 ||
 	    le64_get(h.checksum) != wal_identity_sum(&h))
 		return 0;
-	if (le32_get(h.version) != WAL_VERSION || le64_get(h.features) != 0)
+	if (le32_get(h.version) != WAL_VERSION ||
+	    (le64_get(h.features) & ~WAL_FEATURES_KNOWN) != 0)
 		return err_set(TT_EVERSION,
 			       "%s: log version %u with features %" PRIx64
-			       "; this program reads version %u without",
+			       "; this program reads version %u with %" PRIx64,
 			       (char *)s->path.data, le32_get(h.version),
-			       le64_get(h.features), WAL_VERSION);
+			       le64_get(h.features), WAL_VERSION,
+			       WAL_FEATURES_KNOWN);
 	if (any_number)
 		s->segment_no = (uint32_t)le64_get(h.segment_no);
 	s->is_segment = le64_get(h.segment_no) == s->segment_no;

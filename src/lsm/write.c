@@ -43,6 +43,7 @@ struct write_req {
 	size_t n_parts;
 	size_t len;
 	uint32_t n_ops;
+	uint32_t n_ranges; /* of them range deletions */
 	/* one operation, or when the key is empty a batch: the first part */
 	struct batch_op one;
 	/* or, when set, something to do instead */
@@ -122,10 +123,11 @@ static void count(_Atomic uint64_t *c, uint64_t n)
 			      memory_order_relaxed);
 }
 
-/* About what a batch takes in a memtable. */
-static ALWAYS_INLINE uint64_t memory_of(size_t len, uint32_t n_ops)
+/* About what a request takes in a memtable. */
+static ALWAYS_INLINE uint64_t memory_of(const struct write_req *req)
 {
-	return len + (uint64_t)MEMTABLE_OP_BYTES * n_ops;
+	return req->len + (uint64_t)MEMTABLE_OP_BYTES * req->n_ops +
+	       (uint64_t)MEMTABLE_RANGE_BYTES * req->n_ranges;
 }
 
 /* ---- leading ------------------------------------------------------------ */
@@ -238,7 +240,7 @@ static void lead_group(struct write_queue *q, struct list_node *group,
 	int r;
 
 	LIST_FOR(group, n)
-		bytes += memory_of(req_of(n)->len, req_of(n)->n_ops);
+		bytes += memory_of(req_of(n));
 	r = q->hooks.make_room(q->hooks.arg, bytes, true, &m);
 	if (unlikely(r == -EAGAIN))
 		r = wait_for_room(q, group, bytes, own, &m);
@@ -428,14 +430,15 @@ int write_commit(struct write_queue *q, const struct tt_batch *batch,
 			*out_ts = clock_visible(q->clk);
 		return 0;
 	}
-	if (memory_of(encoded.len, batch->n_ops) > MEMTABLE_BATCH_MOST)
-		return err_set(TT_ETOOBIG,
-			       "a batch of %u operations takes too much memory",
-			       (unsigned)batch->n_ops);
 	req.parts = &encoded;
 	req.n_parts = 1;
 	req.len = encoded.len;
 	req.n_ops = batch->n_ops;
+	req.n_ranges = batch->n_ranges;
+	if (memory_of(&req) > MEMTABLE_BATCH_MOST)
+		return err_set(TT_ETOOBIG,
+			       "a batch of %u operations takes too much memory",
+			       (unsigned)batch->n_ops);
 	req.one.key = SLICE_EMPTY;
 	return commit(q, &req, wo, out_ts);
 }
@@ -455,6 +458,7 @@ int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
 	req.n_parts = ARRAY_LEN(one.parts);
 	req.len = one.len;
 	req.n_ops = 1;
+	req.n_ranges = kind == RECORD_RANGE;
 	req.one = (struct batch_op){ key, one.parts[3], kind };
 	return commit(q, &req, wo, out_ts);
 }

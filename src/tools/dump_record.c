@@ -10,6 +10,7 @@ int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
 		[RECORD_VALUE] = "value",
 		[RECORD_TOMBSTONE] = "tombstone",
 		[RECORD_MERGE] = "merge",
+		[RECORD_RANGE] = "delete_range",
 	};
 	int r;
 
@@ -20,10 +21,10 @@ int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
 	dump_bytes(d, "key", key);
 	dump_int(d, "ts", ts);
 	dump_bytes(d, "kind", slice_str(kinds[kind]));
-	if (d->keys_only)
+	if (d->keys_only && kind != RECORD_RANGE)
 		dump_uint(d, "value_bytes", value.len);
 	else if (kind != RECORD_TOMBSTONE)
-		dump_bytes(d, "value", value);
+		dump_bytes(d, kind == RECORD_RANGE ? "upper" : "value", value);
 	r = dump_end(d);
 	if (r == 0 && d->n_shown == d->limit)
 		return TT_END;

@@ -254,7 +254,7 @@ static void check_runs(struct check *c)
 
 		if (a->level != b->level ||
 		    (a->level == 0 && a->group != b->group) ||
-		    slice_cmp(a->max_key, b->min_key) < 0)
+		    table_ends_before(a, b->min_key))
 			continue;
 		snprintf(text, sizeof(text),
 			 "manifest: tables %06" PRIu64 " and %06" PRIu64
@@ -275,7 +275,8 @@ static void compare(struct check *c, const struct table_desc *d,
 	    d->n_tombstones == i->n_tombstones &&
 	    d->raw_bytes == i->raw_bytes && d->min_ts == i->min_ts &&
 	    d->max_ts == i->max_ts && slice_eq(d->min_key, i->min_key) &&
-	    slice_eq(d->max_key, i->max_key))
+	    slice_eq(d->max_key, i->max_key) &&
+	    d->max_is_open == i->max_is_open && d->n_ranges == i->n_ranges)
 		return;
 	snprintf(text, sizeof(text),
 		 "%s: is not the table that the manifest describes", i->path);

@@ -8,6 +8,8 @@ EXTRA_DIST += \
 	%D%/merges.sst \
 	%D%/merges.txt \
 	%D%/none.sst \
+	%D%/ranges.sst \
+	%D%/ranges.txt \
 	%D%/records.txt \
 	%D%/snappy.sst \
 	%D%/texts.txt \

@@ -26,6 +26,7 @@ test_programs += \
 	%D%/test_iter \
 	%D%/test_memindex \
 	%D%/test_memtable \
+	%D%/test_range_set \
 	%D%/test_merge \
 	%D%/test_record \
 	%D%/test_run_iter \
@@ -45,6 +46,7 @@ test_programs += \
 # lsm: compaction
 test_programs += \
 	%D%/test_compact_pick \
+	%D%/test_compact_ranges \
 	%D%/test_compact_run
 
 # lsm: copies
@@ -59,6 +61,7 @@ test_programs += \
 	%D%/test_db_faults \
 	%D%/test_db_iter \
 	%D%/test_estimate \
+	%D%/test_delete_range \
 	%D%/test_memory \
 	%D%/test_multi_get \
 	%D%/test_open_cost \
