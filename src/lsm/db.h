@@ -30,6 +30,7 @@
 #include "lsm/block_cache.h"
 #include "lsm/clock.h"
 #include "lsm/compact_pick.h"
+#include "lsm/gaps.h"
 #include "lsm/gc.h"
 #include "lsm/guards.h"
 #include "lsm/memtable.h"
@@ -78,6 +79,7 @@ struct tt {
 	struct clock clk;	 /* see clock.h */
 	struct version_set vs;	 /* has a lock of its own */
 	struct snapshots snaps;	 /* has a lock of its own */
+	struct gaps gaps;	 /* see gaps.h */
 	struct slot_cache slots; /* cached references to sv */
 	struct slot_cache iters; /* iterators at rest; see db_iter.c */
 

@@ -158,6 +158,7 @@ static int make_iter(struct tt *db, struct tt_iter **out)
 		return err_nomem("iterator");
 	it->db = db;
 	user_iter_init(&it->u, &db->cfg.merge);
+	user_iter_set_gaps(&it->u, &db->gaps);
 	it->sv = reference(db);
 	r = make_source(it);
 	if (r < 0) {
@@ -257,6 +258,9 @@ void tt_iter_free(struct tt_iter *it)
 {
 	if (!it)
 		return;
+	db_count(it->db, STAT_KEYS_PASSED, it->u.n_passed);
+	db_count(it->db, STAT_GAP_JUMPS, it->u.n_jumps);
+	it->u.n_passed = it->u.n_jumps = 0;
 	user_iter_rest(&it->u, REST_BUF_BYTES);
 	for (size_t i = 0; i < it->n_runs; i++)
 		run_iter_rest(it->runs[i]);
