@@ -121,6 +121,12 @@ struct tt {
 	 * Loaded by who has removed a snapshot; ordered by the lock of the
 	 * snapshots. */
 	_Atomic bool has_dense;
+	/* Stored by the leader when it switches, loaded by iterators, relaxed:
+	 * later writes are in the active memtable. */
+	_Atomic int64_t active_since;
+	/* Added to by iterators, set to 0 by the leader, loaded by it, all
+	 * relaxed: steps over deleted keys of the active memtable. */
+	_Atomic uint64_t dead_steps;
 	/* Stored under mu with release by tt_close(), loaded by background
 	 * tasks, acquire. */
 	_Atomic bool is_closing;

@@ -106,6 +106,8 @@ static int make_source(struct tt_iter *it)
 		user_iter_set_source(&it->u, merged, 0);
 	else
 		free_all(its, n);
+	it->u.fresh_after = atomic_load_explicit(&it->db->active_since,
+						 memory_order_relaxed);
 	if (its != few)
 		free(its);
 	return r;
@@ -126,6 +128,28 @@ static void account(struct tt_iter *it)
 	else
 		block_cache_give_back(it->db->blocks, it->borrowed - bytes);
 	it->borrowed = bytes;
+}
+
+/* Adds what the moves have met since the last time to the store's figures. */
+static void count_moves(struct tt_iter *it)
+{
+	struct user_iter *u = &it->u;
+	struct tt *db = it->db;
+
+	if (likely((u->n_passed | u->n_jumps) == 0))
+		return;
+	db_count(db, STAT_KEYS_PASSED, u->n_passed);
+	db_count(db, STAT_GAP_JUMPS, u->n_jumps);
+	if (u->n_fresh)
+		(void)atomic_fetch_add_explicit(&db->dead_steps, u->n_fresh,
+						memory_order_relaxed);
+	u->n_passed = u->n_jumps = u->n_fresh = 0;
+}
+
+static void begin_search(struct tt_iter *it)
+{
+	count_moves(it);
+	db_count(it->db, STAT_SEEKS, 1);
 }
 
 static struct superversion *reference(struct tt *db)
@@ -258,9 +282,7 @@ void tt_iter_free(struct tt_iter *it)
 {
 	if (!it)
 		return;
-	db_count(it->db, STAT_KEYS_PASSED, it->u.n_passed);
-	db_count(it->db, STAT_GAP_JUMPS, it->u.n_jumps);
-	it->u.n_passed = it->u.n_jumps = 0;
+	count_moves(it);
 	user_iter_rest(&it->u, REST_BUF_BYTES);
 	for (size_t i = 0; i < it->n_runs; i++)
 		run_iter_rest(it->runs[i]);
@@ -330,25 +352,25 @@ int tt_iter_refresh(struct tt_iter *it)
 
 int tt_iter_first(struct tt_iter *it)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_first(&it->u);
 }
 
 int tt_iter_last(struct tt_iter *it)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_last(&it->u);
 }
 
 int tt_iter_seek(struct tt_iter *it, struct tt_slice key)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_seek(&it->u, key);
 }
 
 int tt_iter_seek_for_prev(struct tt_iter *it, struct tt_slice key)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_seek_for_prev(&it->u, key);
 }
 

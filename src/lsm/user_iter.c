@@ -184,15 +184,16 @@ static int set_behind(struct buf *out, struct tt_slice key)
 }
 
 /*
- * Counts the kept key as deleted. 1 when it lies in a gap whose end is in
+ * Counts the kept key as deleted, at `ts`. 1 when it lies in a gap whose end is in
  * u->jump now, 0 when not, < 0.
  */
-static int count_dead(struct user_iter *u, bool is_forward)
+static int count_dead(struct user_iter *u, int64_t ts, bool is_forward)
 {
 	uint64_t n = ++u->n_dead;
 	int r = 0;
 
 	u->n_passed++;
+	u->n_fresh += ts > u->fresh_after;
 	if (!u->gaps || n < ASKS_FROM || (n & (n - 1) && n % ASKS_EVERY))
 		return 0;
 	if (!u->has_edge)
@@ -300,7 +301,7 @@ static NOINLINE int pass_dead(struct user_iter *u)
 	int r = keep_key(u, u->in->rec.key);
 
 	if (r == 0)
-		r = count_dead(u, true);
+		r = count_dead(u, u->in->rec.ts, true);
 	if (r > 0)
 		return rec_iter_seek(u->in, buf_slice(&u->jump), TS_NEWEST);
 	return r < 0 ? r : skip_key(u);
@@ -464,7 +465,7 @@ static int take_key(struct user_iter *u)
 /* The kept key is deleted, and the cursor stands before it, or further. */
 static int pass_dead_reverse(struct user_iter *u)
 {
-	int r = count_dead(u, false);
+	int r = count_dead(u, u->cur.ts, false);
 
 	if (r <= 0)
 		return r < 0 ? r : u->in_at_end ? TT_END : 0;

@@ -49,8 +49,12 @@ struct user_iter {
 	/* since its beginning */
 	uint64_t n_passed; /* deleted keys stepped over */
 	uint64_t n_jumps;  /* over gaps */
-	struct buf lower;  /* inclusive; empty: none */
-	struct buf upper;  /* exclusive; empty: none */
+	/* of those passed, the ones deleted after `fresh_after`; the owner sets
+	 * both */
+	uint64_t n_fresh;
+	int64_t fresh_after;
+	struct buf lower; /* inclusive; empty: none */
+	struct buf upper; /* exclusive; empty: none */
 };
 
 /* An empty one, in the caller's memory; it has no source yet. Keeps the

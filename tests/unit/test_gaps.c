@@ -297,12 +297,12 @@ END_TEST
 static char *dir;
 static struct tt *db;
 
-static void open_store(void)
+static void open_store(const char *memory)
 {
 	struct tt_options *o = tt_options_new();
 
 	dir = tmpdir_new();
-	ck_ok(tt_options_set(o, "memory", "2M"));
+	ck_ok(tt_options_set(o, "memory", memory));
 	ck_ok(tt_open(tmpdir_path(dir, "store"), o, &db));
 	tt_options_free(o);
 }
@@ -408,7 +408,7 @@ START_TEST(iterators_see_the_same_with_gaps)
 	char mem[16];
 
 	test_rng(&rng);
-	open_store();
+	open_store("2M");
 	memset(is_there, 0, sizeof(is_there));
 	memset(old, 0, sizeof(old));
 	for (int k = 0; k < STORE_KEYS; k++) {
@@ -452,7 +452,7 @@ START_TEST(the_head_of_a_queue_is_found_at_once)
 	enum { DEPTH = 100, TURNS = 20000 };
 	char mem[16];
 
-	open_store();
+	open_store("2M");
 	for (int tail = 0; tail < TURNS; tail++) {
 		int head = tail - DEPTH;
 		struct tt_iter *it;
@@ -470,6 +470,73 @@ START_TEST(the_head_of_a_queue_is_found_at_once)
 	/* And not past all that have gone before, on average half of all. */
 	ck_assert_uint_lt(stat_of("keys_passed"),
 			  (uint64_t)TURNS * GAP_LEAST_KEYS);
+	close_store();
+}
+END_TEST
+
+/* ---- what iterators stumble over -------------------------------------- */
+
+/* Seeks to the first key of many small queues, more than there are gaps. */
+START_TEST(what_many_iterators_step_over_is_flushed)
+{
+	enum { QUEUES = 3 * N_GAPS, TURNS = 200 };
+	char mem[16];
+
+	open_store("32M");
+	for (int turn = 0; turn < TURNS; turn++)
+		for (int q = 0; q < QUEUES; q++) {
+			struct tt_slice key = store_key(q * TURNS + turn, mem);
+			struct tt_iter *it;
+
+			ck_ok(tt_put(db, NULL, key, tt_str("v"), NULL));
+			ck_ok(tt_iter_new(db, NULL, &it));
+			ck_ok(tt_iter_seek(it, store_key(q * TURNS, mem)));
+			ck_assert_int_eq(store_number(it), q * TURNS + turn);
+			tt_iter_free(it);
+			key = store_key(q * TURNS + turn, mem);
+			ck_ok(tt_delete(db, NULL, key, NULL));
+		}
+	ck_assert_uint_gt(stat_of("littered_switches"), 0);
+	close_store();
+}
+END_TEST
+
+/* Walks over the whole store as it was, so often; the store is written to in
+ * between. */
+static void walk_back(struct tt_snapshot *snap, int times)
+{
+	struct tt_iter_options io = { .snapshot = snap };
+	struct tt_iter *it;
+
+	for (int i = 0; i < times; i++) {
+		ck_ok(tt_put(db, NULL, tt_str("z"), tt_str("v"), NULL));
+		ck_ok(tt_iter_new(db, &io, &it));
+		ck_err(tt_iter_first(it), TT_END);
+		tt_iter_free(it);
+	}
+}
+
+START_TEST(what_a_flush_does_not_help_with_causes_no_other)
+{
+	enum { N = 2000, WALKS = (300 << 10) / N };
+	struct tt_snapshot *before, *after;
+	char mem[16];
+
+	open_store("2M");
+	for (int k = 0; k < N; k++)
+		ck_ok(tt_put(db, NULL, store_key(k, mem), tt_str("v"), NULL));
+	ck_ok(tt_snapshot_new(db, &before)); /* holds all of it */
+	for (int k = 0; k < N; k++)
+		ck_ok(tt_delete(db, NULL, store_key(k, mem), NULL));
+	ck_ok(tt_snapshot_new(db, &after));
+	walk_back(after, WALKS);
+	ck_assert_uint_eq(stat_of("littered_switches"), 1);
+	ck_ok(tt_flush(db));
+	walk_back(after, 4 * WALKS);
+	ck_assert_uint_gt(stat_of("keys_passed"), 5ull * N * WALKS - 1);
+	ck_assert_uint_eq(stat_of("littered_switches"), 1);
+	tt_snapshot_free(db, before);
+	tt_snapshot_free(db, after);
 	close_store();
 }
 END_TEST
@@ -522,7 +589,7 @@ START_TEST(threads_see_what_they_wrote)
 {
 	pthread_t threads[N_THREADS];
 
-	open_store();
+	open_store("2M");
 	for (intptr_t i = 0; i < N_THREADS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL,
 						write_and_look, (void *)i),
@@ -553,6 +620,8 @@ static Suite *gaps_suite(void)
 	t = tcase_create("iterators");
 	tcase_add_loop_test(t, iterators_see_the_same_with_gaps, 0, 4);
 	tcase_add_test(t, the_head_of_a_queue_is_found_at_once);
+	tcase_add_test(t, what_many_iterators_step_over_is_flushed);
+	tcase_add_test(t, what_a_flush_does_not_help_with_causes_no_other);
 	tcase_add_test(t, threads_see_what_they_wrote);
 	suite_add_tcase(s, t);
 	return s;
