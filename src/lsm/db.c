@@ -86,6 +86,23 @@ void db_retire(struct superversion *old)
 	superversion_unref(old);
 }
 
+/* ---- gaps ------------------------------------------------------------- */
+
+static void take_gaps(void *arg)
+{
+	struct tt *db = arg;
+
+	gaps_take(&db->gaps, clock_visible(&db->clk));
+}
+
+/* An iterator has left a finding. */
+static void wake_gaps(void *arg)
+{
+	struct tt *db = arg;
+
+	write_if_idle(db->queue, take_gaps, db);
+}
+
 /* ---- opening ---------------------------------------------------------- */
 
 static struct tt *db_new(const char *dir, const struct tt_options *opts)
@@ -108,6 +125,7 @@ static struct tt *db_new(const char *dir, const struct tt_options *opts)
 	snapshots_init(&db->snaps, db->cfg.retention_us);
 	slot_cache_init(&db->slots);
 	slot_cache_init(&db->iters);
+	gaps_init(&db->gaps, wake_gaps, db);
 	picker_init(&db->picker, &db->cfg);
 	clock_init(&db->clk, db->env, 0);
 	schedule_init(db);
@@ -289,7 +307,11 @@ static void record_options(struct tt *db, struct options_file *file)
 
 static int start(struct tt *db)
 {
-	struct write_hooks hooks = { .arg = db, .make_room = room_make };
+	struct write_hooks hooks = {
+		.arg = db,
+		.make_room = room_make,
+		.gaps = &db->gaps,
+	};
 	int r = write_queue_new(&hooks, db->wal, &db->clk, &db->queue);
 
 	if (r < 0)

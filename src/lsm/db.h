@@ -30,6 +30,7 @@
 #include "lsm/block_cache.h"
 #include "lsm/clock.h"
 #include "lsm/compact_pick.h"
+#include "lsm/gaps.h"
 #include "lsm/gc.h"
 #include "lsm/guards.h"
 #include "lsm/memtable.h"
@@ -78,6 +79,7 @@ struct tt {
 	struct clock clk;	 /* see clock.h */
 	struct version_set vs;	 /* has a lock of its own */
 	struct snapshots snaps;	 /* has a lock of its own */
+	struct gaps gaps;	 /* see gaps.h */
 	struct slot_cache slots; /* cached references to sv */
 	struct slot_cache iters; /* iterators at rest; see db_iter.c */
 
@@ -119,6 +121,12 @@ struct tt {
 	 * Loaded by who has removed a snapshot; ordered by the lock of the
 	 * snapshots. */
 	_Atomic bool has_dense;
+	/* Stored by the leader when it switches, loaded by iterators, relaxed:
+	 * later writes are in the active memtable. */
+	_Atomic int64_t active_since;
+	/* Added to by iterators, set to 0 by the leader, loaded by it, all
+	 * relaxed: steps over deleted keys of the active memtable. */
+	_Atomic uint64_t dead_steps;
 	/* Stored under mu with release by tt_close(), loaded by background
 	 * tasks, acquire. */
 	_Atomic bool is_closing;

@@ -144,6 +144,8 @@ static int make_source(struct tt_iter *it)
 		user_iter_set_source(&it->u, merged, 0);
 	else
 		free_all(its, n);
+	it->u.fresh_after = atomic_load_explicit(&it->db->active_since,
+						 memory_order_relaxed);
 	if (its != few)
 		free(its);
 	return r;
@@ -192,6 +194,28 @@ static void account(struct tt_iter *it)
 	it->borrowed = bytes;
 }
 
+/* Adds what the moves have met since the last time to the store's figures. */
+static void count_moves(struct tt_iter *it)
+{
+	struct user_iter *u = &it->u;
+	struct tt *db = it->db;
+
+	if (likely((u->n_passed | u->n_jumps) == 0))
+		return;
+	db_count(db, STAT_KEYS_PASSED, u->n_passed);
+	db_count(db, STAT_GAP_JUMPS, u->n_jumps);
+	if (u->n_fresh)
+		(void)atomic_fetch_add_explicit(&db->dead_steps, u->n_fresh,
+						memory_order_relaxed);
+	u->n_passed = u->n_jumps = u->n_fresh = 0;
+}
+
+static void begin_search(struct tt_iter *it)
+{
+	count_moves(it);
+	db_count(it->db, STAT_SEEKS, 1);
+}
+
 static struct superversion *reference(struct tt *db)
 {
 	struct slot_token token;
@@ -223,6 +247,7 @@ static int make_iter(struct tt *db, struct tt_iter **out)
 		return err_nomem("iterator");
 	it->db = db;
 	user_iter_init(&it->u, &db->cfg.merge);
+	user_iter_set_gaps(&it->u, &db->gaps);
 	it->sv = reference(db);
 	r = make_source(it);
 	if (r < 0) {
@@ -340,6 +365,7 @@ void tt_iter_free(struct tt_iter *it)
 {
 	if (!it)
 		return;
+	count_moves(it);
 	user_iter_rest(&it->u, REST_BUF_BYTES);
 	for (size_t i = 0; i < it->n_runs; i++)
 		run_iter_rest(it->runs[i]);
@@ -401,25 +427,25 @@ int tt_iter_refresh(struct tt_iter *it)
 
 int tt_iter_first(struct tt_iter *it)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_first(&it->u);
 }
 
 int tt_iter_last(struct tt_iter *it)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_last(&it->u);
 }
 
 int tt_iter_seek(struct tt_iter *it, struct tt_slice key)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_seek(&it->u, key);
 }
 
 int tt_iter_seek_for_prev(struct tt_iter *it, struct tt_slice key)
 {
-	db_count(it->db, STAT_SEEKS, 1);
+	begin_search(it);
 	return user_iter_seek_for_prev(&it->u, key);
 }
 

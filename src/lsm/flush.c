@@ -16,16 +16,41 @@
 
 /* ---- one memtable ----------------------------------------------------- */
 
+struct flush {
+	struct tt *db;
+	struct sst_output *output;
+	/*
+	 * All that is older than the memtable lies in its tables: memtables are
+	 * flushed in order, and what compaction makes of the tables meanwhile
+	 * holds no key that they do not.
+	 */
+	struct version *below;
+	struct range_list ranges; /* of the memtable */
+	int64_t last_ts;	  /* the newest that was seen; 0: none */
+};
+
 static int emit(void *arg, const struct record *rec, bool is_new_key)
 {
+	struct flush *f = arg;
+
 	(void)is_new_key;
-	return sst_output_add(arg, rec);
+	return sst_output_add(f->output, rec);
 }
 
-/* Tombstones stay: what they hide lies in tables. */
-static const struct version_filter_ops filter_ops = { .emit = emit };
+static bool may_lie_below(void *arg, struct tt_slice key)
+{
+	struct flush *f = arg;
 
-static int take_memtable(struct version_filter *f, struct memtable *m)
+	return version_may_hold(f->below, key);
+}
+
+static const struct version_filter_ops filter_ops = {
+	.emit = emit,
+	.may_lie_below = may_lie_below,
+};
+
+static int take_memtable(struct flush *f, struct version_filter *filter,
+			 struct memtable *m)
 {
 	struct rec_iter *it;
 	int r = memtable_iter_new(m, &it);
@@ -33,49 +58,53 @@ static int take_memtable(struct version_filter *f, struct memtable *m)
 	if (r < 0)
 		return r;
 	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
-		r = version_filter_add(f, &it->rec);
+		f->last_ts = MAX_OF(f->last_ts, it->rec.ts);
+		r = version_filter_add(filter, &it->rec);
 		if (r < 0)
 			break;
 	}
 	rec_iter_free(it);
-	return r == TT_END ? 0 : r;
+	return r == TT_END ? version_filter_end(filter) : r;
 }
 
-static int take_range(void *list, const struct range_del *d)
+static int take_range(void *arg, const struct range_del *d)
 {
-	return range_list_add(list, d);
+	struct flush *f = arg;
+
+	f->last_ts = MAX_OF(f->last_ts, d->ts);
+	return range_list_add(&f->ranges, d);
 }
 
-/* Writes what lives on of the memtable to `output`, and finishes that. */
-static int take_live(struct tt *db, struct memtable *m,
-		     struct sst_output *output, struct version_edit *edit)
+/* Writes what lives on of the memtable to the output, and finishes that. */
+static int take_live(struct flush *f, struct memtable *m,
+		     struct version_edit *edit)
 {
+	struct tt *db = f->db;
 	struct retained_times times;
-	struct range_list ranges;
-	struct version_filter f;
+	struct version_filter filter;
 	int r = snapshots_collect(&db->snaps, &db->clk, &times);
 
 	if (r < 0)
 		return r;
-	range_list_init(&ranges);
-	version_filter_init(&f, &filter_ops, output, &times, &db->cfg.merge);
-	r = mem_ranges_each(memtable_ranges(m), take_range, &ranges);
+	range_list_init(&f->ranges);
+	f->below = version_set_current(&db->vs);
+	version_filter_init(&filter, &filter_ops, f, &times, &db->cfg.merge);
+	r = mem_ranges_each(memtable_ranges(m), take_range, f);
 	if (r == 0)
-		r = range_list_reduce(&ranges, &times);
-	f.ranges = ranges.set;
-	sst_output_set_ranges(output, ranges.dels, ranges.n);
+		r = range_list_reduce(&f->ranges, &times);
+	filter.ranges = f->ranges.set;
+	sst_output_set_ranges(f->output, f->ranges.dels, f->ranges.n);
 	if (r == 0)
-		r = take_memtable(&f, m);
+		r = take_memtable(f, &filter, m);
+	version_edit_set_complete_from(edit, filter.complete_from);
+	version_edit_set_complete_from(edit, f->ranges.complete_from);
 	if (r == 0)
-		r = version_filter_end(&f);
-	version_edit_set_complete_from(edit, f.complete_from);
-	version_edit_set_complete_from(edit, ranges.complete_from);
+		r = sst_output_finish(f->output);
 	if (r == 0)
-		r = sst_output_finish(output);
-	if (r == 0)
-		db_count(db, STAT_RECORDS_DROPPED, f.n_in - f.n_out);
-	version_filter_fini(&f);
-	range_list_fini(&ranges);
+		db_count(db, STAT_RECORDS_DROPPED, filter.n_in - filter.n_out);
+	version_filter_fini(&filter);
+	range_list_fini(&f->ranges);
+	version_unref(f->below);
 	retained_times_fini(&times);
 	return r;
 }
@@ -117,7 +146,7 @@ static int fit_guards(struct tt *db)
 
 int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 {
-	struct sst_output *output = NULL;
+	struct flush f = { .db = db };
 	struct sst_output_options o;
 	uint64_t group;
 	int r;
@@ -133,15 +162,16 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 		o.pace = pace_flush;
 	r = fit_guards(db);
 	if (r == 0)
-		r = sst_output_new(&o, edit, &output);
+		r = sst_output_new(&o, edit, &f.output);
 	if (r == 0)
-		r = take_live(db, m, output, edit);
+		r = take_live(&f, m, edit);
 	if (r == 0)
-		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(output));
-	for (size_t i = 0; i < edit->n_added && r == 0; i++)
-		if (!edit->has_last_ts || edit->added[i].max_ts > edit->last_ts)
-			version_edit_set_last_ts(edit, edit->added[i].max_ts);
-	sst_output_free(output);
+		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(f.output));
+	/* Also that of records that were dropped: time does not run back when
+	 * the store is opened again. */
+	if (r == 0 && f.last_ts)
+		version_edit_set_last_ts(edit, f.last_ts);
+	sst_output_free(f.output);
 	return r;
 }
 

@@ -16,7 +16,8 @@ struct tt;
 
 /*
  * Writes a memtable as tables of level 0 into `edit` (initialized, empty),
- * without versions that nobody can see. On failure no table is left.
+ * without what nobody can see: older versions, and deletions of keys that no
+ * table may hold. There may be nothing left. On failure no table is left.
  */
 int flush_memtable(struct tt *db, struct memtable *m,
 		   struct version_edit *edit);

@@ -54,6 +54,8 @@ liblsm_la_SOURCES += \
 	%D%/filter.h \
 	%D%/flush.c \
 	%D%/flush.h \
+	%D%/gaps.c \
+	%D%/gaps.h \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/get.c \

@@ -271,6 +271,7 @@ int recovery_replay(struct tt *db)
 	int r;
 
 	clock_init(&db->clk, db->env, last_ts);
+	atomic_init(&db->active_since, last_ts);
 	r = memtable_new(&rp.m);
 	if (r == 0)
 		r = path_join(&dir, db->dir, DIR_WAL);

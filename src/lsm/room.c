@@ -17,6 +17,11 @@
 #define WAIT_LEAST_NS 100000u
 #define WAIT_MOST_NS 20000000u
 
+/* Steps over deleted keys that cost about as much as a flush, 15 ms or so. */
+#define DEAD_STEPS_MOST (256u << 10)
+/* A memtable of less than this part of its size is not flushed for that. */
+#define DEAD_LEAST_PART 64
+
 /* Full debt: this many times the soft limit. */
 #define HARD_FACTOR 4
 
@@ -99,6 +104,9 @@ static int switch_locked(struct tt *db, struct memtable *fresh,
 
 	if (r < 0)
 		return r;
+	/* Before the first iterator over it. */
+	atomic_store_explicit(&db->active_since, clock_visible(&db->clk),
+			      memory_order_relaxed);
 	*old = db_install_locked(db, fresh, db->sv->version);
 	if (!*old) {
 		db->n_imms--;
@@ -107,6 +115,7 @@ static int switch_locked(struct tt *db, struct memtable *fresh,
 		return err_nomem("superversion");
 	}
 	db->active = fresh;
+	atomic_store_explicit(&db->dead_steps, 0, memory_order_relaxed);
 	db_count(db, STAT_MEMTABLE_SWITCHES, 1);
 	pace_note_switch_locked(db,
 				memtable_bytes(db->imms[db->n_imms - 1].mem));
@@ -217,11 +226,31 @@ static int make_slowly(struct tt *db, size_t bytes, bool no_wait)
 	return r;
 }
 
+static bool is_littered(const struct tt *db)
+{
+	return atomic_load_explicit(&db->dead_steps, memory_order_relaxed) >=
+	       DEAD_STEPS_MOST;
+}
+
+/* Flushes what iterators stumble over, if it is enough and there is room;
+ * else they go on for as long again. */
+static void switch_littered(struct tt *db)
+{
+	atomic_store_explicit(&db->dead_steps, 0, memory_order_relaxed);
+	if (memtable_bytes(db->active) <
+	    db->cfg.memtable_bytes / DEAD_LEAST_PART)
+		return;
+	if (room_switch(db) == 0)
+		db_count(db, STAT_LITTERED_SWITCHES, 1);
+}
+
 int room_make(void *arg, size_t bytes, bool no_wait, struct memtable **out)
 {
 	struct tt *db = arg;
 	int r = 0;
 
+	if (unlikely(is_littered(db)))
+		switch_littered(db);
 	if (unlikely(atomic_load_explicit(&db->brake, memory_order_relaxed) ||
 		     is_full(db, bytes))) {
 		r = make_slowly(db, bytes, no_wait);

@@ -26,6 +26,8 @@ enum user_iter_state {
 			    * key, or ran off the end: they were merged */
 };
 
+struct gaps;
+
 struct user_iter {
 	struct rec_iter *in; /* owned */
 	int64_t as_of;
@@ -37,6 +39,20 @@ struct user_iter {
 	struct buf key;	  /* current key (both directions) */
 	struct buf value; /* current value in REVERSE and PAST */
 	struct merge_chain chain;
+	/* Deleted keys that the move has passed, and where the stretch of them
+	 * begins: forward its first key, back the key behind it. */
+	struct gaps *gaps; /* kept; NULL: none are used */
+	uint64_t n_dead;
+	bool has_edge;
+	struct buf edge;
+	struct buf jump;
+	/* since its beginning */
+	uint64_t n_passed; /* deleted keys stepped over */
+	uint64_t n_jumps;  /* over gaps */
+	/* of those passed, the ones deleted after `fresh_after`; the owner sets
+	 * both */
+	uint64_t n_fresh;
+	int64_t fresh_after;
 	struct buf lower; /* inclusive; empty: none */
 	struct buf upper; /* exclusive; empty: none */
 };
@@ -44,6 +60,8 @@ struct user_iter {
 /* An empty one, in the caller's memory; it has no source yet. Keeps the
  * store's merge function. */
 void user_iter_init(struct user_iter *u, const struct merge_function *fn);
+/* Has it jump over gaps and tell of those it finds; keeps `g`. */
+void user_iter_set_gaps(struct user_iter *u, struct gaps *g);
 /* Frees the source and the memory. */
 void user_iter_fini(struct user_iter *u);
 

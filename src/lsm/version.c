@@ -256,6 +256,19 @@ const struct run *version_level(const struct version *v, unsigned level)
 	return NULL;
 }
 
+bool version_may_hold(const struct version *v, struct tt_slice key)
+{
+	for (uint32_t i = 0; i < v->n_runs; i++) {
+		const struct run *run = &v->runs[i];
+		uint32_t at = run_find(run, key);
+
+		if (at < run->n &&
+		    key_cmp(run->tables[at]->desc.min_key, key) <= 0)
+			return true;
+	}
+	return false;
+}
+
 /* ---- the next version --------------------------------------------------- */
 
 static int place_cmp(unsigned level, uint64_t group, unsigned other_level,

@@ -170,6 +170,10 @@ void run_overlap(const struct run *run, struct tt_slice lo, struct tt_slice hi,
 void run_overlap_range(const struct run *run, struct tt_slice lo,
 		       struct tt_slice hi, uint32_t *from, uint32_t *to);
 
+/* True when some table's range of keys takes in `key`: without it no table
+ * knows the key. */
+bool version_may_hold(const struct version *v, struct tt_slice key);
+
 /* ---- building --------------------------------------------------------- */
 
 /* A table at its place; the group counts in level 0 alone. */

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mutex.h"
+#include "lsm/gaps.h"
 #include "lsm/record.h"
 
 #define N_ROUNDS 8
@@ -132,14 +133,30 @@ static ALWAYS_INLINE uint64_t memory_of(const struct write_req *req)
 
 /* ---- leading ------------------------------------------------------------ */
 
-static int apply_batch(struct memtable *m, const struct write_req *req)
+/* Before anybody can see the operation. */
+static NOINLINE void cut_gaps(struct gaps *g, const struct batch_op *op)
+{
+	if (op->kind != RECORD_TOMBSTONE)
+		gaps_cut(g, op->key);
+}
+
+static ALWAYS_INLINE int apply_op(struct gaps *g, struct memtable *m,
+				  const struct batch_op *op, int64_t ts)
+{
+	if (unlikely(g && gaps_watch(g)))
+		cut_gaps(g, op);
+	return memtable_add(m, op->key, ts, op->kind, op->value);
+}
+
+static int apply_batch(struct gaps *g, struct memtable *m,
+		       const struct write_req *req)
 {
 	struct batch_reader rd;
 	struct batch_op op;
 	int r = batch_reader_init(&rd, req->parts[0]);
 
 	while (r == 0 && (r = batch_reader_next(&rd, &op)) == 0)
-		r = memtable_add(m, op.key, req->ts, op.kind, op.value);
+		r = apply_op(g, m, &op, req->ts);
 	return r == TT_END ? 0 : r;
 }
 
@@ -168,10 +185,9 @@ static int lead_one(struct write_queue *q, struct memtable *m,
 	if (unlikely(r < 0))
 		return r;
 	if (likely(req->one.key.len))
-		r = memtable_add(m, req->one.key, req->ts, req->one.kind,
-				 req->one.value);
+		r = apply_op(q->hooks.gaps, m, &req->one, req->ts);
 	else
-		r = apply_batch(m, req);
+		r = apply_batch(q->hooks.gaps, m, req);
 	if (unlikely(r < 0))
 		write_queue_poison(q, r);
 	count(&q->n_writes, 1);
@@ -239,6 +255,8 @@ static void lead_group(struct write_queue *q, struct list_node *group,
 	int64_t last_ts = 0;
 	int r;
 
+	if (unlikely(q->hooks.gaps && gaps_have_mail(q->hooks.gaps)))
+		gaps_take(q->hooks.gaps, clock_visible(q->clk));
 	LIST_FOR(group, n)
 		bytes += memory_of(req_of(n));
 	r = q->hooks.make_room(q->hooks.arg, bytes, true, &m);
@@ -326,18 +344,25 @@ static NOINLINE void lead_queued(struct write_queue *q)
 	mutex_unlock(&q->mu);
 }
 
+/* Ends a lead if nobody is queued. */
+static ALWAYS_INLINE bool try_idle(struct write_queue *q)
+{
+	int expected = QUEUE_LED;
+
+	return atomic_compare_exchange_strong_explicit(&q->state, &expected,
+						       QUEUE_IDLE,
+						       memory_order_release,
+						       memory_order_relaxed);
+}
+
 static void lead(struct write_queue *q, struct write_req *own)
 {
 	struct list_node group = LIST_INIT(group);
-	int expected = QUEUE_LED;
 
 	list_push_back(&group, &own->link);
 	lead_requests(q, &group, own);
-	if (likely(atomic_compare_exchange_strong_explicit(
-		    &q->state, &expected, QUEUE_IDLE, memory_order_release,
-		    memory_order_relaxed)))
-		return;
-	lead_queued(q);
+	if (unlikely(!try_idle(q)))
+		lead_queued(q);
 }
 
 /* ---- entering ----------------------------------------------------------- */
@@ -468,6 +493,18 @@ int write_exclusive(struct write_queue *q, int (*fn)(void *arg), void *arg)
 	struct write_req req = { .fn = fn, .arg = arg };
 
 	return enter(q, &req);
+}
+
+void write_if_idle(struct write_queue *q, void (*fn)(void *arg), void *arg)
+{
+	if (!try_lead(q))
+		return;
+	fn(arg);
+	if (likely(try_idle(q)))
+		return;
+	mutex_lock(&q->mu);
+	hand_over_locked(q);
+	mutex_unlock(&q->mu);
 }
 
 void write_queue_poison(struct write_queue *q, int code)

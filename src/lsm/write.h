@@ -27,6 +27,7 @@
 #include "lsm/wal_writer.h"
 #include "ttrunks.h"
 
+struct gaps;
 struct write_queue;
 
 /* What the queue needs from the database. */
@@ -42,6 +43,9 @@ struct write_hooks {
 	 */
 	int (*make_room)(void *arg, size_t bytes, bool no_wait,
 			 struct memtable **out);
+	/* The leader takes up findings and cuts the gaps where it writes; may
+	 * be NULL. */
+	struct gaps *gaps;
 };
 
 /* Keeps wal and clk, copies hooks. `wal` may be NULL: nothing is logged. */
@@ -65,6 +69,9 @@ int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
  * return is handed through. TT_EPOISONED in a poisoned queue.
  */
 int write_exclusive(struct write_queue *q, int (*fn)(void *arg), void *arg);
+
+/* The same if nobody leads at the moment, else nothing. Waits for nobody. */
+void write_if_idle(struct write_queue *q, void (*fn)(void *arg), void *arg);
 
 /* Fails every write from now on with `code` (and waiting ones), e.g. when
  * background work cannot go on. The first code stays. */

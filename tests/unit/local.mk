@@ -62,6 +62,8 @@ test_programs += \
 	%D%/test_db_iter \
 	%D%/test_estimate \
 	%D%/test_delete_range \
+	%D%/test_flush \
+	%D%/test_gaps \
 	%D%/test_memory \
 	%D%/test_multi_get \
 	%D%/test_open_cost \
