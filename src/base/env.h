@@ -37,8 +37,10 @@ enum env_open_flag {
 	ENV_TRUNC = 16, /* empty it */
 	/*
 	 * O_DIRECT: buffer address, offset and length of every transfer are
-	 * multiples of ENV_DIRECT_ALIGN. Filesystems that refuse it (tmpfs)
-	 * get ordinary I/O under the same rules.
+	 * multiples of ENV_DIRECT_ALIGN (asserted; direct.h sees to it).
+	 * Filesystems that refuse it (tmpfs) get ordinary I/O under the same
+	 * rules. A read tells what is on the disk: dirty pages of the page
+	 * cache are written first, and when that fails the read fails.
 	 */
 	ENV_DIRECT = 32,
 	ENV_DSYNC = 64, /* every write is durable on return */
@@ -193,7 +195,8 @@ static inline int env_append(struct env_file *f, const void *src, size_t len)
 }
 
 /* Reserves disk space and extends the size to off + len: later writes there
- * do not fail for space. The bytes read as zeros. */
+ * do not fail for space. The bytes read as zeros. -EOPNOTSUPP is possible for
+ * files opened with ENV_DIRECT. */
 static inline int env_allocate(struct env_file *f, uint64_t off, uint64_t len)
 {
 	return f->ops->allocate(f, off, len);

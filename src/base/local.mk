@@ -17,6 +17,8 @@ libbase_la_SOURCES += \
 	%D%/compress_impl.h \
 	%D%/counter.c \
 	%D%/counter.h \
+	%D%/direct.c \
+	%D%/direct.h \
 	%D%/env.c \
 	%D%/env.h \
 	%D%/env_posix.c \

@@ -8,8 +8,8 @@
 #include "tests/support/fault_disk_impl.h"
 
 /* One page of an unsynced file: which of its bytes the disk has. */
-static void cut_page(struct buf *found, const struct buf *live, size_t at,
-		     struct rng *rng)
+static void cut_page(const struct disk_node *of, struct buf *found,
+		     const struct buf *live, size_t at, struct rng *rng)
 {
 	size_t n = MIN_OF(found->len, live->len);
 	size_t len = at < n ? MIN_OF((size_t)PAGE, n - at) : 0;
@@ -17,7 +17,9 @@ static void cut_page(struct buf *found, const struct buf *live, size_t at,
 
 	if (!len || !memcmp(found->data + at, live->data + at, len))
 		return;
-	if (rng_one_in(rng, 2))
+	if (disk_page_is_lost(of, at / PAGE, live->data + at,
+			      MIN_OF((size_t)PAGE, live->len - at)) ||
+	    rng_one_in(rng, 2))
 		return;
 	if (rng_one_in(rng, 8)) { /* torn between two sectors */
 		torn_at = SECTOR * (size_t)rng_below(rng, PAGE / SECTOR);
@@ -45,7 +47,7 @@ static int cut_file(struct disk_node *n, const struct buf *live,
 					    live->len - n->found.len);
 	}
 	for (size_t at = 0; r == 0 && at < n->found.len; at += PAGE)
-		cut_page(&n->found, live, at, rng);
+		cut_page(n, &n->found, live, at, rng);
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 #include "base/err.h"
 #include "tests/support/fault_disk_impl.h"
 
@@ -92,6 +93,7 @@ static void node_free(struct disk_node *n)
 	names_clear(&n->durable);
 	buf_fini(&n->image);
 	buf_fini(&n->found);
+	free(n->lost);
 	free(n->placed);
 	free(n);
 }
@@ -388,6 +390,15 @@ void disk_mark_dirty(struct disk_node *n, uint64_t off, uint64_t len)
 	n->dirty_to = MAX_OF(n->dirty_to, off + len);
 }
 
+void disk_note_write(struct disk_node *n, uint64_t off, uint64_t len)
+{
+	disk_mark_dirty(n, off, len);
+	for (size_t i = 0; i < n->n_lost; i++)
+		if (n->lost[i].no * PAGE < off + len &&
+		    off < (n->lost[i].no + 1) * PAGE)
+			n->lost[i].is_written = true;
+}
+
 static int image_resize(struct disk_node *n, uint64_t size)
 {
 	assert(size <= MAX_IMAGE);
@@ -398,10 +409,72 @@ static int image_resize(struct disk_node *n, uint64_t size)
 	return buf_append_fill(&n->image, 0, (size_t)size - n->image.len);
 }
 
+static struct lost_page *find_lost(const struct disk_node *n, uint64_t no)
+{
+	for (size_t i = 0; i < n->n_lost; i++)
+		if (n->lost[i].no == no)
+			return &n->lost[i];
+	return NULL;
+}
+
+bool disk_page_is_lost(const struct disk_node *n, uint64_t no, const void *p,
+		       size_t len)
+{
+	const struct lost_page *l = find_lost(n, no);
+
+	return l && !l->is_written && l->sum == checksum(p, len);
+}
+
+static int add_lost(struct disk_node *n, uint64_t no, uint64_t sum)
+{
+	struct lost_page *l = find_lost(n, no);
+
+	if (!l && n->n_lost == n->cap_lost) {
+		size_t cap = n->cap_lost ? 2 * n->cap_lost : 16;
+
+		l = realloc(n->lost, cap * sizeof(*l));
+		if (!l)
+			return err_nomem("fault env");
+		n->lost = l;
+		n->cap_lost = cap;
+		l = NULL;
+	}
+	if (!l)
+		l = &n->lost[n->n_lost++];
+	*l = (struct lost_page){ .no = no, .sum = sum };
+	return 0;
+}
+
+/* The live bytes of a page. */
+static int read_page(struct env_file *peek, uint64_t no, uint8_t *p,
+		     size_t *out_len)
+{
+	return env_read(peek, no * PAGE, p, PAGE, out_len);
+}
+
+/* Takes what of [off, end) is in one page, whose `len` live bytes are `p`. */
+static void sync_page(struct disk_node *n, uint64_t no, uint64_t off,
+		      uint64_t end, const uint8_t *p, size_t len)
+{
+	struct lost_page *l = find_lost(n, no);
+	uint64_t at = no * PAGE;
+
+	if (disk_page_is_lost(n, no, p, len))
+		return;
+	if (l) { /* it has changed since: a dirty page is written whole */
+		*l = n->lost[--n->n_lost];
+		off = at;
+		end = at + len;
+	}
+	end = MIN_OF(end, at + len);
+	memcpy(n->image.data + off, p + (off - at), (size_t)(end - off));
+}
+
 int disk_sync_range(struct disk_node *n, struct env_file *peek, uint64_t off,
 		    uint64_t len)
 {
-	uint64_t size;
+	uint64_t size, end;
+	uint8_t page[PAGE];
 	size_t got;
 	int r = env_file_size(peek, &size);
 
@@ -409,8 +482,19 @@ int disk_sync_range(struct disk_node *n, struct env_file *peek, uint64_t off,
 		r = image_resize(n, size);
 	if (r < 0 || off >= size)
 		return r;
-	len = MIN_OF(len, size - off);
-	return env_read(peek, off, n->image.data + off, (size_t)len, &got);
+	end = off + MIN_OF(len, size - off);
+	if (n->n_lost == 0)
+		return env_read(peek, off, n->image.data + off,
+				(size_t)(end - off), &got);
+	while (r == 0 && off < end) {
+		uint64_t no = off / PAGE;
+
+		r = read_page(peek, no, page, &got);
+		if (r == 0)
+			sync_page(n, no, off, end, page, got);
+		off = (no + 1) * PAGE;
+	}
+	return r;
 }
 
 int disk_sync_file(struct disk_node *n, struct env_file *peek)
@@ -423,6 +507,102 @@ int disk_sync_file(struct disk_node *n, struct env_file *peek)
 	n->dirty_from = UINT64_MAX;
 	n->dirty_to = 0;
 	return 0;
+}
+
+/* One page of a failed sync: 1 when it is lost, 0 when not, or negative. */
+static int fail_page(struct disk_node *n, uint64_t no, const uint8_t *p,
+		     size_t len, struct rng *rng)
+{
+	uint64_t off = no * PAGE;
+	bool fits = off + len <= n->image.len;
+	int r;
+
+	if (len == 0 || (fits && !memcmp(n->image.data + off, p, len)))
+		return 0;
+	if (fits && !disk_page_is_lost(n, no, p, len) && rng_one_in(rng, 2)) {
+		memcpy(n->image.data + off, p, len);
+		return 0;
+	}
+	r = add_lost(n, no, checksum(p, len));
+	return r < 0 ? r : 1;
+}
+
+int disk_fail_sync_range(struct disk_node *n, struct env_file *peek,
+			 uint64_t off, uint64_t len, struct rng *rng)
+{
+	uint8_t page[PAGE];
+	uint64_t size, end;
+	size_t got;
+	int n_lost = 0;
+	int r = env_file_size(peek, &size);
+
+	if (r < 0 || off >= size)
+		return r;
+	end = off + MIN_OF(len, size - off);
+	for (uint64_t no = off / PAGE; no * PAGE < end; no++) {
+		r = read_page(peek, no, page, &got);
+		if (r == 0)
+			r = fail_page(n, no, page, got, rng);
+		if (r < 0)
+			return r;
+		n_lost += r;
+	}
+	return n_lost;
+}
+
+int disk_fail_sync_file(struct disk_node *n, struct env_file *peek,
+			struct rng *rng)
+{
+	uint64_t from = n->dirty_from, to = n->dirty_to;
+
+	n->dirty_from = UINT64_MAX;
+	n->dirty_to = 0;
+	return to > from ? disk_fail_sync_range(n, peek, from, to - from, rng)
+			 : 0;
+}
+
+void disk_show_lost(const struct disk_node *n, uint64_t off, uint8_t *p,
+		    size_t len)
+{
+	assert(n->n_lost == 0 || off % PAGE == 0);
+	for (size_t at = 0; n->n_lost && at < len; at += PAGE) {
+		size_t part = MIN_OF((size_t)PAGE, len - at), has = 0;
+
+		if (!disk_page_is_lost(n, (off + at) / PAGE, p + at, part))
+			continue;
+		if (off + at < n->image.len)
+			has = (size_t)MIN_OF((uint64_t)part,
+					     n->image.len - (off + at));
+		memcpy(p + at, n->image.data + off + at, has);
+		memset(p + at + has, 0, part - has);
+	}
+}
+
+void disk_set_size(struct disk_node *n, uint64_t size)
+{
+	n->size = size;
+}
+
+static void mark_live(struct disk_node *n)
+{
+	if (n->is_marked)
+		return;
+	n->is_marked = true;
+	for (size_t i = 0; i < n->live.n; i++)
+		mark_live(n->live.v[i].node);
+}
+
+uint64_t disk_used(const struct disk *d)
+{
+	uint64_t used = 0;
+
+	mark_live(d->top);
+	for (struct disk_node *n = d->nodes; n; n = n->next) {
+		if (!n->is_dir && (n->is_marked || n->n_refs))
+			used += n->size;
+		n->is_marked = false;
+	}
+	return used;
 }
 
 /* ----------------------------------------------------------------- scan */
@@ -454,8 +634,9 @@ static int scan_one(void *arg, const char *name, enum env_file_type type)
 	if (type == ENV_TYPE_DIR)
 		return scan_dir(s->d, n, path);
 	if (type == ENV_TYPE_FILE)
-		return env_read_file(s->d->base, path, MAX_IMAGE, &n->image);
-	return 0;
+		r = env_read_file(s->d->base, path, MAX_IMAGE, &n->image);
+	n->size = n->image.len;
+	return r;
 }
 
 static int scan_dir(struct disk *d, struct disk_node *dir, const char *path)

@@ -21,6 +21,13 @@ struct disk_names {
 	size_t cap;
 };
 
+/* A page that a failed sync has lost. */
+struct lost_page {
+	uint64_t no;
+	uint64_t sum; /* of its live bytes then: others mean that it is dirty */
+	bool is_written; /* since, with whatever bytes */
+};
+
 struct disk_node {
 	struct disk_node *next; /* of all nodes */
 	bool is_dir;
@@ -33,6 +40,9 @@ struct disk_node {
 	struct buf image;
 	uint64_t dirty_from;
 	uint64_t dirty_to;
+	uint64_t size; /* as the live file has it */
+	struct lost_page *lost;
+	size_t n_lost, cap_lost;
 	/* while cutting: what the disk gives back, and where it was put */
 	struct buf found;
 	bool is_found;
@@ -64,5 +74,9 @@ struct disk {
 
 /* A random prefix of the waiting transactions reaches the disk. */
 int disk_commit_some(struct disk *d, struct rng *rng);
+
+/* True when the page, whose live bytes are `p`, is lost still. */
+bool disk_page_is_lost(const struct disk_node *n, uint64_t no, const void *p,
+		       size_t len);
 
 #endif

@@ -36,7 +36,10 @@ struct fault_env {
 	int fail_errno;	     /* 0: no order */
 	enum fault_span fail_span;
 	bool tear;
+	bool loses_pages;
 	uint64_t bytes_left;
+	uint64_t capacity;
+	uint64_t n_lost;
 	int64_t skew_us; /* of both clocks */
 	int64_t wall_us; /* of the wall clock besides */
 	bool is_off;
@@ -118,6 +121,19 @@ static int file_gate_locked(struct fault_file *f, enum fault_kind kind)
 	return r;
 }
 
+/* Bytes by which files may grow. */
+static uint64_t space_left_locked(struct fault_env *fe)
+{
+	uint64_t used;
+
+	mutex_assert_held(&fe->mu);
+	if (fe->capacity == UINT64_MAX)
+		return fe->bytes_left;
+	used = disk_used(fe->disk);
+	return used < fe->capacity ? MIN_OF(fe->bytes_left, fe->capacity - used)
+				   : 0;
+}
+
 static int no_space(struct fault_env *fe, const char *path)
 {
 	fe->n_failed++;
@@ -135,7 +151,7 @@ static int open_locked(struct fault_env *fe, struct fault_file *f,
 	uint64_t old_size = 0;
 	int r;
 
-	if (!n && (f->flags & ENV_CREATE) && fe->bytes_left == 0)
+	if (!n && (f->flags & ENV_CREATE) && space_left_locked(fe) == 0)
 		return no_space(fe, path);
 	r = env_open(fe->base, path, f->flags, &f->real);
 	if (r == 0)
@@ -156,6 +172,7 @@ static int open_locked(struct fault_env *fe, struct fault_file *f,
 	f->generation = fe->generation;
 	r = env_file_size(f->peek, &old_size);
 	f->append_at = old_size;
+	disk_set_size(n, old_size);
 	return r;
 }
 
@@ -216,7 +233,14 @@ static int fault_read(struct env_file *file, uint64_t off, void *dst,
 	mutex_lock(&f->fe->mu);
 	r = file_gate_locked(f, FAULT_READ);
 	mutex_unlock(&f->fe->mu);
-	return r < 0 ? r : env_read(f->real, off, dst, len, out_len);
+	if (r == 0)
+		r = env_read(f->real, off, dst, len, out_len);
+	if (r == 0 && (f->flags & ENV_DIRECT)) {
+		mutex_lock(&f->fe->mu);
+		disk_show_lost(f->node, off, dst, *out_len);
+		mutex_unlock(&f->fe->mu);
+	}
+	return r;
 }
 
 /* How many of `len` bytes at `off` find room on the disk. Overwriting needs
@@ -224,19 +248,27 @@ static int fault_read(struct env_file *file, uint64_t off, void *dst,
 static size_t room_locked(struct fault_file *f, uint64_t off, size_t len)
 {
 	struct fault_env *fe = f->fe;
-	uint64_t size = 0, grows;
+	uint64_t size = 0, grows, left = space_left_locked(fe);
 
-	if (fe->bytes_left == UINT64_MAX)
+	if (left == UINT64_MAX)
 		return len;
 	(void)env_file_size(f->peek, &size);
 	grows = off + len > size ? off + len - MAX_OF(size, off) : 0;
-	if (grows <= fe->bytes_left) {
-		fe->bytes_left -= grows;
-		return len;
+	if (grows > left) {
+		len -= (size_t)(grows - left);
+		grows = left;
 	}
-	len -= (size_t)(grows - fe->bytes_left);
-	fe->bytes_left = 0;
+	if (fe->bytes_left != UINT64_MAX)
+		fe->bytes_left -= grows;
 	return len;
+}
+
+static void note_size_locked(struct fault_file *f)
+{
+	uint64_t size = 0;
+
+	if (env_file_size(f->peek, &size) == 0)
+		disk_set_size(f->node, size);
 }
 
 /* Writes and tells the model. Direct files keep their alignment. */
@@ -248,7 +280,8 @@ static int put_locked(struct fault_file *f, uint64_t off, const void *src,
 	if (f->flags & ENV_DIRECT)
 		len = ROUND_DOWN(len, (size_t)ENV_DIRECT_ALIGN);
 	r = env_write(f->real, off, src, len);
-	disk_mark_dirty(f->node, off, len);
+	disk_note_write(f->node, off, len);
+	note_size_locked(f);
 	if (r == 0 && (f->flags & ENV_DSYNC))
 		r = disk_sync_range(f->node, f->peek, off, len);
 	return r;
@@ -316,6 +349,8 @@ static int fault_allocate(struct env_file *file, uint64_t off, uint64_t len)
 		r = no_space(fe, file->path);
 	if (r == 0)
 		r = env_allocate(f->real, off, len);
+	if (r == 0)
+		note_size_locked(f);
 	mutex_unlock(&fe->mu);
 	return r;
 }
@@ -335,8 +370,24 @@ static int fault_truncate(struct env_file *file, uint64_t size)
 	if (r == 0) /* what is cut off and grown again reads as zeros */
 		disk_mark_dirty(f->node, MIN_OF(was, size),
 				MAX_OF(was, size) - MIN_OF(was, size));
+	note_size_locked(f);
 	mutex_unlock(&f->fe->mu);
 	return r;
+}
+
+/* A failed sync loses pages when that is ordered and the disk has power. */
+static bool loses_pages_locked(const struct fault_file *f)
+{
+	return f->fe->loses_pages && !f->fe->is_off &&
+	       f->generation == f->fe->generation;
+}
+
+/* A sync failed with `code`, and `n` pages were lost by it. */
+static void lost_locked(struct fault_file *f, int code, int n)
+{
+	assert(n >= 0);
+	f->fe->n_lost += (uint64_t)n;
+	(void)err_errno(-code, "%s: injected failure", f->file.path);
 }
 
 static int fault_sync(struct env_file *file, enum env_sync_kind kind)
@@ -351,6 +402,9 @@ static int fault_sync(struct env_file *file, enum env_sync_kind kind)
 		disk_mark_dirty(f->node, 0, UINT32_MAX);
 	if (r == 0)
 		r = disk_sync_file(f->node, f->peek);
+	else if (loses_pages_locked(f))
+		lost_locked(f, r,
+			    disk_fail_sync_file(f->node, f->peek, &f->fe->rng));
 	mutex_unlock(&f->fe->mu);
 	return r;
 }
@@ -426,6 +480,10 @@ static int fault_map_sync(struct env_map *map, size_t off, size_t len)
 	if (r == 0)
 		r = disk_sync_range(m->file->node, m->file->peek, m->off + off,
 				    len);
+	else if (loses_pages_locked(m->file))
+		lost_locked(m->file, r,
+			    disk_fail_sync_range(m->file->node, m->file->peek,
+						 m->off + off, len, &fe->rng));
 	mutex_unlock(&fe->mu);
 	return r;
 }
@@ -514,7 +572,7 @@ static int fault_mkdir(struct env *e, const char *path)
 
 	mutex_lock(&fe->mu);
 	r = gate_locked(fe, FAULT_MKDIR, path);
-	if (r == 0 && fe->bytes_left == 0)
+	if (r == 0 && space_left_locked(fe) == 0)
 		r = no_space(fe, path);
 	if (r == 0)
 		r = env_mkdir(fe->base, path);
@@ -603,7 +661,7 @@ static int fault_space(struct env *e, const char *path, struct env_space *out)
 
 	mutex_lock(&fe->mu);
 	r = gate_locked(fe, FAULT_LIST, path);
-	left = fe->bytes_left;
+	left = space_left_locked(fe);
 	mutex_unlock(&fe->mu);
 	if (r == 0)
 		r = env_space(fe->base, path, out);
@@ -681,6 +739,7 @@ int fault_env_new(struct env *base, const char *root, uint64_t seed,
 	mutex_init(&f->mu, RANK_FAULT_ENV);
 	rng_init(&f->rng, seed);
 	f->bytes_left = UINT64_MAX;
+	f->capacity = UINT64_MAX;
 	f->root = strdup(root);
 	r = f->root ? disk_new(base, root, &f->disk) : err_nomem("fault env");
 	if (r < 0) {
@@ -726,6 +785,13 @@ void fault_env_tear_writes(struct fault_env *f, bool on)
 	mutex_unlock(&f->mu);
 }
 
+void fault_env_lose_pages(struct fault_env *f, bool on)
+{
+	mutex_lock(&f->mu);
+	f->loses_pages = on;
+	mutex_unlock(&f->mu);
+}
+
 void fault_env_limit_bytes(struct fault_env *f, uint64_t bytes)
 {
 	mutex_lock(&f->mu);
@@ -733,11 +799,30 @@ void fault_env_limit_bytes(struct fault_env *f, uint64_t bytes)
 	mutex_unlock(&f->mu);
 }
 
+void fault_env_limit_disk(struct fault_env *f, uint64_t bytes)
+{
+	mutex_lock(&f->mu);
+	f->capacity = bytes;
+	mutex_unlock(&f->mu);
+}
+
+uint64_t fault_env_lost(struct fault_env *f)
+{
+	uint64_t n;
+
+	mutex_lock(&f->mu);
+	n = f->n_lost;
+	mutex_unlock(&f->mu);
+	return n;
+}
+
 static void clear_locked(struct fault_env *f)
 {
 	f->fail_errno = 0;
 	f->tear = false;
+	f->loses_pages = false;
 	f->bytes_left = UINT64_MAX;
+	f->capacity = UINT64_MAX;
 }
 
 void fault_env_clear(struct fault_env *f)

@@ -8,6 +8,7 @@ test_programs += \
 	%D%/test_compress \
 	%D%/test_containers \
 	%D%/test_counter \
+	%D%/test_direct \
 	%D%/test_env \
 	%D%/test_err \
 	%D%/test_fault_env \
