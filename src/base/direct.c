@@ -31,24 +31,26 @@ void direct_writer_abort(struct direct_writer *w)
 }
 
 int direct_writer_open(struct direct_writer *w, struct env *env,
-		       const char *path, uint64_t bytes)
+		       const char *path, uint64_t bytes, bool past_cache)
 {
+	unsigned flags = ENV_WRITE | ENV_CREATE | ENV_TRUNC;
 	int r;
 
 	assert(!w->file);
-	if (!w->chunk)
+	if (past_cache && !w->chunk) {
 		w->chunk = aligned_alloc(ENV_DIRECT_ALIGN, CHUNK_BYTES);
-	if (!w->chunk)
-		return err_nomem("a buffer for writing");
+		if (!w->chunk)
+			return err_nomem("a buffer for writing");
+	}
 	w->env = env;
+	w->is_direct = past_cache;
 	w->used = 0;
 	w->at = 0;
-	r = env_open(env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNC | ENV_DIRECT,
+	r = env_open(env, path, flags | (past_cache ? ENV_DIRECT : 0u),
 		     &w->file);
-	if (r < 0)
+	if (r < 0 || !past_cache || bytes == 0)
 		return r;
-	if (bytes)
-		r = env_allocate(w->file, 0, bytes);
+	r = env_allocate(w->file, 0, bytes);
 	if (r == -EOPNOTSUPP) /* then the writes make the room they need */
 		r = 0;
 	if (r < 0)
@@ -74,9 +76,28 @@ static int write_pages(struct direct_writer *w)
 	return 0;
 }
 
+/* Into the page cache: it makes the copy. */
+static int add_cached(struct direct_writer *w, const uint8_t *p, size_t len)
+{
+	while (len) {
+		size_t n = MIN_OF(len, CHUNK_BYTES);
+		int r = env_write(w->file, w->at, p, n);
+
+		if (r < 0)
+			return r;
+		w->at += n;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
 int direct_writer_add(struct direct_writer *w, const void *p, size_t len)
 {
 	const uint8_t *from = p;
+
+	if (!w->is_direct)
+		return add_cached(w, p, len);
 
 	while (len) {
 		size_t n = MIN_OF(len, CHUNK_BYTES - w->used);

@@ -21,17 +21,18 @@
 /* ---- writing ------------------------------------------------------------ */
 
 /*
- * A new file, written in chunks of 1 MiB. What is left behind the last whole
- * page goes through the page cache: cutting a padded page down would cost a
- * read of it. The writer and its buffer may be used for one file after the
- * other.
+ * A new file, written front to back in chunks of 1 MiB, past the page cache or
+ * (for what will be read soon) into it. Past it, what is left behind the last
+ * whole page goes into it nevertheless: cutting a padded page down would cost
+ * a read of it. A writer and its buffer serve for one file after the other.
  */
 struct direct_writer {
 	struct env *env;
 	struct env_file *file; /* NULL: none is open */
-	uint8_t *chunk;	       /* owned, aligned */
-	size_t used;	       /* bytes in it */
-	uint64_t at;	       /* where in the file they go */
+	bool is_direct;
+	uint8_t *chunk; /* owned, aligned; NULL: none was needed yet */
+	size_t used;	/* bytes in it */
+	uint64_t at;	/* where in the file they go */
 };
 
 void direct_writer_init(struct direct_writer *w);
@@ -40,12 +41,12 @@ void direct_writer_init(struct direct_writer *w);
 void direct_writer_fini(struct direct_writer *w);
 
 /*
- * Makes the file `path` anew and reserves `bytes` of space, where the
- * filesystem can; 0: none. The size is that from then on until more was
- * written. On failure nothing is open, but the file may be there.
+ * Makes the file `path` anew. Past the page cache it reserves `bytes` of space,
+ * where the filesystem can (0: none): the size is that from then on until more
+ * was written. On failure nothing is open, but the file may be there.
  */
 int direct_writer_open(struct direct_writer *w, struct env *env,
-		       const char *path, uint64_t bytes);
+		       const char *path, uint64_t bytes, bool past_cache);
 
 /* Appends; on failure the file is of no use any more. */
 int direct_writer_add(struct direct_writer *w, const void *p, size_t len);

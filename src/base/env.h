@@ -47,6 +47,7 @@ enum env_open_flag {
 };
 
 #define ENV_DIRECT_ALIGN 4096
+#define ENV_CACHE_PAGE 4096 /* what env_cached() tells about */
 
 enum env_sync_kind {
 	ENV_SYNC_DATA, /* fdatasync: contents and size */
@@ -109,6 +110,7 @@ struct env_ops {
 	int (*file_size)(struct env_file *, uint64_t *out);
 	int (*advise)(struct env_file *, uint64_t off, uint64_t len,
 		      enum env_advice);
+	int (*cached)(struct env_file *, uint64_t len, uint8_t *out);
 	int (*map)(struct env_file *, uint64_t off, size_t len, bool writable,
 		   struct env_map **out);
 	int (*map_populate)(struct env_map *, size_t off, size_t len);
@@ -223,6 +225,15 @@ static inline int env_advise(struct env_file *f, uint64_t off, uint64_t len,
 			     enum env_advice advice)
 {
 	return f->ops->advise(f, off, len, advice);
+}
+
+/*
+ * Tells which pages of the first `len` bytes are in the page cache: one byte
+ * for each begun ENV_CACHE_PAGE, 1 or 0. It may have changed by the return.
+ */
+static inline int env_cached(struct env_file *f, uint64_t len, uint8_t *out)
+{
+	return f->ops->cached(f, len, out);
 }
 
 /* ---------------------------------------------------------- mappings */

@@ -326,6 +326,28 @@ static int posix_advise(struct env_file *file, uint64_t off, uint64_t len,
 	return check(errno ? -1 : 0, file->path, "advise about");
 }
 
+static int posix_cached(struct env_file *file, uint64_t len, uint8_t *out)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t n = (size_t)((len + ENV_CACHE_PAGE - 1) / ENV_CACHE_PAGE);
+	void *p;
+	int rc;
+
+	if (n == 0)
+		return 0;
+	if (page != ENV_CACHE_PAGE)
+		return err_set(-EOPNOTSUPP, "pages of %zu bytes", page);
+	p = mmap(NULL, (size_t)len, PROT_READ, MAP_SHARED, to_file(file)->fd,
+		 0);
+	if (p == MAP_FAILED)
+		return check(-1, file->path, "map");
+	rc = mincore(p, (size_t)len, out);
+	(void)munmap(p, (size_t)len);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		out[i] &= 1; /* the other bits are the kernel's */
+	return check(rc, file->path, "examine the cached pages");
+}
+
 /* ---------------------------------------------------------- mappings */
 
 static int posix_map(struct env_file *file, uint64_t off, size_t len,
@@ -643,6 +665,7 @@ static const struct env_ops posix_ops = {
 	.sync = posix_sync,
 	.file_size = posix_file_size,
 	.advise = posix_advise,
+	.cached = posix_cached,
 	.map = posix_map,
 	.map_populate = posix_map_populate,
 	.map_sync = posix_map_sync,

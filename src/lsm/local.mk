@@ -98,6 +98,8 @@ liblsm_la_SOURCES += \
 	%D%/record_format.h \
 	%D%/recovery.c \
 	%D%/recovery.h \
+	%D%/residency.c \
+	%D%/residency.h \
 	%D%/room.c \
 	%D%/room.h \
 	%D%/run_iter.c \

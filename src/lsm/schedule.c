@@ -142,6 +142,33 @@ static int apply(struct tt *db, struct version_edit *edit)
 	return r;
 }
 
+/*
+ * Do people read what the pick replaces? Then the outputs go through the page
+ * cache too and are there for them; else past it, so that they do not push out
+ * what is read. Flushes always go through it: the next compaction reads them,
+ * and removes them.
+ */
+static bool are_inputs_cached(struct tt *db, const struct compact_pick *pick)
+{
+	uint64_t cached = 0;
+
+	for (size_t i = 0; i < pick->n_parts; i++) {
+		const struct run_part *part = &pick->parts[i];
+
+		for (uint32_t k = part->from; k < part->to; k++) {
+			struct table *t = part->run->tables[k];
+			struct sst_reader *reader;
+
+			/* Who reads it will tell what is wrong with it. */
+			if (table_pin(db->tables, &t->slot, &reader) < 0)
+				continue;
+			cached += sst_cached_bytes(reader);
+			table_unpin(reader);
+		}
+	}
+	return cached > pick->bytes / 2;
+}
+
 static int rewrite(struct tt *db, const struct compact_pick *pick,
 		   struct version_edit *edit)
 {
@@ -165,6 +192,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		job.output.table.codec = db->cfg.bottom_codec;
 		job.output.table.with_dict = true;
 	}
+	job.output.table.past_page_cache = !are_inputs_cached(db, pick);
 	job.times = &times;
 	job.merge = &db->cfg.merge;
 	r = compact_run(&job, edit, &res);

@@ -85,6 +85,7 @@ static int read_window(struct sst_cursor *c, const struct sst_block_ref *ref,
 	}
 	if (!make_window(c, want))
 		return TT_NOTFOUND;
+	residency_drop_to(&c->cached, c->table->file, from);
 	r = env_read_exact(c->table->file, from, buf_tail(&c->window), want);
 	if (r < 0)
 		return r;
@@ -190,10 +191,20 @@ void sst_cursor_init(struct sst_cursor *c, struct block_cache *cache,
 	forget_misses(c);
 }
 
+/* Leaves the page cache as it was before. */
+static void leave_table(struct sst_cursor *c)
+{
+	if (!c->table)
+		return;
+	residency_drop_to(&c->cached, c->table->file, c->table->file_bytes);
+	residency_fini(&c->cached);
+	sst_close(c->table);
+}
+
 void sst_cursor_fini(struct sst_cursor *c)
 {
 	block_unref(c->block);
-	sst_close(c->table);
+	leave_table(c);
 	drop_window(c);
 	c->block = NULL;
 	c->table = NULL;
@@ -203,8 +214,11 @@ void sst_cursor_set_table(struct sst_cursor *c, struct sst_reader *table)
 {
 	block_unref(c->block);
 	c->block = NULL;
-	sst_close(c->table);
+	leave_table(c);
 	c->table = table;
+	if (c->flags & SST_ITER_SEQUENTIAL)
+		(void)residency_note(&c->cached, table->file,
+				     table->file_bytes);
 	c->progress = STEP_FIND;
 	forget_misses(c);
 }

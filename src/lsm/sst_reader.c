@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "lsm/residency.h"
 #include "lsm/sst_reader_impl.h"
 
 /* ---- opening ------------------------------------------------------------ */
@@ -281,6 +282,15 @@ size_t sst_memory(const struct sst_reader *r)
 {
 	return sizeof(*r) + r->header_alloc + sst_index_memory(&r->index) +
 	       compress_dict_memory(r->dict) + strlen(r->path) + 1;
+}
+
+uint64_t sst_cached_bytes(const struct sst_reader *r)
+{
+	struct residency cached = RESIDENCY_INIT;
+	uint64_t n = residency_note(&cached, r->file, r->file_bytes);
+
+	residency_fini(&cached);
+	return n;
 }
 
 /* ---- blocks -------------------------------------------------------------- */

@@ -83,6 +83,10 @@ const struct sst_index *sst_index_of(const struct sst_reader *r);
 /* Memory that the reader takes: filter, index, itself. */
 size_t sst_memory(const struct sst_reader *r);
 
+/* How much of the file the kernel's page cache holds, bytes. All of it where
+ * that is not known. */
+uint64_t sst_cached_bytes(const struct sst_reader *r);
+
 /* ---- point reads ------------------------------------------------------ */
 
 /* The newest version found; the slices live until sst_hit_release(). */
@@ -144,7 +148,8 @@ enum sst_iter_flag {
 	/* Blocks read do not enter the cache. */
 	SST_ITER_NO_FILL = 1,
 	/* The whole table will be read, front to back (compaction): large
-	 * reads from the start, past the cache. Implies NO_FILL. */
+	 * reads from the start, past the cache, and the kernel's page cache
+	 * is left as it was. Implies NO_FILL. */
 	SST_ITER_SEQUENTIAL = 2,
 };
 

@@ -426,6 +426,11 @@ static int fault_advise(struct env_file *file, uint64_t off, uint64_t len,
 	return env_advise(to_file(file)->real, off, len, advice);
 }
 
+static int fault_cached(struct env_file *file, uint64_t len, uint8_t *out)
+{
+	return env_cached(to_file(file)->real, len, out);
+}
+
 /* ------------------------------------------------------------- mappings */
 
 static int fault_map(struct env_file *file, uint64_t off, size_t len,
@@ -705,6 +710,7 @@ static const struct env_ops fault_ops = {
 	.sync = fault_sync,
 	.file_size = fault_file_size,
 	.advise = fault_advise,
+	.cached = fault_cached,
 	.map = fault_map,
 	.map_populate = fault_map_populate,
 	.map_sync = fault_map_sync,

@@ -29,6 +29,7 @@ test_programs += \
 	%D%/test_memtable \
 	%D%/test_merge \
 	%D%/test_record \
+	%D%/test_residency \
 	%D%/test_run_iter \
 	%D%/test_wal \
 	%D%/test_wal_hold \

@@ -44,9 +44,9 @@ static const char *at(const char *name)
 
 /* Writes the first `len` bytes in pieces of any size. */
 static int write_pieces(struct direct_writer *w, const char *name, size_t len,
-			uint64_t reserve)
+			uint64_t reserve, bool past_cache)
 {
-	int r = direct_writer_open(w, env, at(name), reserve);
+	int r = direct_writer_open(w, env, at(name), reserve, past_cache);
 
 	for (size_t done = 0; r == 0 && done < len;) {
 		size_t n = (size_t)rng_range(&rng, 1, len);
@@ -82,7 +82,7 @@ START_TEST(a_file_is_as_long_as_what_was_added)
 		size_t len =
 			i < 8 ? edges[i] : (size_t)rng_range(&rng, 1, MOST);
 
-		ck_ok(write_pieces(&w, "a", len, i % 2 ? len : 0));
+		ck_ok(write_pieces(&w, "a", len, i % 2 ? len : 0, i % 3 > 0));
 		expect_file("a", len);
 	}
 	direct_writer_fini(&w);
@@ -94,7 +94,7 @@ START_TEST(a_finished_file_survives_a_power_cut)
 	struct direct_writer w;
 
 	direct_writer_init(&w);
-	ck_ok(write_pieces(&w, "a", 1050000, 1050000));
+	ck_ok(write_pieces(&w, "a", 1050000, 1050000, true));
 	ck_ok(env_sync_dir(env, dir));
 	direct_writer_fini(&w);
 	ck_ok(fault_env_cut(fault, CUT_STRICT));
@@ -112,7 +112,7 @@ START_TEST(a_failure_at_any_call_is_told_and_leaves_nothing_open)
 	direct_writer_init(&w);
 	for (uint64_t n = 1; r < 0; n++) {
 		fault_env_fail(fault, FAULT_ANY, n, EIO, FAULT_ONCE);
-		r = write_pieces(&w, "a", 1050000, 1050000);
+		r = write_pieces(&w, "a", 1050000, 1050000, true);
 		failed += r < 0;
 		fault_env_clear(fault);
 		ck_assert(r == 0 || r == -EIO);
@@ -123,9 +123,11 @@ START_TEST(a_failure_at_any_call_is_told_and_leaves_nothing_open)
 	expect_file("a", 1050000);
 	fault_env_limit_disk(fault, 1000000);
 	ck_ok(env_unlink(env, at("a")));
-	ck_err(write_pieces(&w, "b", 1050000, 1050000), -ENOSPC);
+	ck_err(write_pieces(&w, "b", 1050000, 1050000, true), -ENOSPC);
 	ck_ok(env_unlink(env, at("b")));
-	ck_err(write_pieces(&w, "c", 1050000, 0), -ENOSPC);
+	ck_err(write_pieces(&w, "c", 1050000, 0, true), -ENOSPC);
+	ck_ok(env_unlink(env, at("c")));
+	ck_err(write_pieces(&w, "d", 1050000, 0, false), -ENOSPC);
 	direct_writer_fini(&w);
 }
 END_TEST
@@ -137,7 +139,7 @@ START_TEST(a_window_shows_any_stretch)
 	struct env_file *f;
 
 	direct_writer_init(&out);
-	ck_ok(write_pieces(&out, "a", 100001, 0));
+	ck_ok(write_pieces(&out, "a", 100001, 0, true));
 	direct_writer_fini(&out);
 	ck_ok(env_open(env, at("a"), ENV_READ | (_i ? ENV_DIRECT : 0), &f));
 	for (unsigned i = 0; i < 300; i++) {
