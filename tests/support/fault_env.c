@@ -4,47 +4,14 @@
  * says whether it fails; then the base env does it and the model of the disk
  * (fault_disk.h) is told.
  */
-#include "tests/support/fault_env.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/err.h"
-#include "base/mutex.h"
-#include "base/rand.h"
 #include "tests/support/fault_disk.h"
-
-#define N_KINDS 14
-
-struct fault_env {
-	struct env env;
-	/* set at birth, then constant */
-	struct env *base;
-	char *root;
-	size_t root_len;
-
-	struct mutex mu; /* RANK_FAULT_ENV; held across base calls */
-	/* guarded by mu */
-	struct disk *disk;
-	struct rng rng;
-	uint64_t n_calls[N_KINDS];
-	uint64_t n_failed;
-	unsigned fail_mask;
-	uint64_t fail_after; /* calls of the mask to let through */
-	int fail_errno;	     /* 0: no order */
-	enum fault_span fail_span;
-	bool tear;
-	bool loses_pages;
-	uint64_t bytes_left;
-	uint64_t capacity;
-	uint64_t n_lost;
-	int64_t skew_us; /* of both clocks */
-	int64_t wall_us; /* of the wall clock besides */
-	bool is_off;
-	unsigned generation; /* of handles; rises when power comes back */
-};
+#include "tests/support/fault_env_impl.h"
 
 struct fault_file {
 	struct env_file file;
@@ -730,7 +697,7 @@ static const struct env_ops fault_ops = {
 	.mono_ns = fault_mono_ns,
 };
 
-/* --------------------------------------------------------------- orders */
+/* ------------------------------------------------------------ birth, death */
 
 int fault_env_new(struct env *base, const char *root, uint64_t seed,
 		  struct fault_env **out)
@@ -770,130 +737,4 @@ void fault_env_free(struct fault_env *f)
 struct env *fault_env_env(struct fault_env *f)
 {
 	return &f->env;
-}
-
-void fault_env_fail(struct fault_env *f, unsigned mask, uint64_t nth, int err,
-		    enum fault_span span)
-{
-	assert(nth > 0 && err > 0);
-	mutex_lock(&f->mu);
-	f->fail_mask = mask;
-	f->fail_after = nth - 1;
-	f->fail_errno = err;
-	f->fail_span = span;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_tear_writes(struct fault_env *f, bool on)
-{
-	mutex_lock(&f->mu);
-	f->tear = on;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_lose_pages(struct fault_env *f, bool on)
-{
-	mutex_lock(&f->mu);
-	f->loses_pages = on;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_limit_bytes(struct fault_env *f, uint64_t bytes)
-{
-	mutex_lock(&f->mu);
-	f->bytes_left = bytes;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_limit_disk(struct fault_env *f, uint64_t bytes)
-{
-	mutex_lock(&f->mu);
-	f->capacity = bytes;
-	mutex_unlock(&f->mu);
-}
-
-uint64_t fault_env_lost(struct fault_env *f)
-{
-	uint64_t n;
-
-	mutex_lock(&f->mu);
-	n = f->n_lost;
-	mutex_unlock(&f->mu);
-	return n;
-}
-
-static void clear_locked(struct fault_env *f)
-{
-	f->fail_errno = 0;
-	f->tear = false;
-	f->loses_pages = false;
-	f->bytes_left = UINT64_MAX;
-	f->capacity = UINT64_MAX;
-}
-
-void fault_env_clear(struct fault_env *f)
-{
-	mutex_lock(&f->mu);
-	clear_locked(f);
-	mutex_unlock(&f->mu);
-}
-
-uint64_t fault_env_calls(struct fault_env *f, unsigned mask)
-{
-	uint64_t n = 0;
-
-	mutex_lock(&f->mu);
-	for (unsigned i = 0; i < N_KINDS; i++)
-		if (mask & (1u << i))
-			n += f->n_calls[i];
-	mutex_unlock(&f->mu);
-	return n;
-}
-
-uint64_t fault_env_failed(struct fault_env *f)
-{
-	uint64_t n;
-
-	mutex_lock(&f->mu);
-	n = f->n_failed;
-	mutex_unlock(&f->mu);
-	return n;
-}
-
-void fault_env_advance_us(struct fault_env *f, int64_t us)
-{
-	mutex_lock(&f->mu);
-	f->skew_us += us;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_step_wall_us(struct fault_env *f, int64_t us)
-{
-	mutex_lock(&f->mu);
-	f->wall_us += us;
-	mutex_unlock(&f->mu);
-}
-
-int fault_env_cut(struct fault_env *f, enum fault_cut how)
-{
-	int r;
-
-	mutex_lock(&f->mu);
-	f->is_off = true;
-	r = disk_cut(f->disk, how, &f->rng);
-	mutex_unlock(&f->mu);
-	return r;
-}
-
-int fault_env_power_on(struct fault_env *f)
-{
-	int r;
-
-	mutex_lock(&f->mu);
-	f->is_off = false;
-	f->generation++;
-	clear_locked(f);
-	r = disk_rescan(f->disk);
-	mutex_unlock(&f->mu);
-	return r;
 }

@@ -9,6 +9,8 @@ libtestsupport_la_SOURCES += \
 	%D%/fault_disk_impl.h \
 	%D%/fault_env.c \
 	%D%/fault_env.h \
+	%D%/fault_env_impl.h \
+	%D%/fault_orders.c \
 	%D%/ladder.c \
 	%D%/ladder.h \
 	%D%/prng.c \
