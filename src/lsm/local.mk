@@ -58,6 +58,7 @@ liblsm_la_SOURCES += \
 	%D%/get.h \
 	%D%/guards.c \
 	%D%/guards.h \
+	%D%/health.c \
 	%D%/history.c \
 	%D%/history.h \
 	%D%/key_hash.h \

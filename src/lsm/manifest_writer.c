@@ -124,9 +124,11 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 	int r;
 
 	if (m->is_broken)
-		return err_set(TT_EPOISONED,
-			       "%s: an earlier write failed: reopen the store",
-			       m->file->path);
+		return err_set(
+			TT_EPOISONED,
+			"%s: an earlier write failed, and what is on the "
+			"disk is not known",
+			m->file->path);
 	r = encode_record(m, edit);
 	if (r < 0)
 		return r;
@@ -153,6 +155,11 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 void manifest_break(struct manifest_writer *m)
 {
 	m->is_broken = true;
+}
+
+bool manifest_is_broken(const struct manifest_writer *m)
+{
+	return m->is_broken;
 }
 
 static int write_header(struct manifest_writer *m)

@@ -44,6 +44,7 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit);
 
 /* Breaks the writer: appends are refused from now on. */
 void manifest_break(struct manifest_writer *m);
+bool manifest_is_broken(const struct manifest_writer *m);
 
 uint64_t manifest_file_no(const struct manifest_writer *m);
 /* Bytes of header and records. */

@@ -45,7 +45,7 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		log_error(LOG_DB, "%s: %s failed: %s; %s", db->dir, what,
 			  err_text(),
 			  again ? "it is tried again when there is room"
-				: "writes are refused until it is reopened");
+				: "writes are refused until it is resumed");
 	}
 	room_update_locked(db);
 	cond_broadcast(&db->changed);
@@ -198,7 +198,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
 		r = apply(db, edit);
-	if (err_is_no_space(r))
+	if (r < 0 && edit->is_refused)
 		sst_output_discard(db->env, db->dir, edit);
 	retained_times_fini(&times);
 	if (r < 0)
@@ -272,7 +272,7 @@ static bool is_compaction_due_locked(struct tt *db)
 	atomic_store_explicit(&db->has_dense, v->has_dense,
 			      memory_order_relaxed);
 	return db->manual ||
-	       (!db->is_compaction_off &&
+	       (!db->compaction_err.code &&
 		compaction_is_due(&db->picker, v,
 				  v->has_dense ? oldest_read(db) : 0));
 }
@@ -305,14 +305,15 @@ static bool is_damage(int code)
  * go on, and what compaction would tidy up stays as it is. */
 static void stop_compacting_locked(struct tt *db)
 {
-	if (db->is_compaction_off)
+	if (db->compaction_err.code)
 		return;
-	db->is_compaction_off = true;
+	err_save(&db->compaction_err, err_code());
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
-	log_error(LOG_COMPACT,
-		  "%s: a damaged table ends compaction until the store is "
-		  "reopened, reads and writes go on: %s",
-		  db->dir, err_text());
+	log_error(
+		LOG_COMPACT,
+		"%s: a damaged table ends compaction until it is resumed, reads "
+		"and writes go on: %s",
+		db->dir, err_text());
 }
 
 static void compact_task(void *arg)

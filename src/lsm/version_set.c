@@ -41,6 +41,7 @@ void version_set_fini(struct version_set *vs)
 		hmap_fini(&vs->by_no);
 	version_unref(vs->current);
 	vs->current = NULL;
+	free(vs->doubtful);
 	mutex_fini(&vs->mu);
 }
 
@@ -517,26 +518,81 @@ static int write_edit(struct version_set *vs, struct version_edit *e,
 	return r;
 }
 
+/* The tables that a failed edit adds may be named by the broken manifest: they
+ * stay until that is replaced. Those that it moves are the store's. */
+static void note_doubtful(struct version_set *vs, const struct version_edit *e)
+{
+	size_t n = vs->n_doubtful + e->n_added;
+	uint64_t *more = realloc(vs->doubtful, (n + 1) * sizeof(*more));
+
+	if (!more) /* the next opening finds and removes them */
+		return;
+	vs->doubtful = more;
+	for (size_t i = 0; i < e->n_added; i++)
+		if (!find_table(vs, e->added[i].file_no))
+			more[vs->n_doubtful++] = e->added[i].file_no;
+}
+
+static void remove_doubtful(struct version_set *vs)
+{
+	struct buf path = BUF_INIT;
+
+	for (size_t i = 0; i < vs->n_doubtful; i++)
+		if (path_table(&path, vs->dir, vs->doubtful[i]) < 0 ||
+		    env_unlink(vs->env, path_of(&path)) < 0)
+			log_warn(LOG_MANIFEST, "%s: a table stays: %s", vs->dir,
+				 err_text());
+	vs->n_doubtful = 0;
+	buf_fini(&path);
+}
+
+int version_set_resume(struct version_set *vs)
+{
+	int r = 0;
+
+	mutex_lock(&vs->mu);
+	if (vs->is_ahead)
+		r = err_set(TT_EPOISONED,
+			    "%s: the manifest is ahead of what is shown: "
+			    "reopen the store",
+			    vs->dir);
+	else if (manifest_is_broken(vs->manifest))
+		r = roll(vs, vs->current, NULL);
+	if (r == 0)
+		remove_doubtful(vs);
+	mutex_unlock(&vs->mu);
+	return r;
+}
+
 int version_set_apply(struct version_set *vs, struct version_edit *edit,
 		      version_install_fn install, void *arg)
 {
 	struct version *next = NULL, *was = NULL;
 	struct table_change c = { NULL, NULL, 0, 0 };
+	bool was_broken;
 	int r;
 
 	mutex_lock(&vs->mu);
+	was_broken = manifest_is_broken(vs->manifest);
+	edit->is_refused = false;
 	set_numbers(vs, edit);
 	r = change_init(vs, edit, &c);
 	if (r == 0)
 		r = version_next(vs->current, c.out, c.n_out, c.in, c.n_in,
 				 &next);
+	edit->is_refused = r < 0;
 	if (r < 0)
 		goto out;
 	if (edit->has_complete_from)
 		next->complete_from = edit->complete_from;
 	r = write_edit(vs, edit, next);
-	if (r < 0)
+	if (r < 0) {
+		edit->is_refused =
+			was_broken || !manifest_is_broken(vs->manifest);
+		if (!edit->is_refused)
+			note_doubtful(vs, edit);
 		goto out;
+	}
 	take_numbers(vs, edit);
 	vs->n_edits++;
 	was = vs->current;
@@ -544,6 +600,7 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 	note_places(vs, &c);
 	if (install)
 		r = install(arg, next);
+	vs->is_ahead |= r < 0;
 	next = NULL;
 out:
 	change_fini(&c);

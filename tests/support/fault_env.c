@@ -65,7 +65,8 @@ static int gate_locked(struct fault_env *fe, enum fault_kind kind,
 	fe->n_calls[__builtin_ctz(kind)]++;
 	if (fe->is_off)
 		return err_set(-EIO, "%s: the power is off", path);
-	if (!fe->fail_errno || !(fe->fail_mask & kind))
+	if (!fe->fail_errno || !(fe->fail_mask & kind) ||
+	    (fe->fail_part && !strstr(path, fe->fail_part)))
 		return 0;
 	if (fe->fail_after > 0) {
 		fe->fail_after--;

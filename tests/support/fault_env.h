@@ -84,6 +84,10 @@ struct env *fault_env_env(struct fault_env *f);
 void fault_env_fail(struct fault_env *f, unsigned mask, uint64_t nth, int err,
 		    enum fault_span span);
 
+/* From now on only calls whose path has this in it count for the order and
+ * fail; NULL: all. Borrowed, until taken back or cleared. */
+void fault_env_only(struct fault_env *f, const char *part);
+
 /* Writes that fail by order first write a random part of their bytes. */
 void fault_env_tear_writes(struct fault_env *f, bool on);
 
@@ -105,7 +109,7 @@ void fault_env_limit_disk(struct fault_env *f, uint64_t bytes);
 /* Pages that failed syncs have lost so far. */
 uint64_t fault_env_lost(struct fault_env *f);
 
-/* Takes back fail, tear, lose and limits. */
+/* Takes back fail, only, tear, lose and limits. */
 void fault_env_clear(struct fault_env *f);
 
 /* Calls of the kinds in `mask` so far, failed ones included. */

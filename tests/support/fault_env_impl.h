@@ -27,6 +27,7 @@ struct fault_env {
 	uint64_t fail_after; /* calls of the mask to let through */
 	int fail_errno;	     /* 0: no order */
 	enum fault_span fail_span;
+	const char *fail_part; /* of the path; NULL: any */
 	bool tear;
 	bool loses_pages;
 	uint64_t bytes_left;

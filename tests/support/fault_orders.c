@@ -16,6 +16,13 @@ void fault_env_fail(struct fault_env *f, unsigned mask, uint64_t nth, int err,
 	mutex_unlock(&f->mu);
 }
 
+void fault_env_only(struct fault_env *f, const char *part)
+{
+	mutex_lock(&f->mu);
+	f->fail_part = part;
+	mutex_unlock(&f->mu);
+}
+
 void fault_env_tear_writes(struct fault_env *f, bool on)
 {
 	mutex_lock(&f->mu);
@@ -57,6 +64,7 @@ uint64_t fault_env_lost(struct fault_env *f)
 static void clear_locked(struct fault_env *f)
 {
 	f->fail_errno = 0;
+	f->fail_part = NULL;
 	f->tear = false;
 	f->loses_pages = false;
 	f->bytes_left = UINT64_MAX;

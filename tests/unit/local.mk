@@ -61,6 +61,7 @@ test_programs += \
 	%D%/test_db_faults \
 	%D%/test_db_iter \
 	%D%/test_estimate \
+	%D%/test_health \
 	%D%/test_memory \
 	%D%/test_multi_get \
 	%D%/test_open_cost \
