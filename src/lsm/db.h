@@ -91,7 +91,8 @@ struct tt {
 	uint64_t flushed_no; /* every immutable up to it is in tables */
 	bool is_flushing;
 	bool is_compacting;
-	bool is_short_of_space; /* the flush waits for room; err says why */
+	bool is_short_of_space;	   /* the flush waits for room; err says why */
+	uint64_t n_space_failures; /* tries that found none */
 	struct manual_compaction *manual;
 	uint32_t n_flush_waits; /* who waits for a flush: no pacing */
 	/* pace.c: when the next bytes are due, how fast memtables fill */

@@ -38,6 +38,7 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		return false;
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
 	mutex_lock(&db->mu);
+	db->n_space_failures += again;
 	/* What stays counts more than what passes. */
 	if (!db->err.code || (db->is_short_of_space && !again)) {
 		err_save(&db->err, code);
@@ -95,13 +96,18 @@ static void flush_task(void *arg)
 
 int schedule_wait_flushed(struct tt *db, uint64_t no)
 {
+	uint64_t known;
 	int r = 0;
 
 	mutex_lock(&db->mu);
-	if (db->n_flush_waits++ == 0)
+	/* That there was no room a moment ago is no answer: it is tried again
+	 * now. */
+	known = db->n_space_failures;
+	if (db->n_flush_waits++ == 0 || db->is_short_of_space)
 		cond_broadcast(&db->changed);
 	while (r == 0 && db->flushed_no < no) {
-		r = db_check_locked(db);
+		if (!db->is_short_of_space || db->n_space_failures != known)
+			r = db_check_locked(db);
 		if (r == 0)
 			cond_wait(&db->changed, &db->mu);
 	}

@@ -179,6 +179,19 @@ static int give_up_new(struct version_set *vs, uint64_t no)
 		       vs->dir, why.text);
 }
 
+static void remove_doubtful(struct version_set *vs)
+{
+	struct buf path = BUF_INIT;
+
+	for (size_t i = 0; i < vs->n_doubtful; i++)
+		if (path_table(&path, vs->dir, vs->doubtful[i]) < 0 ||
+		    env_unlink(vs->env, path_of(&path)) < 0)
+			log_warn(LOG_MANIFEST, "%s: a table stays: %s", vs->dir,
+				 err_text());
+	vs->n_doubtful = 0;
+	buf_fini(&path);
+}
+
 /* Begins a new manifest that says `v` and the numbers of `e`, and makes it
  * the live one. On failure the old one stays live, unless that is not certain:
  * TT_EPOISONED, and it is broken. */
@@ -221,6 +234,7 @@ static int roll(struct version_set *vs, const struct version *v,
 		 vs->dir, no, v->n_tables, text.len);
 	if (env_list(vs->env, vs->dir, remove_old_manifest, vs) < 0)
 		log_warn(LOG_MANIFEST, "old manifests stay: %s", err_text());
+	remove_doubtful(vs);
 out:
 	buf_fini(&text);
 	return r;
@@ -496,15 +510,19 @@ static void note_places(struct version_set *vs, const struct table_change *c)
 		place_table(vs, c->in[i].t, c->in[i].level, c->in[i].group);
 }
 
+/* On failure *in_doubt says whether some manifest may say `e`. */
 static int write_edit(struct version_set *vs, struct version_edit *e,
-		      const struct version *next)
+		      const struct version *next, bool *in_doubt)
 {
+	bool lacks_space = manifest_lacks_space(vs->manifest);
+	bool was_broken = manifest_is_broken(vs->manifest);
 	struct buf text = BUF_INIT;
 	int r;
 
-	if (wants_roll(vs)) {
+	if (lacks_space || wants_roll(vs)) {
 		r = roll(vs, next, e);
-		if (r == 0 || r == TT_EPOISONED)
+		*in_doubt = r == TT_EPOISONED;
+		if (r == 0 || *in_doubt || lacks_space)
 			return r;
 		log_warn(LOG_MANIFEST,
 			 "%s: cannot begin a new manifest, the old one goes "
@@ -514,6 +532,7 @@ static int write_edit(struct version_set *vs, struct version_edit *e,
 	r = version_edit_encode(e, &text);
 	if (r == 0)
 		r = manifest_append(vs->manifest, buf_slice(&text));
+	*in_doubt = !was_broken && manifest_is_broken(vs->manifest);
 	buf_fini(&text);
 	return r;
 }
@@ -533,19 +552,6 @@ static void note_doubtful(struct version_set *vs, const struct version_edit *e)
 			more[vs->n_doubtful++] = e->added[i].file_no;
 }
 
-static void remove_doubtful(struct version_set *vs)
-{
-	struct buf path = BUF_INIT;
-
-	for (size_t i = 0; i < vs->n_doubtful; i++)
-		if (path_table(&path, vs->dir, vs->doubtful[i]) < 0 ||
-		    env_unlink(vs->env, path_of(&path)) < 0)
-			log_warn(LOG_MANIFEST, "%s: a table stays: %s", vs->dir,
-				 err_text());
-	vs->n_doubtful = 0;
-	buf_fini(&path);
-}
-
 int version_set_resume(struct version_set *vs)
 {
 	int r = 0;
@@ -558,8 +564,6 @@ int version_set_resume(struct version_set *vs)
 			    vs->dir);
 	else if (manifest_is_broken(vs->manifest))
 		r = roll(vs, vs->current, NULL);
-	if (r == 0)
-		remove_doubtful(vs);
 	mutex_unlock(&vs->mu);
 	return r;
 }
@@ -569,11 +573,10 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 {
 	struct version *next = NULL, *was = NULL;
 	struct table_change c = { NULL, NULL, 0, 0 };
-	bool was_broken;
+	bool in_doubt = false;
 	int r;
 
 	mutex_lock(&vs->mu);
-	was_broken = manifest_is_broken(vs->manifest);
 	edit->is_refused = false;
 	set_numbers(vs, edit);
 	r = change_init(vs, edit, &c);
@@ -585,11 +588,10 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 		goto out;
 	if (edit->has_complete_from)
 		next->complete_from = edit->complete_from;
-	r = write_edit(vs, edit, next);
+	r = write_edit(vs, edit, next, &in_doubt);
 	if (r < 0) {
-		edit->is_refused =
-			was_broken || !manifest_is_broken(vs->manifest);
-		if (!edit->is_refused)
+		edit->is_refused = !in_doubt;
+		if (in_doubt)
 			note_doubtful(vs, edit);
 		goto out;
 	}

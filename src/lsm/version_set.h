@@ -86,7 +86,7 @@ uint64_t version_set_new_file_no(struct version_set *vs);
  * edit->is_refused says that nothing was written: the caller removes the
  * tables added, and may try again. Otherwise they may be named by what was
  * written, and must stay; the manifest takes no further edits then until
- * version_set_resume().
+ * version_set_resume() replaces it. After a want of space the next call does.
  *
  * The edit's `added` tables must be on disk, durable, their names too.
  */

@@ -106,6 +106,9 @@ void fault_env_limit_bytes(struct fault_env *f, uint64_t bytes);
  * -ENOSPC beyond. UINT64_MAX: no limit. */
 void fault_env_limit_disk(struct fault_env *f, uint64_t bytes);
 
+/* What they take now. */
+uint64_t fault_env_used(struct fault_env *f);
+
 /* Pages that failed syncs have lost so far. */
 uint64_t fault_env_lost(struct fault_env *f);
 

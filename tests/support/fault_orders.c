@@ -51,6 +51,16 @@ void fault_env_limit_disk(struct fault_env *f, uint64_t bytes)
 	mutex_unlock(&f->mu);
 }
 
+uint64_t fault_env_used(struct fault_env *f)
+{
+	uint64_t n;
+
+	mutex_lock(&f->mu);
+	n = disk_used(f->disk);
+	mutex_unlock(&f->mu);
+	return n;
+}
+
 uint64_t fault_env_lost(struct fault_env *f)
 {
 	uint64_t n;

@@ -218,6 +218,34 @@ START_TEST(a_manifest_that_failed_is_replaced_by_a_new_one)
 }
 END_TEST
 
+/* Not even for taking back the record that found none, or the sync says so. */
+START_TEST(a_manifest_without_room_is_replaced_when_there_is)
+{
+	static const unsigned masks[] = { FAULT_WRITE, FAULT_SYNC };
+
+	for (unsigned i = 0; i < 50; i++)
+		ck_ok(put(i));
+	fault_env_lose_pages(fault, true);
+	fault_env_fail(fault, masks[_i], 1, ENOSPC, FAULT_FROM_THEN_ON);
+	fault_env_only(fault, "MANIFEST");
+	ck_err(tt_flush(db), -ENOSPC);
+	expect_state(TT_BACKGROUND_NO_SPACE, -ENOSPC, "MANIFEST");
+	ck_ok(put(50));
+	ck_err(tt_flush(db), -ENOSPC);
+	fault_env_clear(fault);
+	ck_ok(tt_flush(db));
+	expect_state(TT_BACKGROUND_WELL, 0, "");
+	expect_no_strays();
+	ck_ok(tt_sync(db));
+	ck_ok(fault_env_cut(fault, CUT_STRICT));
+	(void)tt_close(db);
+	ck_ok(fault_env_power_on(fault));
+	open_store();
+	expect(0, 51);
+	expect_no_strays();
+}
+END_TEST
+
 /* Any call of a flush and a compaction fails, once or for a while. */
 static bool fail_nth(uint64_t nth, enum fault_span span)
 {
@@ -375,6 +403,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_disk_that_still_fails_stops_work_again);
 	tcase_add_loop_test(t, a_manifest_that_failed_is_replaced_by_a_new_one,
 			    0, 2);
+	tcase_add_loop_test(
+		t, a_manifest_without_room_is_replaced_when_there_is, 0, 2);
 	tcase_add_loop_test(t, work_resumes_after_any_failing_call, 0, 2);
 	tcase_add_test(t, compaction_goes_on_when_the_damage_is_mended);
 	tcase_add_test(t, a_log_that_was_not_synced_is_beyond_help);
