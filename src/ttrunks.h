@@ -337,6 +337,9 @@ struct tt_read_options {
 	const struct tt_snapshot *snapshot; /* NULL: the newest state */
 	bool no_fill;  /* do not bring what is read into the block cache */
 	int64_t as_of; /* timestamp, microseconds; 0: now; no snapshot then */
+	/* Read what tables hold from the disk and verify its checksums, not
+	 * from memory where it may be cached. Slow. */
+	bool verify;
 };
 
 /*
@@ -408,6 +411,7 @@ struct tt_iter_options {
 	 * `upper` = the first key behind all of those. With bounds of their
 	 * own besides, both hold. Empty: any. */
 	struct tt_slice prefix;
+	bool verify; /* as in tt_read_options */
 };
 
 /*

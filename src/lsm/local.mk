@@ -56,6 +56,7 @@ liblsm_la_SOURCES += \
 	%D%/gc.h \
 	%D%/get.c \
 	%D%/get.h \
+	%D%/get_verified.c \
 	%D%/guards.c \
 	%D%/guards.h \
 	%D%/health.c \

@@ -30,6 +30,7 @@
 #include "lsm/residency.h"
 
 struct block_cache;
+struct sst_direct;
 struct sst_reader;
 
 struct sst_cursor {
@@ -53,7 +54,8 @@ struct sst_cursor {
 	size_t next_window; /* bytes to read next time; 0: no window yet */
 	uint32_t last_miss; /* the last block that was not in the cache */
 
-	struct residency cached; /* before compaction read the table */
+	struct residency cached;   /* before compaction read the table */
+	struct sst_direct *direct; /* owned, for who verifies; NULL: none yet */
 };
 
 void sst_cursor_init(struct sst_cursor *c, struct block_cache *cache,
@@ -64,7 +66,7 @@ void sst_cursor_fini(struct sst_cursor *c);
 /* Onto another table, without a position. Takes the reference. */
 void sst_cursor_set_table(struct sst_cursor *c, struct sst_reader *table);
 
-/* Changes the flags; what was read stays. */
+/* Changes the flags; what was read stays, unless it must be verified now. */
 void sst_cursor_set_flags(struct sst_cursor *c, unsigned flags);
 
 /* Gives back what is large: the window, and a block of more than `keep`

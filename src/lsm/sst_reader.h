@@ -151,6 +151,9 @@ enum sst_iter_flag {
 	 * reads from the start, past the cache, and the kernel's page cache
 	 * is left as it was. Implies NO_FILL. */
 	SST_ITER_SEQUENTIAL = 2,
+	/* Blocks are read from the disk and verified, whatever is cached, also
+	 * by the kernel. Implies NO_FILL. */
+	SST_ITER_VERIFY = 4,
 };
 
 /* A cursor over all records (rec_iter.h). Holds a reference on the reader and
@@ -164,7 +167,7 @@ int sst_iter_new(struct sst_reader *r, struct block_cache *cache,
 typedef void (*sst_report_fn)(void *arg, const char *text);
 
 /*
- * Reads every block past the cache and checks checksums, order, separators,
+ * Reads every block from the disk and checks checksums, order, separators,
  * counts, ranges, and that the filter passes every key. Goes on after a
  * damaged block. 0, TT_ECORRUPT when something was reported, or another
  * failure (I/O, memory) that ended the work. `fn` may be NULL.

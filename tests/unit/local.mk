@@ -68,6 +68,7 @@ test_programs += \
 	%D%/test_manifest \
 	%D%/test_options_file \
 	%D%/test_snapshot \
+	%D%/test_verified \
 	%D%/test_version \
 	%D%/test_version_set
 
