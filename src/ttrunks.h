@@ -199,7 +199,8 @@ struct tt_write_options {
  * not NULL it receives the write's timestamp: microseconds since the epoch,
  * strictly rising over the store's history. Deleting an absent key is not an
  * error. After a failed log write or fsync every later write fails with
- * TT_EPOISONED until the store is reopened; reads go on.
+ * TT_EPOISONED until the store is reopened; after other failures in the
+ * background, see tt_background_error(). Reads go on.
  */
 TT_API int tt_put(struct tt *db, const struct tt_write_options *wo,
 		  struct tt_slice key, struct tt_slice value, int64_t *out_ts);
@@ -352,6 +353,9 @@ struct tt_read_options {
 	const struct tt_snapshot *snapshot; /* NULL: the newest state */
 	bool no_fill;  /* do not bring what is read into the block cache */
 	int64_t as_of; /* timestamp, microseconds; 0: now; no snapshot then */
+	/* Read what tables hold from the disk and verify its checksums, not
+	 * from memory where it may be cached. Slow. */
+	bool verify;
 };
 
 /*
@@ -423,6 +427,7 @@ struct tt_iter_options {
 	 * `upper` = the first key behind all of those. With bounds of their
 	 * own besides, both hold. Empty: any. */
 	struct tt_slice prefix;
+	bool verify; /* as in tt_read_options */
 };
 
 /*
@@ -476,6 +481,43 @@ TT_API int tt_compact(struct tt *db, struct tt_slice lower,
  */
 TT_API int tt_verify(struct tt *db, void (*fn)(void *arg, const char *text),
 		     void *arg);
+
+/* How background work is; a higher number is worse. */
+enum tt_background {
+	TT_BACKGROUND_WELL = 0,
+	/* A damaged table ended compaction. Reads and writes go on. */
+	TT_BACKGROUND_NO_COMPACTION = 1,
+	/* No room for tables; tried again twice a second. Writes go on until
+	 * the memtables are full, then they fail with -ENOSPC. */
+	TT_BACKGROUND_NO_SPACE = 2,
+	/* A flush or compaction failed otherwise: writes fail with its code. */
+	TT_BACKGROUND_STOPPED = 3,
+	/* Writes fail with TT_EPOISONED until the store is reopened. */
+	TT_BACKGROUND_POISONED = 4,
+};
+
+struct tt_background_error {
+	enum tt_background state;
+	int code;	/* what failed; 0 when all is well */
+	char text[512]; /* … and where, for people; "" when all is well */
+};
+
+/* The state of background work; `out` may be NULL. Reads go on in each. */
+TT_API int tt_background_error(struct tt *db, struct tt_background_error *out);
+
+/*
+ * Takes up background work again, after what stopped it has been mended:
+ * compaction that a damaged table ended, and flushes and compactions that
+ * failed. Does nothing when all is well. What still fails will stop it again;
+ * wait for tt_flush() to know.
+ *
+ * No failed fsync is repeated. A table whose fsync failed is thrown away and
+ * written anew from the memtable. A manifest whose write or fsync failed is
+ * replaced by a new one; while that fails, this returns why, and writes stay
+ * refused. A log whose fsync failed is beyond help: TT_EPOISONED, reopen the
+ * store, which then shows what is on the disk.
+ */
+TT_API int tt_resume(struct tt *db);
 
 struct tt_space {
 	uint64_t store_bytes; /* what the store's files take on disk */

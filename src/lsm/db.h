@@ -93,14 +93,16 @@ struct tt {
 	uint64_t flushed_no; /* every immutable up to it is in tables */
 	bool is_flushing;
 	bool is_compacting;
-	bool is_compaction_off; /* a damaged table stands in its way */
-	bool is_short_of_space; /* the flush waits for room; err says why */
+	bool is_short_of_space;	   /* the flush waits for room; err says why */
+	uint64_t n_space_failures; /* tries that found none */
 	struct manual_compaction *manual;
 	uint32_t n_flush_waits; /* who waits for a flush: no pacing */
 	/* pace.c: when the next bytes are due, how fast memtables fill */
 	uint64_t compaction_due_ns, flush_due_ns;
 	uint64_t ingest, last_switch_ns;
 	struct err_saved err; /* code 0: background work is well */
+	/* code 0, or the damaged table that stands in compaction's way */
+	struct err_saved compaction_err;
 	/* only tasks in the pool touch these while they are queued */
 	struct pool_task flush_task, compact_task, gc_task;
 

@@ -301,6 +301,8 @@ static int set_bounds(struct tt_iter *it, const struct tt_iter_options *o)
 
 static int set_options(struct tt_iter *it, const struct tt_iter_options *o)
 {
+	unsigned flags = (o->no_fill ? SST_ITER_NO_FILL : 0u) |
+			 (o->verify ? SST_ITER_VERIFY : 0u);
 	int r = set_bounds(it, o);
 
 	if (r < 0)
@@ -309,8 +311,7 @@ static int set_options(struct tt_iter *it, const struct tt_iter_options *o)
 	it->bounds.lower = buf_slice(&it->u.lower);
 	it->bounds.upper = buf_slice(&it->u.upper);
 	for (size_t i = 0; i < it->n_runs; i++)
-		run_iter_set_flags(it->runs[i],
-				   o->no_fill ? SST_ITER_NO_FILL : 0);
+		run_iter_set_flags(it->runs[i], flags);
 	return 0;
 }
 

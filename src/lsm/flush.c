@@ -228,7 +228,7 @@ static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
 		bytes += edit.added[i].file_bytes;
 	version_edit_set_replay_from(&edit, log_end);
 	r = version_set_apply(&db->vs, &edit, install_flushed, &in);
-	if (err_is_no_space(r))
+	if (r < 0 && edit.is_refused)
 		sst_output_discard(db->env, db->dir, &edit);
 	if (r < 0)
 		goto out;

@@ -167,6 +167,32 @@ int get_ts(struct tt *db, const struct superversion *sv,
 			  out);
 }
 
+/* What a read tells of its value. */
+static void give(struct tt_slice value, int64_t ts, void *buf, size_t cap,
+		 size_t *out_len, int64_t *out_ts)
+{
+	if (value.len && cap)
+		memcpy(buf, value.data, MIN_OF(value.len, cap));
+	if (out_len)
+		*out_len = value.len;
+	if (out_ts)
+		*out_ts = ts;
+}
+
+static COLD int copy_verified(struct tt *db, const struct tt_read_options *ro,
+			      struct tt_slice key, void *buf, size_t cap,
+			      size_t *out_len, int64_t *out_ts)
+{
+	struct tt_pinned pin;
+	int r = get_verified(db, ro, key, &pin);
+
+	if (r != 0)
+		return r;
+	give(pin.value, pin.ts, buf, cap, out_len, out_ts);
+	tt_unpin(&pin);
+	return 0;
+}
+
 int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 	   void *buf, size_t cap, size_t *out_len, int64_t *out_ts)
 {
@@ -178,19 +204,14 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 
 	if (r < 0)
 		return r;
+	if (unlikely(ro && ro->verify))
+		return copy_verified(db, ro, key, buf, cap, out_len, out_ts);
 	sv = db_acquire(db, &token);
 	r = get_ts(db, sv, ro, &ts);
 	if (r == 0)
 		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
 	if (r == 0) {
-		size_t n = f.rec.value.len;
-
-		if (n && cap)
-			memcpy(buf, f.rec.value.data, MIN_OF(n, cap));
-		if (out_len)
-			*out_len = n;
-		if (out_ts)
-			*out_ts = f.rec.ts;
+		give(f.rec.value, f.rec.ts, buf, cap, out_len, out_ts);
 		found_release(&f);
 	}
 	db_release(db, &token, sv);
@@ -250,10 +271,14 @@ int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 		  struct tt_slice key, struct tt_pinned *out)
 {
 	struct slot_token token;
-	struct superversion *sv = db_acquire(db, &token);
+	struct superversion *sv;
 	int64_t ts;
-	int r = get_ts(db, sv, ro, &ts);
+	int r;
 
+	if (unlikely(ro && ro->verify))
+		return get_verified(db, ro, key, out);
+	sv = db_acquire(db, &token);
+	r = get_ts(db, sv, ro, &ts);
 	if (r == 0)
 		r = get_pinned(db, sv, key, ts, ro && ro->no_fill, out);
 	db_release(db, &token, sv);

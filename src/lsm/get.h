@@ -7,6 +7,7 @@
 #define LSM_GET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ttrunks.h"
@@ -23,5 +24,13 @@ int get_ts(struct tt *db, const struct superversion *sv,
 int get_pinned(struct tt *db, const struct superversion *sv,
 	       struct tt_slice key, int64_t as_of, bool no_fill,
 	       struct tt_pinned *out);
+
+/* With the option verify, which is set (get_verified.c): tt_get_pinned() and
+ * tt_multi_get(). */
+int get_verified(struct tt *db, const struct tt_read_options *ro,
+		 struct tt_slice key, struct tt_pinned *out);
+int get_verified_all(struct tt *db, const struct tt_read_options *ro,
+		     const struct tt_slice *keys, size_t n,
+		     struct tt_pinned *values, int *statuses);
 
 #endif

@@ -60,8 +60,10 @@ liblsm_la_SOURCES += \
 	%D%/gc.h \
 	%D%/get.c \
 	%D%/get.h \
+	%D%/get_verified.c \
 	%D%/guards.c \
 	%D%/guards.h \
+	%D%/health.c \
 	%D%/history.c \
 	%D%/history.h \
 	%D%/key_hash.h \
@@ -112,6 +114,8 @@ liblsm_la_SOURCES += \
 	%D%/record_format.h \
 	%D%/recovery.c \
 	%D%/recovery.h \
+	%D%/residency.c \
+	%D%/residency.h \
 	%D%/room.c \
 	%D%/room.h \
 	%D%/run_iter.c \

@@ -148,10 +148,14 @@ int tt_multi_get(struct tt *db, const struct tt_read_options *ro,
 		 struct tt_pinned *values, int *statuses)
 {
 	struct slot_token token;
-	struct superversion *sv = db_acquire(db, &token);
+	struct superversion *sv;
 	int64_t as_of;
-	int failed = get_ts(db, sv, ro, &as_of);
+	int failed;
 
+	if (unlikely(ro && ro->verify))
+		return get_verified_all(db, ro, keys, n, values, statuses);
+	sv = db_acquire(db, &token);
+	failed = get_ts(db, sv, ro, &as_of);
 	for (size_t i = 0; failed < 0 && i < n; i++) {
 		values[i] = (struct tt_pinned){ .release = NULL };
 		statuses[i] = failed;

@@ -158,7 +158,7 @@ static int flush_now(struct tt *db, struct memtable *m, uint64_t end)
 	version_edit_set_replay_from(&edit, end);
 	if (r == 0)
 		r = version_set_apply(&db->vs, &edit, NULL, NULL);
-	if (err_is_no_space(r))
+	if (r < 0 && edit.is_refused)
 		sst_output_discard(db->env, db->dir, &edit);
 	version_edit_fini(&edit);
 	return r;

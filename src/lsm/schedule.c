@@ -38,6 +38,7 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		return false;
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
 	mutex_lock(&db->mu);
+	db->n_space_failures += again;
 	/* What stays counts more than what passes. */
 	if (!db->err.code || (db->is_short_of_space && !again)) {
 		err_save(&db->err, code);
@@ -45,7 +46,7 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		log_error(LOG_DB, "%s: %s failed: %s; %s", db->dir, what,
 			  err_text(),
 			  again ? "it is tried again when there is room"
-				: "writes are refused until it is reopened");
+				: "writes are refused until it is resumed");
 	}
 	room_update_locked(db);
 	cond_broadcast(&db->changed);
@@ -95,13 +96,18 @@ static void flush_task(void *arg)
 
 int schedule_wait_flushed(struct tt *db, uint64_t no)
 {
+	uint64_t known;
 	int r = 0;
 
 	mutex_lock(&db->mu);
-	if (db->n_flush_waits++ == 0)
+	/* That there was no room a moment ago is no answer: it is tried again
+	 * now. */
+	known = db->n_space_failures;
+	if (db->n_flush_waits++ == 0 || db->is_short_of_space)
 		cond_broadcast(&db->changed);
 	while (r == 0 && db->flushed_no < no) {
-		r = db_check_locked(db);
+		if (!db->is_short_of_space || db->n_space_failures != known)
+			r = db_check_locked(db);
 		if (r == 0)
 			cond_wait(&db->changed, &db->mu);
 	}
@@ -142,6 +148,33 @@ static int apply(struct tt *db, struct version_edit *edit)
 	return r;
 }
 
+/*
+ * Do people read what the pick replaces? Then the outputs go through the page
+ * cache too and are there for them; else past it, so that they do not push out
+ * what is read. Flushes always go through it: the next compaction reads them,
+ * and removes them.
+ */
+static bool are_inputs_cached(struct tt *db, const struct compact_pick *pick)
+{
+	uint64_t cached = 0;
+
+	for (size_t i = 0; i < pick->n_parts; i++) {
+		const struct run_part *part = &pick->parts[i];
+
+		for (uint32_t k = part->from; k < part->to; k++) {
+			struct table *t = part->run->tables[k];
+			struct sst_reader *reader;
+
+			/* Who reads it will tell what is wrong with it. */
+			if (table_pin(db->tables, &t->slot, &reader) < 0)
+				continue;
+			cached += sst_cached_bytes(reader);
+			table_unpin(reader);
+		}
+	}
+	return cached > pick->bytes / 2;
+}
+
 static int rewrite(struct tt *db, const struct compact_pick *pick,
 		   struct version_edit *edit)
 {
@@ -165,12 +198,13 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		job.output.table.codec = db->cfg.bottom_codec;
 		job.output.table.with_dict = true;
 	}
+	job.output.table.past_page_cache = !are_inputs_cached(db, pick);
 	job.times = &times;
 	job.merge = &db->cfg.merge;
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
 		r = apply(db, edit);
-	if (err_is_no_space(r))
+	if (r < 0 && edit->is_refused)
 		sst_output_discard(db->env, db->dir, edit);
 	retained_times_fini(&times);
 	if (r < 0)
@@ -280,7 +314,7 @@ static bool is_compaction_due_locked(struct tt *db)
 	 * away later finds it set. */
 	atomic_store_explicit(&db->has_dense, asks, memory_order_relaxed);
 	return db->manual ||
-	       (!db->is_compaction_off &&
+	       (!db->compaction_err.code &&
 		compaction_is_due(&db->picker, v, asks ? oldest_read(db) : 0));
 }
 
@@ -312,14 +346,15 @@ static bool is_damage(int code)
  * go on, and what compaction would tidy up stays as it is. */
 static void stop_compacting_locked(struct tt *db)
 {
-	if (db->is_compaction_off)
+	if (db->compaction_err.code)
 		return;
-	db->is_compaction_off = true;
+	err_save(&db->compaction_err, err_code());
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
-	log_error(LOG_COMPACT,
-		  "%s: a damaged table ends compaction until the store is "
-		  "reopened, reads and writes go on: %s",
-		  db->dir, err_text());
+	log_error(
+		LOG_COMPACT,
+		"%s: a damaged table ends compaction until it is resumed, reads "
+		"and writes go on: %s",
+		db->dir, err_text());
 }
 
 static void compact_task(void *arg)

@@ -12,7 +12,8 @@
  * at the second such block and doubles from 16 KiB to 256 KiB; compactions
  * begin with the largest. A block that is in the cache is used from there.
  * The window's memory is borrowed from the cache; when that has none to lend,
- * blocks are read one by one.
+ * blocks are read one by one. Compactions leave the kernel's page cache as
+ * they found it.
  *
  * Moves return 0 with *rec set, TT_END or < 0, as those of rec_iter.h. One
  * thread at a time.
@@ -26,8 +27,10 @@
 #include "base/buf.h"
 #include "lsm/block_reader.h"
 #include "lsm/record.h"
+#include "lsm/residency.h"
 
 struct block_cache;
+struct sst_direct;
 struct sst_reader;
 
 struct sst_cursor {
@@ -50,6 +53,9 @@ struct sst_cursor {
 	uint64_t window_off;
 	size_t next_window; /* bytes to read next time; 0: no window yet */
 	uint32_t last_miss; /* the last block that was not in the cache */
+
+	struct residency cached;   /* before compaction read the table */
+	struct sst_direct *direct; /* owned, for who verifies; NULL: none yet */
 };
 
 void sst_cursor_init(struct sst_cursor *c, struct block_cache *cache,
@@ -60,7 +66,7 @@ void sst_cursor_fini(struct sst_cursor *c);
 /* Onto another table, without a position. Takes the reference. */
 void sst_cursor_set_table(struct sst_cursor *c, struct sst_reader *table);
 
-/* Changes the flags; what was read stays. */
+/* Changes the flags; what was read stays, unless it must be verified now. */
 void sst_cursor_set_flags(struct sst_cursor *c, unsigned flags);
 
 /* Gives back what is large: the window, and a block of more than `keep`

@@ -85,6 +85,7 @@ static int read_window(struct sst_cursor *c, const struct sst_block_ref *ref,
 	}
 	if (!make_window(c, want))
 		return TT_NOTFOUND;
+	residency_drop_to(&c->cached, c->table->file, from);
 	r = env_read_exact(c->table->file, from, buf_tail(&c->window), want);
 	if (r < 0)
 		return r;
@@ -100,6 +101,29 @@ static bool in_window(const struct sst_cursor *c, uint64_t off, size_t len)
 	       off + len <= c->window_off + c->window.len;
 }
 
+/* From the disk; ahead, as far as windows are, but not going back. */
+static int read_verified(struct sst_cursor *c, uint32_t i, bool is_reverse,
+			 struct block **out)
+{
+	size_t window = is_reverse ? 0 : c->next_window;
+
+	if (!c->direct)
+		c->direct = calloc(1, sizeof(*c->direct));
+	if (!c->direct)
+		return err_nomem("a table cursor");
+	c->next_window = MIN_OF(c->next_window * 2, window_max(c));
+	return sst_direct_block(c->table, c->direct, i, window, out);
+}
+
+static void drop_direct(struct sst_cursor *c)
+{
+	if (!c->direct)
+		return;
+	sst_direct_fini(c->direct);
+	free(c->direct);
+	c->direct = NULL;
+}
+
 static int read_block(struct sst_cursor *c, uint32_t i, struct block **out)
 {
 	struct sst_block_ref ref;
@@ -112,6 +136,8 @@ static int read_block(struct sst_cursor *c, uint32_t i, struct block **out)
 		c->next_window = 0;
 	else if (c->next_window == 0)
 		c->next_window = WINDOW_MIN;
+	if (c->flags & SST_ITER_VERIFY)
+		return read_verified(c, i, goes_back, out);
 	sst_index_block(&c->table->index, i, &ref);
 	if (!in_window(c, ref.offset, ref.stored_len)) {
 		if (c->next_window <= ref.stored_len)
@@ -179,21 +205,37 @@ static void forget_misses(struct sst_cursor *c)
 	buf_clear(&c->window);
 }
 
+static bool may_use_cache(unsigned flags)
+{
+	return !(flags & (SST_ITER_SEQUENTIAL | SST_ITER_VERIFY));
+}
+
 void sst_cursor_init(struct sst_cursor *c, struct block_cache *cache,
 		     unsigned flags)
 {
 	*c = (struct sst_cursor){
-		.cache = flags & SST_ITER_SEQUENTIAL ? NULL : cache,
+		.cache = may_use_cache(flags) ? cache : NULL,
 		.lender = cache,
 		.flags = flags,
 	};
 	forget_misses(c);
 }
 
+/* Leaves the page cache as it was before. */
+static void leave_table(struct sst_cursor *c)
+{
+	if (!c->table)
+		return;
+	residency_drop_to(&c->cached, c->table->file, c->table->file_bytes);
+	residency_fini(&c->cached);
+	drop_direct(c);
+	sst_close(c->table);
+}
+
 void sst_cursor_fini(struct sst_cursor *c)
 {
 	block_unref(c->block);
-	sst_close(c->table);
+	leave_table(c);
 	drop_window(c);
 	c->block = NULL;
 	c->table = NULL;
@@ -203,8 +245,11 @@ void sst_cursor_set_table(struct sst_cursor *c, struct sst_reader *table)
 {
 	block_unref(c->block);
 	c->block = NULL;
-	sst_close(c->table);
+	leave_table(c);
 	c->table = table;
+	if (c->flags & SST_ITER_SEQUENTIAL)
+		(void)residency_note(&c->cached, table->file,
+				     table->file_bytes);
 	c->progress = STEP_FIND;
 	forget_misses(c);
 }
@@ -212,7 +257,16 @@ void sst_cursor_set_table(struct sst_cursor *c, struct sst_reader *table)
 void sst_cursor_set_flags(struct sst_cursor *c, unsigned flags)
 {
 	assert(!((c->flags | flags) & SST_ITER_SEQUENTIAL));
+	if ((c->flags ^ flags) & SST_ITER_VERIFY) {
+		/* What comes from memory must not be taken for verified. */
+		block_unref(c->block);
+		c->block = NULL;
+		c->progress = STEP_FIND;
+		drop_direct(c);
+		forget_misses(c);
+	}
 	c->flags = flags;
+	c->cache = may_use_cache(flags) ? c->lender : NULL;
 }
 
 void sst_cursor_shrink(struct sst_cursor *c, size_t keep)
@@ -222,6 +276,7 @@ void sst_cursor_shrink(struct sst_cursor *c, size_t keep)
 		c->block = NULL;
 	}
 	drop_window(c);
+	drop_direct(c);
 	forget_misses(c);
 }
 

@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "lsm/residency.h"
 #include "lsm/sst_reader_impl.h"
 
 /* ---- opening ------------------------------------------------------------ */
@@ -185,6 +186,7 @@ int sst_open(struct env *env, const char *path, uint64_t file_no,
 	if (!r)
 		return err_nomem("a table");
 	atomic_init(&r->refs, 1);
+	r->env = env;
 	r->file_no = file_no;
 	r->path = strdup(path);
 	rc = r->path ? env_open(env, path, ENV_READ, &r->file)
@@ -302,6 +304,15 @@ size_t sst_memory(const struct sst_reader *r)
 	       compress_dict_memory(r->dict) + strlen(r->path) + 1;
 }
 
+uint64_t sst_cached_bytes(const struct sst_reader *r)
+{
+	struct residency cached = RESIDENCY_INIT;
+	uint64_t n = residency_note(&cached, r->file, r->file_bytes);
+
+	residency_fini(&cached);
+	return n;
+}
+
 /* ---- blocks -------------------------------------------------------------- */
 
 static int bad_block(const struct sst_reader *r, uint32_t i, uint64_t offset,
@@ -372,6 +383,43 @@ int sst_read_block(const struct sst_reader *r, uint32_t i, struct block **out)
 		rc = fill_block(r, i, &ref, b, dst, out);
 	free(heap);
 	return rc;
+}
+
+int sst_direct_block(const struct sst_reader *r, struct sst_direct *d,
+		     uint32_t i, size_t window, struct block **out)
+{
+	struct sst_block_ref ref;
+	const uint8_t *stored;
+	uint64_t want;
+	int rc = 0;
+
+	sst_index_block(&r->index, i, &ref);
+	stored = direct_window_at(&d->window, ref.offset, ref.stored_len);
+	if (stored)
+		return sst_make_block(r, i, stored, out);
+	if (!d->file)
+		rc = env_open(r->env, r->path, ENV_READ | ENV_DIRECT, &d->file);
+	if (rc < 0)
+		return rc;
+	want = MIN_OF((uint64_t)MAX_OF(window, (size_t)ref.stored_len),
+		      r->file_bytes - ref.offset);
+	/* A window for one large block goes with it. */
+	direct_window_reset(&d->window, MAX_OF((size_t)want, 2 * window));
+	rc = direct_window_read(&d->window, d->file, ref.offset, (size_t)want);
+	if (rc < 0)
+		return rc;
+	stored = direct_window_at(&d->window, ref.offset, ref.stored_len);
+	if (!stored)
+		return bad_block(r, i, ref.offset, TT_ECORRUPT,
+				 "is beyond the end of the file");
+	return sst_make_block(r, i, stored, out);
+}
+
+void sst_direct_fini(struct sst_direct *d)
+{
+	(void)env_close(d->file); /* nothing was written */
+	d->file = NULL;
+	direct_window_fini(&d->window);
 }
 
 int sst_block(struct sst_reader *r, struct block_cache *cache, uint32_t i,

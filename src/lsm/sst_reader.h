@@ -98,6 +98,10 @@ const struct sst_index *sst_index_of(const struct sst_reader *r);
 /* Memory that the reader takes: filter, index, itself. */
 size_t sst_memory(const struct sst_reader *r);
 
+/* How much of the file the kernel's page cache holds, bytes. All of it where
+ * that is not known. */
+uint64_t sst_cached_bytes(const struct sst_reader *r);
+
 /* ---- point reads ------------------------------------------------------ */
 
 /* The newest version found; the slices live until sst_hit_release(). */
@@ -165,8 +169,12 @@ enum sst_iter_flag {
 	/* Blocks read do not enter the cache. */
 	SST_ITER_NO_FILL = 1,
 	/* The whole table will be read, front to back (compaction): large
-	 * reads from the start, past the cache. Implies NO_FILL. */
+	 * reads from the start, past the cache, and the kernel's page cache
+	 * is left as it was. Implies NO_FILL. */
 	SST_ITER_SEQUENTIAL = 2,
+	/* Blocks are read from the disk and verified, whatever is cached, also
+	 * by the kernel. Implies NO_FILL. */
+	SST_ITER_VERIFY = 4,
 };
 
 /* A cursor over all records (rec_iter.h). Holds a reference on the reader and
@@ -180,7 +188,7 @@ int sst_iter_new(struct sst_reader *r, struct block_cache *cache,
 typedef void (*sst_report_fn)(void *arg, const char *text);
 
 /*
- * Reads every block past the cache and checks checksums, order, separators,
+ * Reads every block from the disk and checks checksums, order, separators,
  * counts, ranges, and that the filter passes every key. Goes on after a
  * damaged block. 0, TT_ECORRUPT when something was reported, or another
  * failure (I/O, memory) that ended the work. `fn` may be NULL.

@@ -14,8 +14,12 @@
 #include "lsm/operand.h"
 #include "lsm/sst_reader_impl.h"
 
+/* Bytes read at once. */
+#define WINDOW ((size_t)1 << 20)
+
 struct verify {
 	struct sst_reader *table;
+	struct sst_direct direct;
 	sst_report_fn fn;
 	void *arg;
 	bool is_damaged;
@@ -127,7 +131,7 @@ static int check_block(struct verify *v, uint32_t i)
 {
 	struct block *b;
 	struct record last;
-	int r = sst_read_block(v->table, i, &b);
+	int r = sst_direct_block(v->table, &v->direct, i, WINDOW, &b);
 
 	if (r == TT_ECORRUPT) {
 		v->has_gap = true;
@@ -177,6 +181,7 @@ int sst_verify(struct sst_reader *r, sst_report_fn fn, void *arg)
 	if (rc == 0 && !v.has_gap)
 		check_sums(&v);
 	buf_fini(&v.last_key);
+	sst_direct_fini(&v.direct);
 	if (rc == 0 && v.is_damaged)
 		return err_set(TT_ECORRUPT, "%s: table is damaged", r->path);
 	return rc;

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/checksum.h"
+#include "base/direct.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "lsm/block_writer.h"
@@ -25,11 +26,11 @@
 #include "lsm/sst_ranges.h"
 #include "lsm/table_dict.h"
 
-#define WRITE_CHUNK ((size_t)1 << 20)
-
 struct sst_writer {
 	/* set in sst_writer_new(), then constant */
 	struct sst_writer_options opts;
+
+	struct direct_writer file; /* closed but while finishing */
 
 	/* of the table being built */
 	struct block_writer blocks;
@@ -65,6 +66,7 @@ int sst_writer_new(const struct sst_writer_options *o, struct sst_writer **out)
 	if (w->opts.block_bytes == 0)
 		w->opts.block_bytes = SST_BLOCK_BYTES_DEFAULT;
 	assert(w->opts.bloom_bits <= FILTER_BITS_MAX);
+	direct_writer_init(&w->file);
 	block_writer_init(&w->blocks, o->codec);
 	w->dict.is_wanted = o->with_dict && o->codec == CODEC_ZSTD;
 	*out = w;
@@ -75,6 +77,7 @@ void sst_writer_free(struct sst_writer *w)
 {
 	if (!w)
 		return;
+	direct_writer_fini(&w->file);
 	block_writer_fini(&w->blocks);
 	table_dict_fini(&w->dict);
 	buf_fini(&w->entries);
@@ -363,35 +366,24 @@ static int make_meta(const struct sst_writer *w, size_t head_len,
 	return 0;
 }
 
-static int append_chunks(struct env_file *f, const struct buf *b)
+static int write_file(struct sst_writer *w, struct env *env, const char *path,
+		      const struct buf *head)
 {
-	for (size_t at = 0; at < b->len;) {
-		size_t n = MIN_OF(b->len - at, WRITE_CHUNK);
-		int r = env_append(f, b->data + at, n);
+	struct direct_writer *f = &w->file;
+	int r = direct_writer_open(f, env, path,
+				   head->len + w->blocks.stored.len,
+				   w->opts.past_page_cache);
 
-		if (r < 0)
-			return r;
-		at += n;
-	}
-	return 0;
-}
-
-static int write_file(const struct sst_writer *w, struct env *env,
-		      const char *path, const struct buf *head)
-{
-	struct env_file *f;
-	int r, rc;
-
-	r = env_open(env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNC, &f);
 	if (r < 0)
 		return r;
-	r = append_chunks(f, head);
+	r = direct_writer_add(f, head->data, head->len);
 	if (r == 0)
-		r = append_chunks(f, &w->blocks.stored);
+		r = direct_writer_add(f, w->blocks.stored.data,
+				      w->blocks.stored.len);
 	if (r == 0)
-		r = env_sync(f, ENV_SYNC_DATA);
-	rc = env_close(f);
-	return r < 0 ? r : rc;
+		return direct_writer_finish(f);
+	direct_writer_abort(f);
+	return r;
 }
 
 int sst_writer_finish(struct sst_writer *w, struct env *env,

@@ -30,6 +30,7 @@ struct sst_writer_options {
 	uint32_t block_bytes; /* raw size to end a block at; 0: default */
 	uint32_t bloom_bits;  /* a key, 0 to FILTER_BITS_MAX; 0: no filter */
 	bool with_dict;	      /* give blocks a dictionary if it pays; zstd */
+	bool past_page_cache; /* nobody will read it soon */
 };
 
 /* What the manifest records about a table. */
@@ -82,8 +83,8 @@ struct tt_slice sst_writer_last_key(const struct sst_writer *w);
 size_t sst_writer_bytes(const struct sst_writer *w);
 
 /*
- * Writes the table (of at least one record) under `tmp_path` in chunks of
- * 1 MiB, fsyncs it, renames it to `final_path`, and leaves the writer empty.
+ * Writes the table (of at least one record) under `tmp_path`, fsyncs it, renames it to `final_path`, and leaves the
+ * writer empty. A file whose fsync failed is removed and never synced again.
  * The table is durable once the caller has synced the directory
  * (env_sync_parent()), which pays once for several tables. On failure the
  * temporary file is removed, as far as that is possible, and the writer is

@@ -173,6 +173,9 @@ void tt_stats_each(struct tt *db, stat_fn fn, void *arg)
 	show_wal(db, &w);
 	show_caches(db, &w);
 	show_state(db, &w);
+	show(&w, "engine.background_error",
+	     (uint64_t)tt_background_error(db, NULL),
+	     "0 well, 1 no compaction, 2 no space, 3 stopped, 4 poisoned");
 	show(&w, "engine.snapshots", snapshots_count(&db->snaps, &oldest),
 	     "snapshots held");
 	show(&w, "engine.oldest_snapshot_ts", (uint64_t)oldest,

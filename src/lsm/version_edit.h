@@ -35,6 +35,10 @@ struct version_edit {
 	size_t n_added, cap_added;
 	uint64_t *dropped; /* file numbers */
 	size_t n_dropped, cap_dropped;
+
+	/* Set by version_set_apply() when it failed with nothing written: the
+	 * tables added are nobody's. Not stored. */
+	bool is_refused;
 };
 
 void version_edit_init(struct version_edit *e);

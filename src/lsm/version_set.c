@@ -41,6 +41,7 @@ void version_set_fini(struct version_set *vs)
 		hmap_fini(&vs->by_no);
 	version_unref(vs->current);
 	vs->current = NULL;
+	free(vs->doubtful);
 	mutex_fini(&vs->mu);
 }
 
@@ -178,6 +179,19 @@ static int give_up_new(struct version_set *vs, uint64_t no)
 		       vs->dir, why.text);
 }
 
+static void remove_doubtful(struct version_set *vs)
+{
+	struct buf path = BUF_INIT;
+
+	for (size_t i = 0; i < vs->n_doubtful; i++)
+		if (path_table(&path, vs->dir, vs->doubtful[i]) < 0 ||
+		    env_unlink(vs->env, path_of(&path)) < 0)
+			log_warn(LOG_MANIFEST, "%s: a table stays: %s", vs->dir,
+				 err_text());
+	vs->n_doubtful = 0;
+	buf_fini(&path);
+}
+
 /* Begins a new manifest that says `v` and the numbers of `e`, and makes it
  * the live one. On failure the old one stays live, unless that is not certain:
  * TT_EPOISONED, and it is broken. */
@@ -220,6 +234,7 @@ static int roll(struct version_set *vs, const struct version *v,
 		 vs->dir, no, v->n_tables, text.len);
 	if (env_list(vs->env, vs->dir, remove_old_manifest, vs) < 0)
 		log_warn(LOG_MANIFEST, "old manifests stay: %s", err_text());
+	remove_doubtful(vs);
 out:
 	buf_fini(&text);
 	return r;
@@ -495,15 +510,19 @@ static void note_places(struct version_set *vs, const struct table_change *c)
 		place_table(vs, c->in[i].t, c->in[i].level, c->in[i].group);
 }
 
+/* On failure *in_doubt says whether some manifest may say `e`. */
 static int write_edit(struct version_set *vs, struct version_edit *e,
-		      const struct version *next)
+		      const struct version *next, bool *in_doubt)
 {
+	bool lacks_space = manifest_lacks_space(vs->manifest);
+	bool was_broken = manifest_is_broken(vs->manifest);
 	struct buf text = BUF_INIT;
 	int r;
 
-	if (wants_roll(vs)) {
+	if (lacks_space || wants_roll(vs)) {
 		r = roll(vs, next, e);
-		if (r == 0 || r == TT_EPOISONED)
+		*in_doubt = r == TT_EPOISONED;
+		if (r == 0 || *in_doubt || lacks_space)
 			return r;
 		log_warn(LOG_MANIFEST,
 			 "%s: cannot begin a new manifest, the old one goes "
@@ -513,7 +532,39 @@ static int write_edit(struct version_set *vs, struct version_edit *e,
 	r = version_edit_encode(e, &text);
 	if (r == 0)
 		r = manifest_append(vs->manifest, buf_slice(&text));
+	*in_doubt = !was_broken && manifest_is_broken(vs->manifest);
 	buf_fini(&text);
+	return r;
+}
+
+/* The tables that a failed edit adds may be named by the broken manifest: they
+ * stay until that is replaced. Those that it moves are the store's. */
+static void note_doubtful(struct version_set *vs, const struct version_edit *e)
+{
+	size_t n = vs->n_doubtful + e->n_added;
+	uint64_t *more = realloc(vs->doubtful, (n + 1) * sizeof(*more));
+
+	if (!more) /* the next opening finds and removes them */
+		return;
+	vs->doubtful = more;
+	for (size_t i = 0; i < e->n_added; i++)
+		if (!find_table(vs, e->added[i].file_no))
+			more[vs->n_doubtful++] = e->added[i].file_no;
+}
+
+int version_set_resume(struct version_set *vs)
+{
+	int r = 0;
+
+	mutex_lock(&vs->mu);
+	if (vs->is_ahead)
+		r = err_set(TT_EPOISONED,
+			    "%s: the manifest is ahead of what is shown: "
+			    "reopen the store",
+			    vs->dir);
+	else if (manifest_is_broken(vs->manifest))
+		r = roll(vs, vs->current, NULL);
+	mutex_unlock(&vs->mu);
 	return r;
 }
 
@@ -522,21 +573,28 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 {
 	struct version *next = NULL, *was = NULL;
 	struct table_change c = { NULL, NULL, 0, 0 };
+	bool in_doubt = false;
 	int r;
 
 	mutex_lock(&vs->mu);
+	edit->is_refused = false;
 	set_numbers(vs, edit);
 	r = change_init(vs, edit, &c);
 	if (r == 0)
 		r = version_next(vs->current, c.out, c.n_out, c.in, c.n_in,
 				 &next);
+	edit->is_refused = r < 0;
 	if (r < 0)
 		goto out;
 	if (edit->has_complete_from)
 		next->complete_from = edit->complete_from;
-	r = write_edit(vs, edit, next);
-	if (r < 0)
+	r = write_edit(vs, edit, next, &in_doubt);
+	if (r < 0) {
+		edit->is_refused = !in_doubt;
+		if (in_doubt)
+			note_doubtful(vs, edit);
 		goto out;
+	}
 	take_numbers(vs, edit);
 	vs->n_edits++;
 	was = vs->current;
@@ -544,6 +602,7 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 	note_places(vs, &c);
 	if (install)
 		r = install(arg, next);
+	vs->is_ahead |= r < 0;
 	next = NULL;
 out:
 	change_fini(&c);

@@ -47,6 +47,11 @@ static COLD int refuse(struct wal *w)
 		       why.text);
 }
 
+int wal_check(struct wal *w)
+{
+	return wal_poisoned(w) ? refuse(w) : 0;
+}
+
 /* ---- appending --------------------------------------------------------- */
 
 /*

@@ -517,6 +517,13 @@ void write_queue_poison(struct write_queue *q, int code)
 	mutex_unlock(&q->mu);
 }
 
+int write_queue_check(struct write_queue *q)
+{
+	return atomic_load_explicit(&q->poison, memory_order_relaxed)
+		       ? refuse(q)
+		       : 0;
+}
+
 void write_queue_get_stats(struct write_queue *q, struct write_stats *out)
 {
 	out->n_writes =

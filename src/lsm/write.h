@@ -77,6 +77,9 @@ void write_if_idle(struct write_queue *q, void (*fn)(void *arg), void *arg);
  * background work cannot go on. The first code stays. */
 void write_queue_poison(struct write_queue *q, int code);
 
+/* 0, or TT_EPOISONED with a text that says why, as a write would get it. */
+int write_queue_check(struct write_queue *q);
+
 struct write_stats {
 	uint64_t n_writes; /* batches and single operations */
 	uint64_t n_ops;

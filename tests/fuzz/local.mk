@@ -28,10 +28,12 @@ check_PROGRAMS += %D%/make_tree_seed
 EXTRA_DIST += \
 	%D%/corpus/backup_list/smallest.list \
 	%D%/corpus/manifest/history \
+	%D%/corpus/manifest/ranges \
 	%D%/corpus/manifest/small \
 	%D%/corpus/old_table/width4 \
 	%D%/corpus/options/newer \
 	%D%/corpus/options/several \
 	%D%/corpus/old_table/width8 \
 	%D%/corpus/tree/all_kinds \
+	%D%/corpus/wal/kinds \
 	%D%/corpus/wal/segment0

@@ -44,7 +44,7 @@ static void *write_group(void *arg)
 {
 	unsigned group = (unsigned)(uintptr_t)arg;
 	struct tt_batch *b = tt_batch_new();
-	char key[32], value[512];
+	char key[32], end[32], value[512];
 
 	must(b, "batch");
 	memset(value, ' ', sizeof(value));
@@ -53,6 +53,13 @@ static void *write_group(void *arg)
 
 		memcpy(value, &no, sizeof(no));
 		tt_batch_clear(b);
+		/* All of the group goes, and is there again: nobody sees it
+		 * without. */
+		if (no % 5 == 0)
+			must(tt_batch_delete_range(b, group_key(key, group, 0),
+						   group_key(end, group,
+							     9999)) == 0,
+			     "batch delete range");
 		for (unsigned i = 0; i < GROUP_KEYS; i++)
 			must(tt_batch_put(b, group_key(key, group, i),
 					  (struct tt_slice){
@@ -66,6 +73,12 @@ static void *write_group(void *arg)
 			must(tt_delete(db, NULL, group_key(key, group, 99),
 				       NULL) == 0,
 			     "delete");
+		if (no % 11 == 0)
+			must(tt_delete_range(
+				     db, NULL, group_key(key, group, 50),
+				     group_key(end, group, 51 + no % 40),
+				     NULL) == 0,
+			     "delete range");
 	}
 	tt_batch_free(b);
 	return NULL;

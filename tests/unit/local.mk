@@ -8,6 +8,7 @@ test_programs += \
 	%D%/test_compress \
 	%D%/test_containers \
 	%D%/test_counter \
+	%D%/test_direct \
 	%D%/test_env \
 	%D%/test_err \
 	%D%/test_fault_env \
@@ -29,6 +30,7 @@ test_programs += \
 	%D%/test_range_set \
 	%D%/test_merge \
 	%D%/test_record \
+	%D%/test_residency \
 	%D%/test_run_iter \
 	%D%/test_wal \
 	%D%/test_wal_hold \
@@ -64,12 +66,14 @@ test_programs += \
 	%D%/test_delete_range \
 	%D%/test_flush \
 	%D%/test_gaps \
+	%D%/test_health \
 	%D%/test_memory \
 	%D%/test_multi_get \
 	%D%/test_open_cost \
 	%D%/test_manifest \
 	%D%/test_options_file \
 	%D%/test_snapshot \
+	%D%/test_verified \
 	%D%/test_version \
 	%D%/test_version_set
 
