@@ -13,6 +13,7 @@ EXTRA_DIST += %D%/README.md
 	%D%/kvbench/disk.c %D%/kvbench/disk.h \
 	%D%/kvbench/engines.c %D%/kvbench/engines.h \
 	%D%/kvbench/group_basic.c \
+	%D%/kvbench/group_budget.c \
 	%D%/kvbench/group_open.c \
 	%D%/kvbench/group_small_memory.c \
 	%D%/kvbench/group_time.c \

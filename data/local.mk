@@ -27,7 +27,7 @@ check_PROGRAMS += %D%/examples/notes
 # bash-completion looks for a file by the name of the program.
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completions/ttrunks
-completed_programs = ttrunksfs ttrunksd ttrunks-fsck ttrunks-datagen
+completed_programs = ttrunks-backup ttrunksfs ttrunksd ttrunks-fsck ttrunks-datagen
 
 install-data-hook:
 	cd '$(DESTDIR)$(bashcompletiondir)' && \

@@ -199,12 +199,23 @@ struct tt_write_options {
  * not NULL it receives the write's timestamp: microseconds since the epoch,
  * strictly rising over the store's history. Deleting an absent key is not an
  * error. After a failed log write or fsync every later write fails with
- * TT_EPOISONED until the store is reopened; reads go on.
+ * TT_EPOISONED until the store is reopened; after other failures in the
+ * background, see tt_background_error(). Reads go on.
  */
 TT_API int tt_put(struct tt *db, const struct tt_write_options *wo,
 		  struct tt_slice key, struct tt_slice value, int64_t *out_ts);
 TT_API int tt_delete(struct tt *db, const struct tt_write_options *wo,
 		     struct tt_slice key, int64_t *out_ts);
+
+/*
+ * Deletes every key from `lower` up to `upper`, which stays; up to the end of
+ * all keys when `upper` is empty. Costs what one write does, however many keys
+ * there are; what they took on disk comes back in the background. TT_EKEY when
+ * `lower` is empty or `upper` not above it.
+ */
+TT_API int tt_delete_range(struct tt *db, const struct tt_write_options *wo,
+			   struct tt_slice lower, struct tt_slice upper,
+			   int64_t *out_ts);
 
 /*
  * Writes `bytes` at `offset` of the key's value, without reading it: the rest
@@ -230,9 +241,10 @@ TT_API int tt_merge(struct tt *db, const struct tt_write_options *wo,
 /*
  * Applies a batch atomically: after a crash all of it is there or none. All
  * its operations share one timestamp; they count in their order, so of several
- * puts and deletes of one key the last.
- * TT_ETOOBIG when it has so many small operations (some 90 millions) that they
- * would take over 4 GiB of memory.
+ * puts and deletes of one key the last, and a range deletion deletes what
+ * stands before it in the batch too, not what stands behind it.
+ * TT_ETOOBIG when it has so many small operations (some 90 millions, or 7 of
+ * range deletions) that they would take over 4 GiB of memory.
  * The batch is unchanged and may be reused. An empty batch does nothing.
  */
 TT_API int tt_write(struct tt *db, const struct tt_write_options *wo,
@@ -253,6 +265,9 @@ TT_API void tt_batch_clear(struct tt_batch *b);
 TT_API int tt_batch_put(struct tt_batch *b, struct tt_slice key,
 			struct tt_slice value);
 TT_API int tt_batch_delete(struct tt_batch *b, struct tt_slice key);
+/* As tt_delete_range(). */
+TT_API int tt_batch_delete_range(struct tt_batch *b, struct tt_slice lower,
+				 struct tt_slice upper);
 /* A put whose value is the concatenation of `n` slices. */
 TT_API int tt_batch_putv(struct tt_batch *b, struct tt_slice key,
 			 const struct tt_slice *parts, size_t n);
@@ -271,13 +286,15 @@ enum tt_op_kind {
 	TT_OP_DELETE,
 	TT_OP_PATCH,
 	TT_OP_MERGE,
+	TT_OP_DELETE_RANGE,
 };
 
 /* One operation as a batch shows it; slices live as long as the batch. */
 struct tt_batch_op {
 	enum tt_op_kind kind;
 	struct tt_slice key;
-	/* what is put; the bytes of a patch; the operand of a merge */
+	/* what is put; the bytes of a patch; the operand of a merge; the upper
+	 * key of a range, whose lower one is `key` */
 	struct tt_slice value;
 	size_t offset; /* of a patch */
 };
@@ -336,6 +353,9 @@ struct tt_read_options {
 	const struct tt_snapshot *snapshot; /* NULL: the newest state */
 	bool no_fill;  /* do not bring what is read into the block cache */
 	int64_t as_of; /* timestamp, microseconds; 0: now; no snapshot then */
+	/* Read what tables hold from the disk and verify its checksums, not
+	 * from memory where it may be cached. Slow. */
+	bool verify;
 };
 
 /*
@@ -364,6 +384,23 @@ TT_API int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 /* Releases and clears; a cleared or zeroed pin is ignored. */
 TT_API void tt_unpin(struct tt_pinned *pin);
 
+/*
+ * Reads `n` keys as of one moment: in two thirds of the time of one by one
+ * when they are in memory, and with the reads of a slow disk under way at the
+ * same time. For each i, statuses[i] is what tt_get_pinned() would return for
+ * keys[i]; values[i] is its value, to be released by tt_unpin() like any other
+ * pin, or, unless the status is 0, a cleared pin. Keys may come in any order
+ * and repeat; ascending ones are cheapest.
+ *
+ * Returns 0 when every key was read (found or not), else the last failure
+ * among the statuses, which tt_error_text() then describes; the other keys
+ * are read all the same. As every pin holds a block, ask for thousands of
+ * keys in portions.
+ */
+TT_API int tt_multi_get(struct tt *db, const struct tt_read_options *ro,
+			const struct tt_slice *keys, size_t n,
+			struct tt_pinned *values, int *statuses);
+
 /* ---- snapshots -------------------------------------------------------- */
 
 /* Holds the newest state readable until released. Cheap: no data moves. */
@@ -383,16 +420,22 @@ struct tt_iter_options {
 	const struct tt_snapshot *snapshot; /* NULL: the state at creation */
 	struct tt_slice lower;		    /* inclusive; empty: unbounded */
 	struct tt_slice upper;		    /* exclusive; empty: unbounded */
-	bool keys_only; /* values are not read; tt_iter_value() may be empty */
+	bool keys_only; /* tt_iter_value() is empty, and costs nothing */
 	bool no_fill;	/* do not bring what is read into the block cache */
 	int64_t as_of;	/* timestamp; 0: at creation; no snapshot then */
+	/* Only keys that begin with it: the same as `lower` = prefix and
+	 * `upper` = the first key behind all of those. With bounds of their
+	 * own besides, both hold. Empty: any. */
+	struct tt_slice prefix;
+	bool verify; /* as in tt_read_options */
 };
 
 /*
  * A cursor over the live keys within the bounds, over one consistent state.
  * The bounds are copied; the snapshot is not kept, but its state is. Not
  * positioned at first. `opts` may be NULL. Free every iterator: it holds
- * files and memory.
+ * files and memory. One that stays open while much is written keeps the
+ * memtables and tables of its time: refresh it now and then.
  */
 TT_API int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		       struct tt_iter **out);
@@ -444,6 +487,43 @@ TT_API int tt_compact(struct tt *db, struct tt_slice lower,
 TT_API int tt_verify(struct tt *db, void (*fn)(void *arg, const char *text),
 		     void *arg);
 
+/* How background work is; a higher number is worse. */
+enum tt_background {
+	TT_BACKGROUND_WELL = 0,
+	/* A damaged table ended compaction. Reads and writes go on. */
+	TT_BACKGROUND_NO_COMPACTION = 1,
+	/* No room for tables; tried again twice a second. Writes go on until
+	 * the memtables are full, then they fail with -ENOSPC. */
+	TT_BACKGROUND_NO_SPACE = 2,
+	/* A flush or compaction failed otherwise: writes fail with its code. */
+	TT_BACKGROUND_STOPPED = 3,
+	/* Writes fail with TT_EPOISONED until the store is reopened. */
+	TT_BACKGROUND_POISONED = 4,
+};
+
+struct tt_background_error {
+	enum tt_background state;
+	int code;	/* what failed; 0 when all is well */
+	char text[512]; /* … and where, for people; "" when all is well */
+};
+
+/* The state of background work; `out` may be NULL. Reads go on in each. */
+TT_API int tt_background_error(struct tt *db, struct tt_background_error *out);
+
+/*
+ * Takes up background work again, after what stopped it has been mended:
+ * compaction that a damaged table ended, and flushes and compactions that
+ * failed. Does nothing when all is well. What still fails will stop it again;
+ * wait for tt_flush() to know.
+ *
+ * No failed fsync is repeated. A table whose fsync failed is thrown away and
+ * written anew from the memtable. A manifest whose write or fsync failed is
+ * replaced by a new one; while that fails, this returns why, and writes stay
+ * refused. A log whose fsync failed is beyond help: TT_EPOISONED, reopen the
+ * store, which then shows what is on the disk.
+ */
+TT_API int tt_resume(struct tt *db);
+
 struct tt_space {
 	uint64_t store_bytes; /* what the store's files take on disk */
 	uint64_t disk_bytes;  /* the file system's size … */
@@ -465,6 +545,123 @@ struct tt_estimate {
  */
 TT_API int tt_estimate(struct tt *db, struct tt_slice lower,
 		       struct tt_slice upper, struct tt_estimate *out);
+
+/* ---- copies ----------------------------------------------------------- */
+
+/* How far a copy has come. */
+struct tt_progress {
+	uint64_t bytes_done;
+	uint64_t bytes_total;
+	uint64_t files_done; /* linked, copied, or found to be there already */
+	uint64_t files_total;
+};
+
+struct tt_copy_options {
+	/* Write the memtables to tables first: it takes longer, and the copy
+	 * has less of a log, which opening it would replay. */
+	bool flush;
+	/*
+	 * Called in the calling thread after every file and every MiB; may be
+	 * NULL. A return other than 0 ends the work, which then fails with
+	 * -ECANCELED; sleeping in it slows the work down.
+	 */
+	int (*progress)(void *arg, const struct tt_progress *p);
+	void *arg;
+};
+
+/*
+ * Makes `dir` (a new or an empty directory) a copy of the store as it is now,
+ * durable on return. Runs beside reads and writes and waits for neither. The
+ * copy holds every write that had returned before the call and is a store by
+ * itself: neither changes the other.
+ *
+ * Tables and all but the last bytes of the log are hard links, which takes
+ * milliseconds and no space: as compaction replaces tables here, the links
+ * keep the old ones. Where links are not to be had (another file system) they
+ * are copied and checked meanwhile; TT_ECORRUPT names what is damaged.
+ *
+ * The directory appears whole under its name, or not at all: after a crash
+ * there may be a `dir`.ttrunks-unfinished, which the next call removes.
+ * -ENOTEMPTY when `dir` has something in it; nothing is changed then.
+ * `opts` may be NULL.
+ */
+TT_API int tt_checkpoint(struct tt *db, const char *dir,
+			 const struct tt_copy_options *opts);
+
+/*
+ * Backups. A directory of backups, on any file system, holds copies of one
+ * store or of several, each with a number. Backups share tables: one more
+ * backup copies only the tables that no earlier one has, and the log.
+ * data/README.md describes the files; everything in them has a checksum.
+ *
+ * tt_backup(), tt_backup_delete() and tt_backup_prune() exclude each other
+ * (TT_ELOCKED). The others change nothing in the directory, which may be
+ * read-only, and may run beside them; what is deleted under their hands they
+ * report as missing.
+ */
+
+/*
+ * Adds a backup of the store as it is now to `dir`, which is made when
+ * missing; TT_EFOREIGN when it holds other things. Runs beside reads and
+ * writes; the backup holds every write that had returned before the call, and
+ * is durable on return. Its number, above all others there, goes to *out_id,
+ * which may be NULL.
+ *
+ * What is copied is checked meanwhile: TT_ECORRUPT names the file and place
+ * that is damaged, and there is no backup. After another failure or a crash
+ * earlier backups are as they were; tables that had been copied already are
+ * taken over by the next backup, or removed when it is done. A disk that is
+ * full is left as it was found.
+ */
+TT_API int tt_backup(struct tt *db, const char *dir,
+		     const struct tt_copy_options *opts, uint64_t *out_id);
+
+struct tt_backup_info {
+	uint64_t id;
+	int64_t time;	/* when it was begun, microseconds since the epoch */
+	uint64_t bytes; /* of the store that it restores to */
+	uint64_t files;
+	const char *damage; /* NULL, or why it cannot be read; bytes and files
+			     * are 0 then */
+};
+
+/*
+ * Tells `fn` of every backup, lowest number first. A return other than 0 ends
+ * it and is returned. TT_ENOSTORE when `dir` is no directory of backups.
+ */
+TT_API int tt_backup_list(const char *dir,
+			  int (*fn)(void *arg,
+				    const struct tt_backup_info *info),
+			  void *arg);
+
+/*
+ * Makes `target` (a new or an empty directory) the store that backup `id` (0:
+ * the newest) is a copy of, durable on return. Every byte is checked against
+ * its checksum: TT_ECORRUPT names a damaged file, and there is no target then.
+ * The directory appears as that of tt_checkpoint() does. TT_NOTFOUND when
+ * there is no such backup. `opts` may be NULL; `flush` means nothing here.
+ */
+TT_API int tt_backup_restore(const char *dir, uint64_t id, const char *target,
+			     const struct tt_copy_options *opts);
+
+/*
+ * Reads all of backup `id` (0: the newest) and compares it with its
+ * checksums. `fn` (may be NULL) is told each file that is damaged or missing;
+ * TT_ECORRUPT if there was one. `opts` as above.
+ */
+TT_API int tt_backup_verify(const char *dir, uint64_t id,
+			    void (*fn)(void *arg, const char *text), void *arg,
+			    const struct tt_copy_options *opts);
+
+/*
+ * Deletes backup `id`, or all but the `keep` (at least 1) newest ones, and the
+ * tables that no other backup needs; also what interrupted work has left.
+ * TT_NOTFOUND when there is no backup `id`. TT_ECORRUPT when the list of a
+ * backup that stays cannot be read: what it needs is not known, and nothing is
+ * deleted.
+ */
+TT_API int tt_backup_delete(const char *dir, uint64_t id);
+TT_API int tt_backup_prune(const char *dir, uint64_t keep);
 
 /* ---- statistics ------------------------------------------------------- */
 

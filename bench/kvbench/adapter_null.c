@@ -109,6 +109,7 @@ static int null_flush(void *db)
 const struct kv_engine kv_null = {
 	.name = "null",
 	.keeps_nothing = true,
+	.has_budget = true,
 	.open = null_open,
 	.close = null_close,
 	.thread_begin = null_thread_begin,

@@ -34,6 +34,20 @@ static int set_bytes(struct tt_options *o, const char *name, size_t bytes)
 	return tt_options_set(o, name, text);
 }
 
+/* What all engines share, or the one number. */
+static int set_memory(struct tt_options *opts, const struct kv_opts *o)
+{
+	int r;
+
+	if (o->memory_bytes)
+		return set_bytes(opts, "memory", o->memory_bytes);
+	r = set_bytes(opts, "memory",
+		      3 * o->write_buffer_bytes + o->cache_bytes + (16u << 20));
+	if (r == 0)
+		r = set_bytes(opts, "memtable_bytes", o->write_buffer_bytes);
+	return r < 0 ? r : set_bytes(opts, "cache_bytes", o->cache_bytes);
+}
+
 static void *t_open(const struct kv_opts *o)
 {
 	struct tt_options *opts = tt_options_new();
@@ -44,12 +58,7 @@ static void *t_open(const struct kv_opts *o)
 	if (!t || !opts)
 		return NULL;
 	snprintf(bits, sizeof(bits), "%d", o->bloom_bits);
-	r = set_bytes(opts, "memory",
-		      3 * o->write_buffer_bytes + o->cache_bytes + (16u << 20));
-	if (r == 0)
-		r = set_bytes(opts, "memtable_bytes", o->write_buffer_bytes);
-	if (r == 0)
-		r = set_bytes(opts, "cache_bytes", o->cache_bytes);
+	r = set_memory(opts, o);
 	if (r == 0)
 		r = tt_options_set(opts, "bloom_bits", bits);
 	if (r == 0)
@@ -229,6 +238,7 @@ static char *t_property(void *db, const char *name)
 
 const struct kv_engine kv_ttrunks = {
 	.name = "ttrunks",
+	.has_budget = true,
 	.open = t_open,
 	.close = t_close,
 	.thread_begin = t_thread_begin,

@@ -47,6 +47,20 @@ static void work(struct run *r)
 		   });
 }
 
+/* What the kernel allowed is what it used, page cache and all; a peak far
+ * under the limit would mean that the limit did not matter. */
+static void say_peak(const struct run *r)
+{
+	double peak = (double)cgroup_peak_bytes(&cgroup) / (1 << 20);
+
+	if (peak > 0)
+		fprintf(stderr,
+			"kvbench: %s small-memory: %.1f MiB of %.1f used at "
+			"most, page cache included\n",
+			r->engine->name, peak,
+			(double)cfg.memory_limit / (1 << 20));
+}
+
 void group_small_memory(struct run *r)
 {
 	int status;
@@ -60,6 +74,7 @@ void group_small_memory(struct run *r)
 	r->cache_bytes = cfg.memory_limit / CACHE_PART;
 	r->write_buffer_bytes = cfg.memory_limit / WRITE_BUFFER_PART;
 	status = run_apart(work, r);
+	say_peak(r);
 	cgroup_remove(&cgroup);
 	r->n_errors += status != 0;
 }

@@ -16,6 +16,7 @@ static const struct group groups[] = {
 	{ "queue", group_queue },
 	{ "tombstones", group_tombstones },
 	{ "small-memory", group_small_memory },
+	{ "budget", group_budget },
 	{ "open", group_open },
 };
 

@@ -28,6 +28,7 @@ void group_big(struct run *r);
 void group_long(struct run *r);
 void group_queue(struct run *r);
 void group_tombstones(struct run *r);
+void group_budget(struct run *r);
 void group_small_memory(struct run *r);
 void group_open(struct run *r);
 

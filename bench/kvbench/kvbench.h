@@ -23,11 +23,12 @@ struct kv_opts {
 	const char *dir;	   /* exists, belongs to the engine */
 	size_t cache_bytes;	   /* block cache */
 	size_t write_buffer_bytes; /* memtable */
-	size_t map_bytes;	   /* bound of the store for what maps it */
-	int bloom_bits;		   /* a key; 0: no filter */
-	int compression;	   /* enum kv_compression */
-	int sync;		   /* a write returns when it is durable */
-	int max_threads;	   /* that will use the store at a time */
+	size_t memory_bytes; /* for all together, instead of the two; or 0 */
+	size_t map_bytes;    /* bound of the store for what maps it */
+	int bloom_bits;	     /* a key; 0: no filter */
+	int compression;     /* enum kv_compression */
+	int sync;	     /* a write returns when it is durable */
+	int max_threads;     /* that will use the store at a time */
 };
 
 /* One operation of a batch; a NULL value deletes. */
@@ -40,6 +41,8 @@ struct kv_engine {
 	const char *name;
 	/* It forgets what it is told (null): what it reads is not checked. */
 	bool keeps_nothing;
+	/* It knows kv_opts.memory_bytes. */
+	bool has_budget;
 
 	/* Opens the store, making it where it is missing; NULL: failed. */
 	void *(*open)(const struct kv_opts *o);

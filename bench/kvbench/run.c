@@ -46,6 +46,7 @@ void run_open(struct run *r)
 		.dir = r->dir,
 		.cache_bytes = r->cache_bytes,
 		.write_buffer_bytes = r->write_buffer_bytes,
+		.memory_bytes = r->memory_bytes,
 		/* What is mapped has holes and old copies. */
 		.map_bytes = 4 * r->n * (cfg.key_size + r->value_bytes) +
 			     ((size_t)4 << 30),

@@ -24,6 +24,7 @@ struct run {
 	uint64_t value_bytes;
 	uint64_t cache_bytes;
 	uint64_t write_buffer_bytes;
+	uint64_t memory_bytes; /* 0: as cache and write buffer are */
 	bool sync;
 	/* the store; NULL when closed */
 	void *db;

@@ -37,14 +37,17 @@ enum env_open_flag {
 	ENV_TRUNC = 16, /* empty it */
 	/*
 	 * O_DIRECT: buffer address, offset and length of every transfer are
-	 * multiples of ENV_DIRECT_ALIGN. Filesystems that refuse it (tmpfs)
-	 * get ordinary I/O under the same rules.
+	 * multiples of ENV_DIRECT_ALIGN (asserted; direct.h sees to it).
+	 * Filesystems that refuse it (tmpfs) get ordinary I/O under the same
+	 * rules. A read tells what is on the disk: dirty pages of the page
+	 * cache are written first, and when that fails the read fails.
 	 */
 	ENV_DIRECT = 32,
 	ENV_DSYNC = 64, /* every write is durable on return */
 };
 
 #define ENV_DIRECT_ALIGN 4096
+#define ENV_CACHE_PAGE 4096 /* what env_cached() tells about */
 
 enum env_sync_kind {
 	ENV_SYNC_DATA, /* fdatasync: contents and size */
@@ -108,6 +111,7 @@ struct env_ops {
 	int (*file_size)(struct env_file *, uint64_t *out);
 	int (*advise)(struct env_file *, uint64_t off, uint64_t len,
 		      enum env_advice);
+	int (*cached)(struct env_file *, uint64_t len, uint8_t *out);
 	int (*map)(struct env_file *, uint64_t off, size_t len, bool writable,
 		   struct env_map **out);
 	int (*map_populate)(struct env_map *, size_t off, size_t len);
@@ -194,7 +198,8 @@ static inline int env_append(struct env_file *f, const void *src, size_t len)
 }
 
 /* Reserves disk space and extends the size to off + len: later writes there
- * do not fail for space. The bytes read as zeros. */
+ * do not fail for space. The bytes read as zeros. -EOPNOTSUPP is possible for
+ * files opened with ENV_DIRECT. */
 static inline int env_allocate(struct env_file *f, uint64_t off, uint64_t len)
 {
 	return f->ops->allocate(f, off, len);
@@ -221,6 +226,15 @@ static inline int env_advise(struct env_file *f, uint64_t off, uint64_t len,
 			     enum env_advice advice)
 {
 	return f->ops->advise(f, off, len, advice);
+}
+
+/*
+ * Tells which pages of the first `len` bytes are in the page cache: one byte
+ * for each begun ENV_CACHE_PAGE, 1 or 0. It may have changed by the return.
+ */
+static inline int env_cached(struct env_file *f, uint64_t len, uint8_t *out)
+{
+	return f->ops->cached(f, len, out);
 }
 
 /* ---------------------------------------------------------- mappings */

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,10 @@
 struct posix_file {
 	struct env_file file;
 	int fd;
-	bool is_direct;
+	bool wants_direct; /* opened with ENV_DIRECT */
+	/* What the descriptor does. Cleared by whoever sees a transfer refused,
+	 * loaded by all, relaxed: the kernel decides, this only remembers. */
+	_Atomic bool is_direct;
 	uint64_t append_at; /* owned by the one caller of append */
 };
 
@@ -132,7 +136,8 @@ static int posix_open(struct env *e, const char *path, unsigned flags,
 	}
 	f->file.ops = &posix_ops;
 	f->fd = fd;
-	f->is_direct = is_direct;
+	f->wants_direct = (flags & ENV_DIRECT) != 0;
+	atomic_init(&f->is_direct, is_direct);
 	f->append_at = (uint64_t)st.st_size;
 	*out = &f->file;
 	return 0;
@@ -150,18 +155,53 @@ static int posix_close(struct env_file *file)
 	return r;
 }
 
+static bool is_direct(const struct posix_file *f)
+{
+	return atomic_load_explicit(&((struct posix_file *)f)->is_direct,
+				    memory_order_relaxed);
+}
+
+/* What ENV_DIRECT asks of callers, wherever their files lie. */
+static bool is_aligned(const struct posix_file *f, uint64_t off, const void *p,
+		       size_t len)
+{
+	return !f->wants_direct ||
+	       (off | (uintptr_t)p | len) % ENV_DIRECT_ALIGN == 0;
+}
+
+/*
+ * After a transfer that failed: true when it was refused for being direct, and
+ * may be tried again through the page cache. Some filesystems take O_DIRECT
+ * and then want larger blocks than ENV_DIRECT_ALIGN.
+ */
+static COLD bool leave_direct(struct posix_file *f)
+{
+	int why = errno, mode;
+
+	if (why != EINVAL || !is_direct(f))
+		return false;
+	mode = fcntl(f->fd, F_GETFL);
+	if (mode < 0 || fcntl(f->fd, F_SETFL, mode & ~O_DIRECT) < 0) {
+		errno = why;
+		return false;
+	}
+	atomic_store_explicit(&f->is_direct, false, memory_order_relaxed);
+	return true;
+}
+
 static int posix_read(struct env_file *file, uint64_t off, void *dst,
 		      size_t len, size_t *out_len)
 {
 	struct posix_file *f = to_file(file);
 	size_t done = 0;
 
+	assert(is_aligned(f, off, dst, len));
 	while (done < len) {
 		size_t want = MIN_OF(len - done, MAX_TRANSFER);
 		ssize_t n = pread(f->fd, (uint8_t *)dst + done, want,
 				  (off_t)(off + done));
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || leave_direct(f)))
 			continue;
 		if (n < 0)
 			return err_errno(errno,
@@ -173,7 +213,7 @@ static int posix_read(struct env_file *file, uint64_t off, void *dst,
 			break;
 		/* Direct reads end unaligned only at the end of the file, and
 		 * could not go on from there. */
-		if (f->is_direct && (size_t)n % ENV_DIRECT_ALIGN)
+		if (is_direct(f) && (size_t)n % ENV_DIRECT_ALIGN)
 			break;
 	}
 	*out_len = done;
@@ -185,12 +225,13 @@ static int write_all(struct posix_file *f, uint64_t off, const void *src,
 		     size_t len, size_t *done)
 {
 	*done = 0;
+	assert(is_aligned(f, off, src, len));
 	while (*done < len) {
 		size_t want = MIN_OF(len - *done, MAX_TRANSFER);
 		ssize_t n = pwrite(f->fd, (const uint8_t *)src + *done, want,
 				   (off_t)(off + *done));
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || leave_direct(f)))
 			continue;
 		if (n == 0) /* not from a regular file; do not spin */
 			errno = EIO;
@@ -230,8 +271,9 @@ static int posix_allocate(struct env_file *file, uint64_t off, uint64_t len)
 	do {
 		rc = fallocate(f->fd, 0, (off_t)off, (off_t)len);
 	} while (rc < 0 && errno == EINTR);
-	if (rc < 0 && errno == EOPNOTSUPP) {
-		/* glibc then touches every block, which serves as well. */
+	if (rc < 0 && errno == EOPNOTSUPP && !f->wants_direct) {
+		/* glibc then touches every block, which serves as well, but
+		 * not by direct writes. */
 		errno = posix_fallocate(f->fd, (off_t)off, (off_t)len);
 		rc = errno ? -1 : 0;
 	}
@@ -286,6 +328,28 @@ static int posix_advise(struct env_file *file, uint64_t off, uint64_t len,
 	errno = posix_fadvise(to_file(file)->fd, (off_t)off, (off_t)len,
 			      values[advice]);
 	return check(errno ? -1 : 0, file->path, "advise about");
+}
+
+static int posix_cached(struct env_file *file, uint64_t len, uint8_t *out)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t n = (size_t)((len + ENV_CACHE_PAGE - 1) / ENV_CACHE_PAGE);
+	void *p;
+	int rc;
+
+	if (n == 0)
+		return 0;
+	if (page != ENV_CACHE_PAGE)
+		return err_set(-EOPNOTSUPP, "pages of %zu bytes", page);
+	p = mmap(NULL, (size_t)len, PROT_READ, MAP_SHARED, to_file(file)->fd,
+		 0);
+	if (p == MAP_FAILED)
+		return check(-1, file->path, "map");
+	rc = mincore(p, (size_t)len, out);
+	(void)munmap(p, (size_t)len);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		out[i] &= 1; /* the other bits are the kernel's */
+	return check(rc, file->path, "examine the cached pages");
 }
 
 /* ---------------------------------------------------------- mappings */
@@ -605,6 +669,7 @@ static const struct env_ops posix_ops = {
 	.sync = posix_sync,
 	.file_size = posix_file_size,
 	.advise = posix_advise,
+	.cached = posix_cached,
 	.map = posix_map,
 	.map_populate = posix_map_populate,
 	.map_sync = posix_map_sync,

@@ -9,6 +9,7 @@ libbase_la_SOURCES += \
 	%D%/buf.h \
 	%D%/checksum.c \
 	%D%/checksum.h \
+	%D%/checksum_avx2.h \
 	%D%/common_options.def \
 	%D%/compiler.h \
 	%D%/compress.c \
@@ -17,6 +18,8 @@ libbase_la_SOURCES += \
 	%D%/compress_impl.h \
 	%D%/counter.c \
 	%D%/counter.h \
+	%D%/direct.c \
+	%D%/direct.h \
 	%D%/env.c \
 	%D%/env.h \
 	%D%/env_posix.c \
@@ -49,5 +52,7 @@ libbase_la_SOURCES += \
 	%D%/token.h \
 	%D%/varint.c \
 	%D%/varint.h
+
+libavx2_la_SOURCES += %D%/checksum_avx2.c
 
 EXTRA_DIST += %D%/README.md

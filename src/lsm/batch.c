@@ -27,6 +27,21 @@ int batch_check_op(struct tt_slice key, size_t value_len)
 	return 0;
 }
 
+int batch_check_range(struct tt_slice lower, struct tt_slice upper)
+{
+	int r = batch_check_op(lower, 0);
+
+	if (r < 0)
+		return r;
+	if (upper.len > TT_KEY_MAX)
+		return err_set(TT_ETOOBIG, "key of %zu bytes: at most %u",
+			       upper.len, TT_KEY_MAX);
+	if (!record_range_is_sound(lower, upper))
+		return err_set(TT_EKEY, "range that ends where it begins, or "
+					"before");
+	return 0;
+}
+
 void batch_init(struct tt_batch *b)
 {
 	*b = (struct tt_batch){ .data = BUF_INIT, .savepoints = BUF_INIT };
@@ -59,7 +74,7 @@ void tt_batch_clear(struct tt_batch *b)
 {
 	buf_clear(&b->data);
 	buf_clear(&b->savepoints);
-	b->n_ops = b->n_merges = 0;
+	b->n_ops = b->n_merges = b->n_ranges = 0;
 	b->needs_function = false;
 	b->longest = 0;
 	b->separated_bytes = 0;
@@ -109,6 +124,7 @@ static void put_head(struct tt_batch *b, uint8_t kind, struct tt_slice key)
 	put_varint(&b->data, key.len);
 	buf_put(&b->data, key.data, key.len);
 	b->n_ops++;
+	b->n_ranges += kind == RECORD_RANGE;
 	le32_store(b->data.data, b->n_ops);
 }
 
@@ -206,6 +222,14 @@ int tt_batch_merge(struct tt_batch *b, struct tt_slice key,
 	return add_operand(b, key, &op);
 }
 
+int tt_batch_delete_range(struct tt_batch *b, struct tt_slice lower,
+			  struct tt_slice upper)
+{
+	int r = batch_check_range(lower, upper);
+
+	return r < 0 ? r : add_parts(b, RECORD_RANGE, lower, &upper, 1);
+}
+
 /* A merge record as the operations it is made of. */
 static int show_operands(const struct batch_op *op,
 			 int (*fn)(void *arg, const struct tt_batch_op *op),
@@ -237,7 +261,9 @@ static int show_op(const struct batch_op *op,
 		   void *arg)
 {
 	const struct tt_batch_op user = {
-		.kind = op->kind == RECORD_TOMBSTONE ? TT_OP_DELETE : TT_OP_PUT,
+		.kind = op->kind == RECORD_TOMBSTONE ? TT_OP_DELETE
+			: op->kind == RECORD_RANGE   ? TT_OP_DELETE_RANGE
+						     : TT_OP_PUT,
 		.key = op->key,
 		.value = op->value,
 	};
@@ -334,7 +360,7 @@ int batch_reader_next(struct batch_reader *r, struct batch_op *out)
 	if (r->at == r->end)
 		return bad(r, "the end");
 	out->kind = *r->at++;
-	if (out->kind >= N_RECORD_KINDS)
+	if (!record_kind_is_known(out->kind))
 		return bad(r, "an unknown kind");
 	if (!take(r, TT_KEY_MAX, &out->key) || out->key.len == 0)
 		return bad(r, "an impossible key");
@@ -345,6 +371,9 @@ int batch_reader_next(struct batch_reader *r, struct batch_op *out)
 	if (unlikely(out->kind == RECORD_POINTER) &&
 	    !value_ptr_is_sound(out->value.data, out->value.len))
 		return bad(r, "an impossible pointer to a value");
+	if (unlikely(out->kind == RECORD_RANGE) &&
+	    !record_range_is_sound(out->key, out->value))
+		return bad(r, "an impossible range");
 	r->n_left--;
 	return 0;
 }

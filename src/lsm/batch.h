@@ -21,7 +21,8 @@ struct tt_batch {
 	struct buf data;
 	uint32_t n_ops;
 	uint32_t n_merges;     /* of them merge records */
-	bool needs_function;   /* one of those has a tt_merge() operand */
+	uint32_t n_ranges;     /* of them range deletions */
+	bool needs_function;   /* a merge record has a tt_merge() operand */
 	struct buf savepoints; /* struct batch_savepoint, the last one behind */
 	size_t longest;	       /* no value of a put is longer */
 	uint64_t separated_bytes; /* that its pointers name */
@@ -30,14 +31,14 @@ struct tt_batch {
 /* What a batch was like. */
 struct batch_savepoint {
 	size_t bytes; /* of data */
-	uint32_t n_ops, n_merges;
+	uint32_t n_ops, n_merges, n_ranges;
 	bool needs_function;
 };
 
 /* One operation; slices borrow from the encoded bytes. */
 struct batch_op {
 	struct tt_slice key;
-	struct tt_slice value; /* empty for a tombstone */
+	struct tt_slice value; /* empty for a tombstone; the end of a range */
 	uint8_t kind;
 };
 
@@ -46,6 +47,10 @@ struct batch_op {
  * empty key, TT_ETOOBIG for too long a key or value.
  */
 int batch_check_op(struct tt_slice key, size_t value_len);
+
+/* 0 when [lower, upper) can be deleted; TT_EKEY when it cannot hold a key,
+ * TT_ETOOBIG when a bound is too long. */
+int batch_check_range(struct tt_slice lower, struct tt_slice upper);
 
 /* A batch on the caller's stack: batch_fini() afterwards. */
 void batch_init(struct tt_batch *b);

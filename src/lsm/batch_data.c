@@ -41,6 +41,8 @@ static int take_stock(struct tt_batch *b)
 			b->longest = MAX_OF(b->longest, op.value.len);
 		else if (op.kind == RECORD_MERGE)
 			r = note_merge(b, op.value);
+		else if (op.kind == RECORD_RANGE)
+			b->n_ranges++;
 		else if (op.kind != RECORD_TOMBSTONE)
 			r = err_set(TT_ECORRUPT,
 				    "batch: operation %u is of kind %u, which "
@@ -94,6 +96,7 @@ int tt_batch_append(struct tt_batch *to, const struct tt_batch *from)
 	buf_put(&to->data, from->data.data + skip, more);
 	to->n_ops += n;
 	to->n_merges += from->n_merges;
+	to->n_ranges += from->n_ranges;
 	to->needs_function |= from->needs_function;
 	to->longest = MAX_OF(to->longest, from->longest);
 	le32_store(to->data.data, to->n_ops);
@@ -110,6 +113,7 @@ int tt_batch_savepoint(struct tt_batch *b)
 	s.bytes = b->data.len;
 	s.n_ops = b->n_ops;
 	s.n_merges = b->n_merges;
+	s.n_ranges = b->n_ranges;
 	s.needs_function = b->needs_function;
 	return buf_append(&b->savepoints, &s, sizeof(s));
 }
@@ -138,6 +142,7 @@ int tt_batch_rollback(struct tt_batch *b)
 	buf_truncate(&b->data, s.bytes);
 	b->n_ops = s.n_ops;
 	b->n_merges = s.n_merges;
+	b->n_ranges = s.n_ranges;
 	b->needs_function = s.needs_function;
 	if (b->n_ops)
 		le32_store(b->data.data, b->n_ops);

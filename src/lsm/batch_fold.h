@@ -5,6 +5,11 @@
  * last one simply replaces the others; a merge record does not. So before a
  * batch with merge records is logged, the operations of one key become one: a
  * put or delete with what is merged over it, or merge records fused.
+ *
+ * For the same reason a range tombstone hides nothing of its own timestamp. So
+ * what a batch deletes of what it has written before is left out of the folded
+ * batch, and what is merged over that is merged over nothing. In a folded batch
+ * range deletions come first.
  */
 #ifndef LSM_BATCH_FOLD_H
 #define LSM_BATCH_FOLD_H

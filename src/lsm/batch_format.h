@@ -15,10 +15,13 @@
  *	n       key
  *	varint  value length (absent for a tombstone)
  *	m       value (absent for a tombstone); of a pointer to a separated
- *	        value, a struct value_ptr_stored (value_format.h)
+ *	        value, a struct value_ptr_stored (value_format.h); of a range
+ *	        tombstone the key at which the range ends, or nothing
  *
  * Of several operations on one key the last counts; a batch with a merge record
- * has only one operation for its key (batch_fold.h).
+ * has only one operation for its key. A range tombstone deletes what was there
+ * before the batch, nothing of the batch itself, wherever it stands: see
+ * batch_fold.h.
  */
 #ifndef LSM_BATCH_FORMAT_H
 #define LSM_BATCH_FORMAT_H

@@ -8,6 +8,10 @@
  * 2. `charged` is the memory of all blocks whose `shard` is this one: those
  *    in the queues, and those dropped while somebody still reads them.
  * 3. charged <= capacity.
+ *
+ * What is borrowed counts against all shards alike: each makes room until its
+ * charge and its part of that fit. block_cache_borrow() sees to it that the
+ * sum of all fits at once, unless the rest is referenced.
  */
 #include "lsm/block_cache.h"
 
@@ -60,7 +64,15 @@ struct block_shard {
 
 struct block_cache {
 	size_t capacity;
-	unsigned n_shards; /* a power of two; 0: nothing is kept */
+	size_t block_bytes; /* of it, without the shards' own tables */
+	unsigned n_shards;  /* a power of two; 0: nothing is kept */
+	/* Stored and loaded by readers, relaxed, an estimate: how often yet to
+	 * say that the disk is slow. */
+	_Atomic uint32_t n_slow;
+	/* Added to and taken off by any thread, relaxed: an account. */
+	_Atomic size_t borrowed;
+	/* The shard that makes room for the next loan; any thread, relaxed. */
+	_Atomic unsigned next_lender;
 	struct block_shard shards[MAX_SHARDS];
 };
 
@@ -131,8 +143,12 @@ int block_cache_new(size_t bytes, struct block_cache **out)
 	c->capacity = bytes;
 	n = bytes ? round_down_pow2(bytes / MIN_SHARD_BYTES + 1) : 0;
 	n = MIN_OF(n, MAX_SHARDS);
-	while (r == 0 && c->n_shards < n)
-		r = shard_init(&c->shards[c->n_shards++], bytes / n);
+	while (r == 0 && c->n_shards < n) {
+		struct block_shard *s = &c->shards[c->n_shards++];
+
+		r = shard_init(s, bytes / n);
+		c->block_bytes += s->capacity;
+	}
 	if (r < 0) {
 		block_cache_free(c);
 		return err_nomem("the block cache");
@@ -157,6 +173,7 @@ void block_cache_free(struct block_cache *c)
 {
 	if (!c)
 		return;
+	assert(atomic_load(&c->borrowed) == 0);
 	for (unsigned i = 0; i < c->n_shards; i++) {
 		struct block_shard *s = &c->shards[i];
 
@@ -167,6 +184,11 @@ void block_cache_free(struct block_cache *c)
 		mutex_fini(&s->mu);
 	}
 	free(c);
+}
+
+size_t block_cache_capacity(const struct block_cache *c)
+{
+	return c->capacity;
 }
 
 /* ---- queues and chains -------------------------------------------------- */
@@ -244,15 +266,55 @@ static bool is_referenced(const struct block *b)
 	return atomic_load_explicit(&b->refs, memory_order_relaxed) > 1;
 }
 
+/* The queue that eviction looks at next. */
+static enum queue_id next_queue_locked(const struct block_shard *s)
+{
+	const struct queue *small = &s->queues[QUEUE_SMALL];
+
+	return !s->queues[QUEUE_MAIN].oldest ||
+			       (small->oldest &&
+				small->bytes > s->capacity / 32)
+		       ? QUEUE_SMALL
+		       : QUEUE_MAIN;
+}
+
+/*
+ * An insertion into a full shard reads what nobody has touched for long: the
+ * oldest block's head, then what its name and its neighbour lead to. The
+ * first is asked for one insertion ahead, the rest before the block to insert
+ * is read from disk.
+ */
+static void foresee_victim_locked(const struct block_shard *s)
+{
+	const struct block *b = s->queues[next_queue_locked(s)].oldest;
+
+	if (b) {
+		__builtin_prefetch(b);
+		__builtin_prefetch((const char *)b + CACHE_LINE);
+	}
+}
+
+static void foresee_eviction_locked(struct block_shard *s)
+{
+	const struct block *b = s->queues[next_queue_locked(s)].oldest;
+	uint64_t hash;
+
+	if (!b)
+		return;
+	hash = name_hash(b->file_no, b->block_no);
+	__builtin_prefetch(bucket_of(s, hash));
+	__builtin_prefetch(ghost_of(s, hash));
+	if (b->newer)
+		__builtin_prefetch(b->newer);
+}
+
 /*
  * Looks at one block. Unlinks and returns it if it may go, else gives it
  * another round and returns NULL.
  */
 static struct block *evict_step_locked(struct block_shard *s)
 {
-	struct queue *small = &s->queues[QUEUE_SMALL];
-	bool from_small = !s->queues[QUEUE_MAIN].oldest ||
-			  (small->oldest && small->bytes > s->capacity / 8);
+	bool from_small = next_queue_locked(s) == QUEUE_SMALL;
 	struct block *b =
 		s->queues[from_small ? QUEUE_SMALL : QUEUE_MAIN].oldest;
 	uint8_t freq;
@@ -281,18 +343,29 @@ static struct block *evict_step_locked(struct block_shard *s)
 	return b;
 }
 
-/* Evicts until `need` bytes fit. The victims go onto *out. */
-static bool make_room_locked(struct block_shard *s, size_t need,
-			     struct block **out)
+/* What the shard's blocks may have, less its part of what is lent. */
+static size_t room_of(struct block_cache *c, const struct block_shard *s)
 {
-	if (need > s->capacity)
+	size_t lent = atomic_load_explicit(&c->borrowed, memory_order_relaxed) /
+		      c->n_shards;
+
+	return s->capacity > lent ? s->capacity - lent : 0;
+}
+
+/* Evicts until `need` bytes fit. The victims go onto *out. */
+static bool make_room_locked(struct block_cache *c, struct block_shard *s,
+			     size_t need, struct block **out)
+{
+	size_t room = room_of(c, s);
+
+	if (need > room)
 		return false;
 	for (unsigned step = 0; step < MAX_EVICT_STEPS; step++) {
 		size_t used =
 			atomic_load_explicit(&s->charged, memory_order_relaxed);
 		struct block *b;
 
-		if (used + need <= s->capacity)
+		if (used + need <= room)
 			return true;
 		b = evict_step_locked(s);
 		if (b) {
@@ -356,9 +429,68 @@ struct block *block_cache_get(struct block_cache *c, uint64_t file_no,
 		s->hits++;
 	} else {
 		s->misses++;
+		foresee_eviction_locked(s);
 	}
 	mutex_unlock(&s->mu);
 	return b;
+}
+
+struct block *block_cache_peek(struct block_cache *c, uint64_t file_no,
+			       uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+	struct block_shard *s;
+	struct block *b;
+
+	if (c->n_shards == 0)
+		return NULL;
+	s = shard_of(c, hash);
+	mutex_lock(&s->mu);
+	b = find_locked(s, hash, file_no, block_no);
+	if (b)
+		block_ref(b);
+	mutex_unlock(&s->mu);
+	return b;
+}
+
+void block_cache_ask(struct block_cache *c, uint64_t file_no, uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+
+	if (c->n_shards)
+		__builtin_prefetch(bucket_of(shard_of(c, hash), hash));
+}
+
+void block_cache_ask_block(struct block_cache *c, uint64_t file_no,
+			   uint32_t block_no)
+{
+	uint64_t hash = name_hash(file_no, block_no);
+
+	if (c->n_shards)
+		prefetch_block(bucket_head(shard_of(c, hash), hash));
+}
+
+/* A block that took longer did not come from memory. */
+#define SLOW_NS 20000
+/* After one of those the disk counts as slow for so many questions. */
+#define SLOW_FOR 256
+
+bool block_cache_is_slow(struct block_cache *c)
+{
+	uint32_t n = atomic_load_explicit(&c->n_slow, memory_order_relaxed);
+
+	if (likely(n == 0))
+		return false;
+	atomic_store_explicit(&c->n_slow, n - 1, memory_order_relaxed);
+	return true;
+}
+
+void block_cache_note_reads(struct block_cache *c, unsigned n_blocks,
+			    uint64_t ns)
+{
+	if (unlikely(ns > (uint64_t)n_blocks * SLOW_NS))
+		atomic_store_explicit(&c->n_slow, SLOW_FOR,
+				      memory_order_relaxed);
 }
 
 /* Links a block that fits; the cache takes a reference of its own. */
@@ -395,16 +527,86 @@ struct block *block_cache_insert(struct block_cache *c, struct block *b,
 	there = find_locked(s, hash, file_no, block_no);
 	if (there)
 		block_ref(there);
-	else if (make_room_locked(s, b->bytes, &victims))
+	else if (make_room_locked(c, s, b->bytes, &victims))
 		link_locked(s, hash, b);
 	else
 		s->refused++;
+	foresee_victim_locked(s);
 	mutex_unlock(&s->mu);
 	unref_chain(victims);
 	if (!there)
 		return b;
 	block_unref(b);
 	return there;
+}
+
+/* ---- loans ---------------------------------------------------------------- */
+
+static size_t total_charged(struct block_cache *c)
+{
+	size_t sum = 0;
+
+	for (unsigned i = 0; i < c->n_shards; i++)
+		sum += atomic_load_explicit(&c->shards[i].charged,
+					    memory_order_relaxed);
+	return sum;
+}
+
+/* Blocks make way for what is lent, shard by shard until it fits. */
+static void make_way(struct block_cache *c)
+{
+	for (unsigned i = 0; i < c->n_shards; i++) {
+		size_t lent = atomic_load_explicit(&c->borrowed,
+						   memory_order_relaxed);
+		struct block *victims = NULL;
+		struct block_shard *s;
+		unsigned at;
+
+		if (total_charged(c) + lent <= c->block_bytes)
+			return;
+		at = atomic_fetch_add_explicit(&c->next_lender, 1,
+					       memory_order_relaxed);
+		s = &c->shards[at & (c->n_shards - 1)];
+		mutex_lock(&s->mu);
+		(void)make_room_locked(c, s, 0, &victims);
+		mutex_unlock(&s->mu);
+		unref_chain(victims);
+	}
+}
+
+void block_cache_borrow(struct block_cache *c, size_t bytes)
+{
+	atomic_fetch_add_explicit(&c->borrowed, bytes, memory_order_relaxed);
+	make_way(c);
+}
+
+bool block_cache_try_borrow(struct block_cache *c, size_t bytes)
+{
+	size_t was = atomic_fetch_add_explicit(&c->borrowed, bytes,
+					       memory_order_relaxed);
+
+	if (unlikely(was + bytes > c->block_bytes / 2)) {
+		block_cache_give_back(c, bytes);
+		return false;
+	}
+	make_way(c);
+	return true;
+}
+
+size_t block_cache_lendable(struct block_cache *c)
+{
+	size_t lent = atomic_load_explicit(&c->borrowed, memory_order_relaxed);
+	size_t most = c->block_bytes / 2;
+
+	return most > lent ? most - lent : 0;
+}
+
+void block_cache_give_back(struct block_cache *c, size_t bytes)
+{
+	size_t was = atomic_fetch_sub_explicit(&c->borrowed, bytes,
+					       memory_order_relaxed);
+
+	assert(was >= bytes);
 }
 
 void block_cache_drop_file(struct block_cache *c, uint64_t file_no,
@@ -433,7 +635,11 @@ void block_cache_uncharge(struct block *b)
 void block_cache_read_stats(struct block_cache *c,
 			    struct block_cache_stats *out)
 {
-	*out = (struct block_cache_stats){ .capacity = c->capacity };
+	*out = (struct block_cache_stats){
+		.capacity = c->capacity,
+		.borrowed = atomic_load_explicit(&c->borrowed,
+						 memory_order_relaxed),
+	};
 	for (unsigned i = 0; i < c->n_shards; i++) {
 		struct block_shard *s = &c->shards[i];
 

@@ -124,7 +124,7 @@ int block_check_order(const struct block *b)
 	block_record(b, 0, &prev);
 	for (uint32_t i = 1; i < b->n; i++) {
 		block_record(b, i, &cur);
-		if (record_cmp(&prev, &cur) >= 0)
+		if (!record_may_follow(&prev, &cur))
 			return TT_ECORRUPT;
 		prev = cur;
 	}
@@ -212,6 +212,16 @@ uint32_t block_find_exact(const struct block *b, struct tt_slice key,
 			hi = mid;
 	}
 	return lo;
+}
+
+void block_ask(const struct block *b, struct tt_slice key)
+{
+	uint32_t p = target_prefix(key, b->lcp);
+	uint32_t i = count_below(b->index, b->n, p);
+	const uint8_t *at = block_at(b, i < b->n ? i : b->n - 1);
+
+	for (int line = 0; line < 4; line++)
+		__builtin_prefetch(at + line * CACHE_LINE);
 }
 
 uint32_t block_seek(const struct block *b, struct tt_slice key, int64_t ts)

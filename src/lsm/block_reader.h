@@ -120,4 +120,7 @@ uint32_t block_seek(const struct block *b, struct tt_slice key, int64_t ts);
 uint32_t block_find_exact(const struct block *b, struct tt_slice key,
 			  int64_t ts);
 
+/* A hint that block_find_exact() and a look at its answer come next. */
+void block_ask(const struct block *b, struct tt_slice key);
+
 #endif

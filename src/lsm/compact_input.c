@@ -142,7 +142,7 @@ static bool can_move(const struct picker *p, const struct compact_pick *pick,
 			const struct table_desc *d =
 				&part->run->tables[k]->desc;
 
-			if (sheds && d->n_tombstones)
+			if (sheds && (d->n_tombstones || d->n_ranges))
 				return false;
 			if (!is_wide_ok &&
 			    overlap_bytes(below, d->min_key, d->max_key) >

@@ -129,9 +129,12 @@ static uint64_t table_cost(const struct run *run, uint32_t i,
 			   const struct run *below)
 {
 	const struct table_desc *d = &run->tables[i]->desc;
+	uint64_t bytes = overlap_bytes(below, d->min_key, d->max_key);
+	uint64_t covered = atomic_load_explicit(&run->tables[i]->covered_bytes,
+						memory_order_relaxed);
 
-	return overlap_bytes(below, d->min_key, d->max_key) /
-	       (d->file_bytes / 1024 + 1);
+	/* What is deleted is not written again. */
+	return (bytes - MIN_OF(bytes, covered)) / (d->file_bytes / 1024 + 1);
 }
 
 /* The cheapest table among some behind the place of the last compaction. */
@@ -279,7 +282,9 @@ static int pick_dead(struct version *v, const struct run *run, uint32_t from,
 	if (r < 0)
 		return r;
 	while (to < run->n && to - from < INPUT_TABLES &&
-	       run->tables[to]->desc.n_tombstones && may_go(run, to, oldest))
+	       (run->tables[to]->desc.n_tombstones ||
+		run->tables[to]->desc.n_ranges) &&
+	       may_go(run, to, oldest))
 		to++;
 	pick_add(out, run, from, to);
 	return 1;
@@ -300,6 +305,19 @@ static int pick_dense(struct picker *p, struct version *v,
 	return pick_tables(p, v, run, i, i + 1, true, out);
 }
 
+/* The table whose range tombstones cover the most, if that is worth it. */
+static int pick_wide(struct picker *p, struct version *v,
+		     const struct level_targets *t, struct compact_pick *out)
+{
+	uint32_t i, at;
+
+	if (!range_watch_widest(&p->ranges, v, p->table_bytes, &i, &at))
+		return 0;
+	if (v->runs[i].level == 0)
+		return level0_pick_under(p, v, t->l0_out, i, at, at + 1, out);
+	return pick_tables(p, v, &v->runs[i], at, at + 1, true, out);
+}
+
 /* ---- what is next ------------------------------------------------------- */
 
 bool compaction_is_due(const struct picker *p, const struct version *v,
@@ -310,7 +328,8 @@ bool compaction_is_due(const struct picker *p, const struct version *v,
 
 	level_targets(p, v, &t);
 	return worst_level(p, v, &t, &score) != N_LEVELS ||
-	       dense_run(v, oldest) || dead_run(v, oldest);
+	       dense_run(v, oldest) || dead_run(v, oldest) ||
+	       range_watch_is_due(&p->ranges, v->newest_ranged, oldest);
 }
 
 int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
@@ -321,6 +340,7 @@ int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
 	struct level_targets t;
 	uint64_t score;
 	unsigned level;
+	int r;
 
 	level_targets(p, v, &t);
 	level = worst_level(p, v, &t, &score);
@@ -330,7 +350,8 @@ int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
 		return level0_pick_piece(p, v, t.l0_out, out);
 	if (level != N_LEVELS)
 		return pick_level(p, v, level, out);
-	return dead ? pick_dead(v, dead, dead->dead, oldest, out) : 0;
+	r = pick_wide(p, v, &t, out);
+	return r == 0 && dead ? pick_dead(v, dead, dead->dead, oldest, out) : r;
 }
 
 /* ---- by request ------------------------------------------------------- */

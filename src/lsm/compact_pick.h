@@ -21,7 +21,8 @@
  * Tombstones that a snapshot has kept alive in the last level are removed
  * there once it is gone, when nothing else is to be done. Either waits until
  * nobody reads at a time before the table's newest record: what it was picked
- * for is certain to be removed, and no table is rewritten twice for it.
+ * for is certain to be removed, and no table is rewritten twice for it. Tables
+ * whose range tombstones cover much go down when no level is over its size.
  *
  * The space a compaction takes beside its inputs is bounded: pieces of level
  * 0 by about level_ratio tables; between levels INPUT_TABLES tables and what
@@ -38,6 +39,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "lsm/compact_ranges.h"
 #include "lsm/version.h"
 
 struct db_config;
@@ -55,6 +57,7 @@ struct picker {
 	/* where the last compaction of each level ended; in level 0 the first
 	 * key that it left out */
 	struct buf after[N_LEVELS];
+	struct range_watch ranges; /* see compact_ranges.h */
 };
 
 void picker_init(struct picker *p, const struct db_config *c);

@@ -6,7 +6,11 @@
 #include "base/err.h"
 #include "lsm/compact_pick.h"
 #include "lsm/merge_iter.h"
+#include "lsm/range_list.h"
 #include "lsm/run_iter.h"
+#include "lsm/snapshot.h"
+#include "lsm/sst_ranges.h"
+#include "lsm/sst_reader.h"
 #include "lsm/value_mover.h"
 #include "lsm/version_edit.h"
 #include "lsm/version_filter.h"
@@ -33,7 +37,9 @@ struct compaction {
 
 	struct follower below[N_LEVELS]; /* levels under the out level */
 	unsigned n_below;
-	uint64_t below_bytes; /* of tables passed since the last cut */
+	struct follower next; /* the level right under the outputs, if any */
+	uint64_t below_bytes; /* of its tables passed since the last cut */
+	struct range_list ranges;
 };
 
 /* ---- inputs ----------------------------------------------------------- */
@@ -52,8 +58,8 @@ static int open_inputs(struct compaction *c)
 		const struct run_part *part = &pick->parts[n];
 
 		r = run_iter_new(part->run, part->from, part->to,
-				 c->job->tables, NULL, SST_ITER_SEQUENTIAL,
-				 &its[n]);
+				 c->job->tables, c->job->blocks,
+				 SST_ITER_SEQUENTIAL, &its[n]);
 	}
 	if (r == 0)
 		r = merge_iter_new(its, n, &c->in);
@@ -74,6 +80,97 @@ static void follow_below(struct compaction *c)
 		if (run)
 			c->below[c->n_below++] = (struct follower){ run, 0 };
 	}
+	if (c->n_below && c->below[0].run->level == pick->out_level + 1)
+		c->next = c->below[0];
+}
+
+/* ---- range tombstones ------------------------------------------------- */
+
+static int take_table_ranges(struct compaction *c, struct table *t)
+{
+	struct sst_reader *reader;
+	int r;
+
+	if (t->desc.n_ranges == 0)
+		return 0;
+	r = table_pin(c->job->tables, &t->slot, &reader);
+	if (r < 0)
+		return r;
+	r = range_list_add_table(&c->ranges, sst_ranges_of(reader));
+	table_unpin(reader);
+	return r;
+}
+
+/* Cuts what lies beyond all tables under the outputs off a range tombstone;
+ * nothing is left when it covers none of them. */
+static int trim_range(struct compaction *c, struct range_del *d, bool *is_spent)
+{
+	struct range_del all = { .start = KEY_LARGEST };
+	int r = 0;
+
+	*is_spent = true;
+	for (unsigned i = 0; i < c->n_below && r == 0; i++) {
+		const struct run *run = c->below[i].run;
+		uint32_t from, to;
+
+		run_overlap_range(run, d->start, d->end, &from, &to);
+		if (from == to)
+			continue;
+		if (key_cmp(run->tables[from]->desc.min_key, all.start) < 0)
+			all.start = run->tables[from]->desc.min_key;
+		r = range_list_widen(&c->ranges, &run->tables[to - 1]->desc,
+				     *is_spent, &all.end);
+		*is_spent = false;
+	}
+	if (r < 0 || *is_spent)
+		return r;
+	if (key_cmp(all.start, d->start) > 0)
+		d->start = all.start;
+	if (range_end_cmp(all.end, d->end) < 0)
+		d->end = all.end;
+	return 0;
+}
+
+/* Drops what hides nothing from anybody any more: it is older than all that is
+ * read, and what it hid in the inputs goes as well. */
+static int drop_spent_ranges(struct compaction *c)
+{
+	struct range_list *l = &c->ranges;
+	size_t n = 0;
+
+	if (c->job->pick->out_level == 0) /* older runs lie below, too */
+		return 0;
+	for (size_t i = 0; i < l->n; i++) {
+		bool is_spent = false;
+		int r = 0;
+
+		if (l->dels[i].ts <= retained_times_oldest(c->job->times))
+			r = trim_range(c, &l->dels[i], &is_spent);
+		if (r < 0)
+			return r;
+		if (!is_spent)
+			l->dels[n++] = l->dels[i];
+	}
+	l->n = n;
+	range_list_sort(l);
+	return 0;
+}
+
+static int take_ranges(struct compaction *c)
+{
+	const struct compact_pick *pick = c->job->pick;
+	int r = 0;
+
+	for (size_t i = 0; i < pick->n_parts && r == 0; i++) {
+		const struct run_part *part = &pick->parts[i];
+
+		for (uint32_t k = part->from; k < part->to && r == 0; k++)
+			r = take_table_ranges(c, part->run->tables[k]);
+	}
+	if (r == 0)
+		r = range_list_reduce(&c->ranges, c->job->times);
+	c->filter.ranges = c->ranges.set;
+	return r < 0 ? r : drop_spent_ranges(c);
 }
 
 /* ---- one key ---------------------------------------------------------- */
@@ -105,16 +202,45 @@ static bool may_lie_below(void *arg, struct tt_slice key)
 	return false;
 }
 
+static bool is_wide(const struct compaction *c)
+{
+	return c->below_bytes >=
+	       GRANDPARENT_TABLES * (uint64_t)c->job->output.table_bytes;
+}
+
+/* The same for range tombstones that reach over many tables below. */
+static int cut_ranges_before(struct compaction *c, struct tt_slice key)
+{
+	struct follower *f = &c->next;
+	int r = 0;
+
+	for (; r >= 0 && f->at < f->run->n; f->at++) {
+		const struct table_desc *d = &f->run->tables[f->at]->desc;
+
+		if (key_cmp(d->max_key, key) >= 0)
+			break;
+		c->below_bytes += d->file_bytes;
+		r = is_wide(c) ? sst_output_cut_ranges(c->output, d->max_key)
+			       : 0;
+		if (r > 0)
+			c->below_bytes = 0;
+	}
+	return r < 0 ? r : 0;
+}
+
 /* Cuts the output where it would come to overlap too much below. */
 static int cut_before(struct compaction *c, struct tt_slice key)
 {
-	if (c->n_below == 0 ||
-	    c->below[0].run->level != c->job->pick->out_level + 1)
+	int r = 0;
+
+	if (!c->next.run)
 		return 0;
-	c->below_bytes += follow(&c->below[0], key);
-	if (c->below_bytes <
-	    GRANDPARENT_TABLES * (uint64_t)c->job->output.table_bytes)
-		return 0;
+	if (unlikely(c->ranges.n))
+		r = cut_ranges_before(c, key);
+	else
+		c->below_bytes += follow(&c->next, key);
+	if (r < 0 || !is_wide(c))
+		return r;
 	c->below_bytes = 0;
 	return sst_output_cut(c->output);
 }
@@ -150,7 +276,11 @@ static int take_all(struct compaction *c)
 		    job->should_stop(job->stop_arg))
 			return err_set(TT_ECLOSED, "compaction was stopped");
 	}
-	return r == TT_END ? version_filter_end(&c->filter) : r;
+	if (r == TT_END)
+		r = version_filter_end(&c->filter);
+	if (r == 0 && c->ranges.n && c->next.run)
+		r = cut_ranges_before(c, KEY_LARGEST);
+	return r;
 }
 
 int compact_run(const struct compact_job *job, struct version_edit *edit,
@@ -167,17 +297,23 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 			    job->times, job->merge);
 	if (o.mover)
 		version_filter_use_values(&c.filter, o.mover->log);
+	range_list_init(&c.ranges);
 	follow_below(&c);
+	r = take_ranges(&c);
+	if (r < 0)
+		goto out;
 	r = open_inputs(&c);
 	if (r < 0)
 		goto out;
 	r = sst_output_new(&o, edit, &c.output);
 	if (r < 0)
 		goto out;
+	sst_output_set_ranges(c.output, c.ranges.dels, c.ranges.n);
 	r = take_all(&c);
 	if (r < 0)
 		goto out;
 	version_edit_set_complete_from(edit, c.filter.complete_from);
+	version_edit_set_complete_from(edit, c.ranges.complete_from);
 	r = compact_pick_drop(job->pick, edit);
 	if (r < 0)
 		goto out;
@@ -194,5 +330,6 @@ out:
 	sst_output_free(c.output);
 	rec_iter_free(c.in);
 	version_filter_fini(&c.filter);
+	range_list_fini(&c.ranges);
 	return r;
 }

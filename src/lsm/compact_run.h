@@ -18,6 +18,7 @@
 
 #include "lsm/sst_output.h"
 
+struct block_cache;
 struct compact_pick;
 struct merge_function;
 struct retained_times;
@@ -27,6 +28,7 @@ struct version_edit;
 struct compact_job {
 	const struct compact_pick *pick; /* not a move */
 	struct table_cache *tables;
+	struct block_cache *blocks; /* lends read-ahead memory; NULL: none */
 	/* Where tables go; level and group are set by the run. */
 	struct sst_output_options output;
 	/*

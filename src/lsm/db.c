@@ -71,8 +71,37 @@ struct superversion *db_install_locked(struct tt *db, struct memtable *active,
 	if (!fresh)
 		return NULL;
 	db->sv = fresh;
+	/* In this order: who builds an iterator leaves its mark in the one
+	 * before it takes a reference from the other. */
 	slot_sweep(&db->slots, drop_cached, NULL);
+	old->resting = db_sweep_iters(db);
 	return old;
+}
+
+void db_retire(struct superversion *old)
+{
+	if (!old)
+		return;
+	db_free_iters(old->resting);
+	old->resting = NULL;
+	superversion_unref(old);
+}
+
+/* ---- gaps ------------------------------------------------------------- */
+
+static void take_gaps(void *arg)
+{
+	struct tt *db = arg;
+
+	gaps_take(&db->gaps, clock_visible(&db->clk));
+}
+
+/* An iterator has left a finding. */
+static void wake_gaps(void *arg)
+{
+	struct tt *db = arg;
+
+	write_if_idle(db->queue, take_gaps, db);
 }
 
 /* ---- opening ---------------------------------------------------------- */
@@ -96,6 +125,8 @@ static struct tt *db_new(const char *dir, const struct tt_options *opts)
 	cond_init(&db->changed);
 	snapshots_init(&db->snaps, db->cfg.retention_us);
 	slot_cache_init(&db->slots);
+	slot_cache_init(&db->iters);
+	gaps_init(&db->gaps, wake_gaps, db);
 	picker_init(&db->picker, &db->cfg);
 	clock_init(&db->clk, db->env, 0);
 	schedule_init(db);
@@ -116,6 +147,7 @@ static int db_free(struct tt *db)
 		r = wal_close(db->wal);
 	if (db->values)
 		(void)value_log_stop(db->values); /* the log has synced it */
+	db_free_iters(db_sweep_iters(db));
 	if (db->sv)
 		slot_sweep(&db->slots, drop_cached, NULL);
 	superversion_unref(db->sv);
@@ -145,6 +177,19 @@ static int db_free(struct tt *db)
 	return r;
 }
 
+/* Iterators at rest keep tables from being closed. */
+static void relieve(void *arg)
+{
+	db_free_iters(db_sweep_iters(arg));
+}
+
+static void lend_to_tables(struct tt *db)
+{
+	table_cache_set_relief(db->tables, relieve, db);
+	table_cache_set_lender(db->tables, db->blocks,
+			       db->cfg.table_loan_bytes);
+}
+
 static int make_parts(struct tt *db)
 {
 	struct buf tables = BUF_INIT;
@@ -164,6 +209,8 @@ static int make_parts(struct tt *db)
 		r = block_cache_new(db->cfg.cache_bytes, &db->blocks);
 	if (r == 0)
 		r = table_cache_new(&o, &db->tables);
+	if (r == 0)
+		lend_to_tables(db);
 	if (r == 0)
 		r = thread_pool_new("ttrunks", N_BACKGROUND_THREADS, &db->pool);
 	if (r == 0)
@@ -271,7 +318,11 @@ static void record_options(struct tt *db, struct options_file *file)
 
 static int start(struct tt *db)
 {
-	struct write_hooks hooks = { .arg = db, .make_room = room_make };
+	struct write_hooks hooks = {
+		.arg = db,
+		.make_room = room_make,
+		.gaps = &db->gaps,
+	};
 	int r = write_queue_new(&hooks, db->wal, &db->clk, &db->queue);
 
 	if (r < 0)
@@ -378,6 +429,20 @@ int tt_delete(struct tt *db, const struct tt_write_options *wo,
 				out_ts);
 }
 
+int tt_delete_range(struct tt *db, const struct tt_write_options *wo,
+		    struct tt_slice lower, struct tt_slice upper,
+		    int64_t *out_ts)
+{
+	int r = batch_check_range(lower, upper);
+
+	if (r == 0)
+		r = write_commit_one(db->queue, RECORD_RANGE, lower, upper, wo,
+				     out_ts);
+	if (r == 0)
+		db_count(db, STAT_RANGE_DELETES, 1);
+	return r;
+}
+
 int tt_write(struct tt *db, const struct tt_write_options *wo,
 	     const struct tt_batch *batch, int64_t *out_ts)
 {
@@ -392,6 +457,8 @@ int tt_write(struct tt *db, const struct tt_write_options *wo,
 		r = unlikely(batch->longest >= db->cfg.separate_bytes)
 			    ? separate_write(db, batch, wo, out_ts)
 			    : write_commit(db->queue, batch, wo, out_ts);
+	if (r == 0 && unlikely(batch->n_ranges))
+		db_count(db, STAT_RANGE_DELETES, batch->n_ranges);
 	batch_fini(&folded);
 	return r;
 }

@@ -30,6 +30,7 @@
 #include "lsm/block_cache.h"
 #include "lsm/clock.h"
 #include "lsm/compact_pick.h"
+#include "lsm/gaps.h"
 #include "lsm/gc.h"
 #include "lsm/guards.h"
 #include "lsm/memtable.h"
@@ -82,7 +83,9 @@ struct tt {
 	struct clock clk;	 /* see clock.h */
 	struct version_set vs;	 /* has a lock of its own */
 	struct snapshots snaps;	 /* has a lock of its own */
+	struct gaps gaps;	 /* see gaps.h */
 	struct slot_cache slots; /* cached references to sv */
+	struct slot_cache iters; /* iterators at rest; see db_iter.c */
 
 	struct mutex mu;     /* RANK_DB; never held across I/O */
 	struct cond changed; /* of mu: anything below changed */
@@ -94,8 +97,8 @@ struct tt {
 	uint64_t flushed_no; /* every immutable up to it is in tables */
 	bool is_flushing;
 	bool is_compacting;
-	bool is_compaction_off; /* a damaged table stands in its way */
-	bool is_short_of_space; /* the flush waits for room; err says why */
+	bool is_short_of_space;	   /* the flush waits for room; err says why */
+	uint64_t n_space_failures; /* tries that found none */
 	struct manual_compaction *manual;
 	uint32_t n_flush_waits; /* who waits for a flush: no pacing */
 	/* pace.c: when the next bytes are due, how fast memtables fill */
@@ -103,6 +106,8 @@ struct tt {
 	uint64_t ingest, last_switch_ns;
 	struct err_saved err; /* code 0: background work is well */
 	uint32_t value_brake; /* ns per KiB of separated values; see room.c */
+	/* code 0, or the damaged table that stands in compaction's way */
+	struct err_saved compaction_err;
 	/* only tasks in the pool touch these while they are queued */
 	struct pool_task flush_task, compact_task, gc_task;
 
@@ -124,6 +129,12 @@ struct tt {
 	 * Loaded by who has removed a snapshot; ordered by the lock of the
 	 * snapshots. */
 	_Atomic bool has_dense;
+	/* Stored by the leader when it switches, loaded by iterators, relaxed:
+	 * later writes are in the active memtable. */
+	_Atomic int64_t active_since;
+	/* Added to by iterators, set to 0 by the leader, loaded by it, all
+	 * relaxed: steps over deleted keys of the active memtable. */
+	_Atomic uint64_t dead_steps;
 	/* Stored under mu with release by tt_close(), loaded by background
 	 * tasks, acquire. */
 	_Atomic bool is_closing;
@@ -143,11 +154,22 @@ void db_release(struct tt *db, const struct slot_token *token,
 
 /*
  * Replaces the superversion by one of the present active memtable, imms and
- * `v`. Returns the old one, for superversion_unref() without the lock, or
- * NULL when memory is out: nothing has changed then.
+ * `v`. Returns the old one, for db_retire(), or NULL when memory is out:
+ * nothing has changed then.
  */
 struct superversion *db_install_locked(struct tt *db, struct memtable *active,
 				       struct version *v) REQUIRES(db->mu);
+
+/* Lets go of a superversion that was replaced; not under the lock. NULL does
+ * nothing. */
+void db_retire(struct superversion *old);
+
+/* ---- iterators at rest (db_iter.c) -------------------------------------- */
+
+/* Takes them all out of their slots; any lock may be held. */
+struct tt_iter *db_sweep_iters(struct tt *db);
+/* Frees what a sweep gave; not under a lock. */
+void db_free_iters(struct tt_iter *list);
 
 /* How this store writes tables; level and group are the caller's. */
 void db_output_options(struct tt *db, struct sst_output_options *out);

@@ -35,6 +35,13 @@ int path_table(struct buf *out, const char *dir, uint64_t file_no)
 				 dir, file_no));
 }
 
+int path_segment(struct buf *out, const char *dir, uint64_t no)
+{
+	buf_clear(out);
+	return finish(out, buf_printf(out, "%s/" DIR_WAL "/%06" PRIu64 ".wal",
+				      dir, no));
+}
+
 int path_table_tmp(struct buf *out, const char *dir, uint64_t file_no)
 {
 	buf_clear(out);

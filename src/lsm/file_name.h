@@ -40,6 +40,8 @@ int path_join(struct buf *out, const char *dir, const char *name);
 int path_manifest(struct buf *out, const char *dir, uint64_t file_no);
 /* "DIR/sst/000012.sst" */
 int path_table(struct buf *out, const char *dir, uint64_t file_no);
+/* "DIR/wal/000012.wal" */
+int path_segment(struct buf *out, const char *dir, uint64_t no);
 /* "DIR/sst/000012.sst.tmp" */
 int path_table_tmp(struct buf *out, const char *dir, uint64_t file_no);
 /* "DIR/val/000012.val" */

@@ -6,7 +6,9 @@
 
 #include "base/assert.h"
 #include "lsm/db.h"
+#include "lsm/mem_ranges.h"
 #include "lsm/pace.h"
+#include "lsm/range_list.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/sst_output.h"
@@ -15,16 +17,42 @@
 
 /* ---- one memtable ----------------------------------------------------- */
 
+struct flush {
+	struct tt *db;
+	struct sst_output *output;
+	const struct value_mover *mover; /* or NULL */
+	/*
+	 * All that is older than the memtable lies in its tables: memtables are
+	 * flushed in order, and what compaction makes of the tables meanwhile
+	 * holds no key that they do not.
+	 */
+	struct version *below;
+	struct range_list ranges; /* of the memtable */
+	int64_t last_ts;	  /* the newest that was seen; 0: none */
+};
+
 static int emit(void *arg, const struct record *rec, bool is_new_key)
 {
+	struct flush *f = arg;
+
 	(void)is_new_key;
-	return sst_output_add(arg, rec);
+	return sst_output_add(f->output, rec);
 }
 
-/* Tombstones stay: what they hide lies in tables. */
-static const struct version_filter_ops filter_ops = { .emit = emit };
+static bool may_lie_below(void *arg, struct tt_slice key)
+{
+	struct flush *f = arg;
 
-static int take_memtable(struct version_filter *f, struct memtable *m)
+	return version_may_hold(f->below, key);
+}
+
+static const struct version_filter_ops filter_ops = {
+	.emit = emit,
+	.may_lie_below = may_lie_below,
+};
+
+static int take_memtable(struct flush *f, struct version_filter *filter,
+			 struct memtable *m)
 {
 	struct rec_iter *it;
 	int r = memtable_iter_new(m, &it);
@@ -32,35 +60,55 @@ static int take_memtable(struct version_filter *f, struct memtable *m)
 	if (r < 0)
 		return r;
 	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
-		r = version_filter_add(f, &it->rec);
+		f->last_ts = MAX_OF(f->last_ts, it->rec.ts);
+		r = version_filter_add(filter, &it->rec);
 		if (r < 0)
 			break;
 	}
 	rec_iter_free(it);
-	return r == TT_END ? 0 : r;
+	return r == TT_END ? version_filter_end(filter) : r;
 }
 
-/* Writes what lives on of the memtable to `output`. */
-static int take_live(struct tt *db, struct memtable *m,
-		     const struct value_mover *mover, struct sst_output *output,
+static int take_range(void *arg, const struct range_del *d)
+{
+	struct flush *f = arg;
+
+	f->last_ts = MAX_OF(f->last_ts, d->ts);
+	return range_list_add(&f->ranges, d);
+}
+
+/* Writes what lives on of the memtable to the output, and finishes that. */
+static int take_live(struct flush *f, struct memtable *m,
 		     struct version_edit *edit)
 {
+	struct tt *db = f->db;
 	struct retained_times times;
-	struct version_filter f;
+	struct version_filter filter;
 	int r = snapshots_collect(&db->snaps, &db->clk, &times);
 
 	if (r < 0)
 		return r;
-	version_filter_init(&f, &filter_ops, output, &times, &db->cfg.merge);
-	if (mover)
-		version_filter_use_values(&f, mover->log);
-	r = take_memtable(&f, m);
+	range_list_init(&f->ranges);
+	f->below = version_set_current(&db->vs);
+	version_filter_init(&filter, &filter_ops, f, &times, &db->cfg.merge);
+	if (f->mover)
+		version_filter_use_values(&filter, f->mover->log);
+	r = mem_ranges_each(memtable_ranges(m), take_range, f);
 	if (r == 0)
-		r = version_filter_end(&f);
-	version_edit_set_complete_from(edit, f.complete_from);
+		r = range_list_reduce(&f->ranges, &times);
+	filter.ranges = f->ranges.set;
+	sst_output_set_ranges(f->output, f->ranges.dels, f->ranges.n);
 	if (r == 0)
-		db_count(db, STAT_RECORDS_DROPPED, f.n_in - f.n_out);
-	version_filter_fini(&f);
+		r = take_memtable(f, &filter, m);
+	version_edit_set_complete_from(edit, filter.complete_from);
+	version_edit_set_complete_from(edit, f->ranges.complete_from);
+	if (r == 0)
+		r = sst_output_finish(f->output);
+	if (r == 0)
+		db_count(db, STAT_RECORDS_DROPPED, filter.n_in - filter.n_out);
+	version_filter_fini(&filter);
+	range_list_fini(&f->ranges);
+	version_unref(f->below);
 	retained_times_fini(&times);
 	return r;
 }
@@ -103,7 +151,7 @@ static int fit_guards(struct tt *db)
 int flush_memtable(struct tt *db, struct memtable *m, struct value_mover *mover,
 		   struct version_edit *edit)
 {
-	struct sst_output *output = NULL;
+	struct flush f = { .db = db, .mover = mover };
 	struct sst_output_options o;
 	uint64_t group;
 	int r;
@@ -120,20 +168,19 @@ int flush_memtable(struct tt *db, struct memtable *m, struct value_mover *mover,
 		o.pace = pace_flush;
 	r = fit_guards(db);
 	if (r == 0)
-		r = sst_output_new(&o, edit, &output);
+		r = sst_output_new(&o, edit, &f.output);
 	if (r == 0)
-		r = take_live(db, m, mover, output, edit);
-	if (r == 0)
-		r = sst_output_finish(output);
+		r = take_live(&f, m, edit);
 	/* What the tables point to must be durable before they are named. */
 	if (r == 0)
 		r = memtable_sync_values(m);
 	if (r == 0)
-		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(output));
-	for (size_t i = 0; i < edit->n_added && r == 0; i++)
-		if (!edit->has_last_ts || edit->added[i].max_ts > edit->last_ts)
-			version_edit_set_last_ts(edit, edit->added[i].max_ts);
-	sst_output_free(output);
+		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(f.output));
+	/* Also that of records that were dropped: time does not run back when
+	 * the store is opened again. */
+	if (r == 0 && f.last_ts)
+		version_edit_set_last_ts(edit, f.last_ts);
+	sst_output_free(f.output);
 	return r;
 }
 
@@ -192,11 +239,11 @@ static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
 		bytes += edit.added[i].file_bytes;
 	version_edit_set_replay_from(&edit, log_end);
 	r = version_set_apply(&db->vs, &edit, install_flushed, &in);
-	if (err_is_no_space(r))
+	if (r < 0 && edit.is_refused)
 		sst_output_discard(db->env, db->dir, &edit);
 	if (r < 0)
 		goto out;
-	superversion_unref(in.old);
+	db_retire(in.old);
 	wal_release_before(db->wal, log_end);
 	us = (mono_ns() - since) / 1000;
 	db_count(db, STAT_FLUSHES, 1);

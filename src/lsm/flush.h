@@ -17,9 +17,10 @@ struct tt;
 
 /*
  * Writes a memtable as tables of level 0 into `edit` (initialized, empty),
- * without versions that nobody can see. On failure no table is left. `mover`
- * (may be NULL: no value is separated) is finished by the caller once the edit
- * stands.
+ * without what nobody can see: older versions, and deletions of keys that no
+ * table may hold. There may be nothing left. On failure no table is left.
+ * `mover` (may be NULL: no value is separated) is finished by the caller once
+ * the edit stands.
  */
 int flush_memtable(struct tt *db, struct memtable *m, struct value_mover *mover,
 		   struct version_edit *edit);

@@ -15,6 +15,8 @@
  * happens may then be newer than what the superversion holds, never older
  * than what a later one has dropped.
  */
+#include "lsm/get.h"
+
 #include <string.h>
 
 #include "lsm/batch.h"
@@ -57,15 +59,10 @@ static int ask_tables(struct tt *db, const struct version *v,
 
 	table_guard_enter(db->tables, &guard);
 	for (uint32_t i = 0; i < v->n_runs && r == TT_NOTFOUND; i++) {
-		const struct run *run = &v->runs[i];
-		uint32_t at = run_find(run, key);
+		struct table *t = run_table(&v->runs[i], key);
 		struct sst_reader *reader;
-		struct table *t;
 
-		if (at == run->n)
-			continue;
-		t = run->tables[at];
-		if (key_cmp(key, t->desc.min_key) < 0)
+		if (!t)
 			continue;
 		r = table_peek(db->tables, &t->slot, &reader);
 		if (r == 0)
@@ -126,7 +123,8 @@ static NOINLINE int find_merged(struct tt *db, const struct superversion *sv,
 	r = gather(db, sv, key, no_fill, &chain, f);
 	has_base = r == 0 && f->rec.kind != RECORD_TOMBSTONE;
 	if (has_base && f->rec.kind == RECORD_POINTER) {
-		r = value_resolve(db->values, key, f->rec.value, &separated);
+		r = value_resolve(db->values, key, f->rec.value, false,
+				  &separated);
 		f->rec.value = buf_slice(&separated);
 	}
 	if (r >= 0)
@@ -169,17 +167,45 @@ static int find(struct tt *db, const struct superversion *sv,
 	db_count(db, STAT_GETS, 1);
 	if (r == 0) {
 		db_count(db, STAT_GET_HITS, 1);
-		db_count(db, STAT_GET_BYTES, f->rec.value.len);
+		if (likely(f->rec.kind != RECORD_POINTER))
+			db_count(db, STAT_GET_BYTES, f->rec.value.len);
 	}
 	return r;
 }
 
+int get_ts(struct tt *db, const struct superversion *sv,
+	   const struct tt_read_options *ro, int64_t *out)
+{
+	return history_ts(db, sv, ro ? ro->snapshot : NULL, ro ? ro->as_of : 0,
+			  out);
+}
+
+/* What a read tells of its value. */
+static void give(struct tt_slice value, int64_t ts, void *buf, size_t cap,
+		 size_t *out_len, int64_t *out_ts)
+{
+	if (value.len && cap)
+		memcpy(buf, value.data, MIN_OF(value.len, cap));
+	if (out_len)
+		*out_len = value.len;
+	if (out_ts)
+		*out_ts = ts;
+}
+
 /* ---- separated values ------------------------------------------------- */
+
+static void count_value(struct tt *db, uint64_t bytes)
+{
+	db_count(db, STAT_VALUE_READS, 1);
+	db_count(db, STAT_VALUE_READ_BYTES, bytes);
+	db_count(db, STAT_GET_BYTES, bytes);
+}
 
 /* *f is a pointer: reads the value into memory of its own. */
 static NOINLINE int load(struct tt *db, struct found *f)
 {
-	int r = value_resolve(db->values, f->rec.key, f->rec.value, &f->merged);
+	int r = value_resolve(db->values, f->rec.key, f->rec.value, false,
+			      &f->merged);
 
 	sst_hit_release(&f->hit);
 	f->mem = NULL;
@@ -187,42 +213,48 @@ static NOINLINE int load(struct tt *db, struct found *f)
 		found_release(f);
 		return r;
 	}
-	db_count(db, STAT_VALUE_READS, 1);
-	db_count(db, STAT_VALUE_READ_BYTES, f->merged.len);
-	db_count(db, STAT_GET_BYTES, f->merged.len);
+	count_value(db, f->merged.len);
 	f->rec.value = buf_slice(&f->merged);
 	return 0;
 }
 
 /* Straight into the caller's memory where there is room for all of it: a part
  * must be verified as a whole. */
-static NOINLINE int get_separated(struct tt *db, struct found *f, void *buf,
-				  size_t cap, size_t *len)
+static NOINLINE int give_separated(struct tt *db, struct found *f, void *buf,
+				   size_t cap, size_t *out_len, int64_t *out_ts)
 {
 	struct value_ptr p;
 	int r;
 
 	value_ptr_decode(f->rec.value.data, &p);
-	*len = p.raw_len;
-	if (cap == 0)
-		return 0;
-	if (unlikely(p.raw_len > cap)) {
+	if (unlikely(p.raw_len > cap && cap)) {
 		r = load(db, f);
 		if (r == 0)
-			memcpy(buf, f->rec.value.data, cap);
+			give(f->rec.value, f->rec.ts, buf, cap, out_len, out_ts);
 		return r;
 	}
-	db_count(db, STAT_VALUE_READS, 1);
-	db_count(db, STAT_VALUE_READ_BYTES, p.raw_len);
-	db_count(db, STAT_GET_BYTES, p.raw_len);
-	return value_read(db->values, &p, f->rec.key.len, buf);
+	if (cap) {
+		r = value_read(db->values, &p, f->rec.key.len, buf);
+		if (r < 0)
+			return r;
+		count_value(db, p.raw_len);
+	}
+	give(SLICE(NULL, p.raw_len), f->rec.ts, NULL, 0, out_len, out_ts);
+	return 0;
 }
 
-static ALWAYS_INLINE int read_ts(struct tt *db, const struct superversion *sv,
-				 const struct tt_read_options *ro, int64_t *out)
+static COLD int copy_verified(struct tt *db, const struct tt_read_options *ro,
+			      struct tt_slice key, void *buf, size_t cap,
+			      size_t *out_len, int64_t *out_ts)
 {
-	return history_ts(db, sv, ro ? ro->snapshot : NULL, ro ? ro->as_of : 0,
-			  out);
+	struct tt_pinned pin;
+	int r = get_verified(db, ro, key, &pin);
+
+	if (r != 0)
+		return r;
+	give(pin.value, pin.ts, buf, cap, out_len, out_ts);
+	tt_unpin(&pin);
+	return 0;
 }
 
 int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
@@ -236,21 +268,18 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 
 	if (r < 0)
 		return r;
+	if (unlikely(ro && ro->verify))
+		return copy_verified(db, ro, key, buf, cap, out_len, out_ts);
 	sv = db_acquire(db, &token);
-	r = read_ts(db, sv, ro, &ts);
+	r = get_ts(db, sv, ro, &ts);
 	if (r == 0)
 		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
 	if (r == 0) {
-		size_t n = f.rec.value.len;
-
 		if (unlikely(f.rec.kind == RECORD_POINTER))
-			r = get_separated(db, &f, buf, cap, &n);
-		else if (n && cap)
-			memcpy(buf, f.rec.value.data, MIN_OF(n, cap));
-		if (r == 0 && out_len)
-			*out_len = n;
-		if (r == 0 && out_ts)
-			*out_ts = f.rec.ts;
+			r = give_separated(db, &f, buf, cap, out_len,
+					   out_ts);
+		else
+			give(f.rec.value, f.rec.ts, buf, cap, out_len, out_ts);
 		found_release(&f);
 	}
 	db_release(db, &token, sv);
@@ -278,39 +307,50 @@ static void release_buf(void *data, void *cap)
 	buf_fini(&b);
 }
 
+int get_pinned(struct tt *db, const struct superversion *sv,
+	       struct tt_slice key, int64_t as_of, bool no_fill,
+	       struct tt_pinned *out)
+{
+	struct found f;
+	int r = batch_check_op(key, 0);
+
+	if (r == 0)
+		r = find(db, sv, key, as_of, no_fill, &f);
+	if (r == 0 && unlikely(f.rec.kind == RECORD_POINTER))
+		r = load(db, &f);
+	if (r != 0)
+		return r;
+	out->value = f.rec.value;
+	out->ts = f.rec.ts;
+	out->b = NULL;
+	if (f.merged.data) {
+		out->release = release_buf;
+		out->a = f.merged.data;
+		out->b = (void *)(uintptr_t)f.merged.cap; /* NOLINT */
+	} else if (f.mem) {
+		out->release = release_memtable;
+		out->a = memtable_ref(f.mem);
+	} else {
+		out->release = release_block;
+		out->a = f.hit.block;
+	}
+	return 0;
+}
+
 int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 		  struct tt_slice key, struct tt_pinned *out)
 {
 	struct slot_token token;
 	struct superversion *sv;
-	struct found f;
 	int64_t ts;
-	int r = batch_check_op(key, 0);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (unlikely(ro && ro->verify))
+		return get_verified(db, ro, key, out);
 	sv = db_acquire(db, &token);
-	r = read_ts(db, sv, ro, &ts);
+	r = get_ts(db, sv, ro, &ts);
 	if (r == 0)
-		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
-	if (r == 0 && unlikely(f.rec.kind == RECORD_POINTER))
-		r = load(db, &f);
-	if (r == 0) {
-		out->value = f.rec.value;
-		out->ts = f.rec.ts;
-		out->b = NULL;
-		if (f.merged.data) {
-			out->release = release_buf;
-			out->a = f.merged.data;
-			out->b = (void *)(uintptr_t)f.merged.cap; /* NOLINT */
-		} else if (f.mem) {
-			out->release = release_memtable;
-			out->a = memtable_ref(f.mem);
-		} else {
-			out->release = release_block;
-			out->a = f.hit.block;
-		}
-	}
+		r = get_pinned(db, sv, key, ts, ro && ro->no_fill, out);
 	db_release(db, &token, sv);
 	return r;
 }

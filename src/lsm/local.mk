@@ -2,6 +2,14 @@
 # The engine: write side, tables, database.
 liblsm_la_SOURCES += \
 	%D%/api_error.c \
+	%D%/backup.c \
+	%D%/backup.h \
+	%D%/backup_dir.c \
+	%D%/backup_dir.h \
+	%D%/backup_format.h \
+	%D%/backup_list.c \
+	%D%/backup_list.h \
+	%D%/backup_read.c \
 	%D%/batch.c \
 	%D%/batch.h \
 	%D%/batch_data.c \
@@ -17,6 +25,7 @@ liblsm_la_SOURCES += \
 	%D%/block_writer.c \
 	%D%/block_writer.h \
 	%D%/bloom.c \
+	%D%/checkpoint.c \
 	%D%/chunk_pool.c \
 	%D%/chunk_pool.h \
 	%D%/clock.c \
@@ -27,9 +36,15 @@ liblsm_la_SOURCES += \
 	%D%/compact_level0.h \
 	%D%/compact_pick.c \
 	%D%/compact_pick.h \
+	%D%/compact_ranges.c \
+	%D%/compact_ranges.h \
 	%D%/compact_run.c \
 	%D%/compact_run.h \
+	%D%/copier.c \
+	%D%/copier.h \
 	%D%/counters.def \
+	%D%/cut.c \
+	%D%/cut.h \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/db_iter.c \
@@ -39,22 +54,27 @@ liblsm_la_SOURCES += \
 	%D%/filter.h \
 	%D%/flush.c \
 	%D%/flush.h \
+	%D%/gaps.c \
+	%D%/gaps.h \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/get.c \
+	%D%/get.h \
+	%D%/get_verified.c \
 	%D%/guards.c \
 	%D%/guards.h \
+	%D%/health.c \
 	%D%/history.c \
 	%D%/history.h \
 	%D%/key_hash.h \
-	%D%/level_iter.c \
-	%D%/level_iter.h \
 	%D%/maintain.c \
 	%D%/manifest_format.h \
 	%D%/manifest_reader.c \
 	%D%/manifest_reader.h \
 	%D%/manifest_writer.c \
 	%D%/manifest_writer.h \
+	%D%/mem_ranges.c \
+	%D%/mem_ranges.h \
 	%D%/memindex.c \
 	%D%/memindex.h \
 	%D%/memindex_node.h \
@@ -66,9 +86,12 @@ liblsm_la_SOURCES += \
 	%D%/merge_chain.h \
 	%D%/merge_iter.c \
 	%D%/merge_iter.h \
+	%D%/newdir.c \
+	%D%/newdir.h \
 	%D%/operand.c \
 	%D%/operand.h \
 	%D%/operand_format.h \
+	%D%/multi_get.c \
 	%D%/options.c \
 	%D%/options.def \
 	%D%/options.h \
@@ -77,12 +100,22 @@ liblsm_la_SOURCES += \
 	%D%/options_format.h \
 	%D%/pace.c \
 	%D%/pace.h \
+	%D%/range_cover.c \
+	%D%/range_cover.h \
+	%D%/range_cut.c \
+	%D%/range_cut.h \
+	%D%/range_list.c \
+	%D%/range_list.h \
+	%D%/range_set.c \
+	%D%/range_set.h \
 	%D%/rec_iter.h \
 	%D%/record.c \
 	%D%/record.h \
 	%D%/record_format.h \
 	%D%/recovery.c \
 	%D%/recovery.h \
+	%D%/residency.c \
+	%D%/residency.h \
 	%D%/room.c \
 	%D%/room.h \
 	%D%/run_iter.c \
@@ -93,15 +126,20 @@ liblsm_la_SOURCES += \
 	%D%/separate.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
+	%D%/sst_cursor.h \
 	%D%/sst_format.h \
 	%D%/sst_index.c \
 	%D%/sst_index.h \
 	%D%/sst_iter.c \
 	%D%/sst_output.c \
 	%D%/sst_output.h \
+	%D%/sst_ranges.c \
+	%D%/sst_ranges.h \
 	%D%/sst_reader.c \
 	%D%/sst_reader.h \
 	%D%/sst_reader_impl.h \
+	%D%/sst_stream.c \
+	%D%/sst_stream.h \
 	%D%/sst_verify.c \
 	%D%/sst_writer.c \
 	%D%/sst_writer.h \
@@ -119,6 +157,8 @@ liblsm_la_SOURCES += \
 	%D%/user_iter.c \
 	%D%/user_iter.h \
 	%D%/value_check.c \
+	%D%/value_disk.c \
+	%D%/value_disk.h \
 	%D%/value_file.c \
 	%D%/value_file.h \
 	%D%/value_format.h \
@@ -150,6 +190,8 @@ liblsm_la_SOURCES += \
 	%D%/version_values.c \
 	%D%/version_values.h \
 	%D%/wal_format.h \
+	%D%/wal_hold.c \
+	%D%/wal_hold.h \
 	%D%/wal_impl.h \
 	%D%/wal_open.c \
 	%D%/wal_prepare.c \

@@ -77,7 +77,9 @@ static int verify_values(struct tt *db, const struct table *t,
 			 struct sst_reader *reader, struct verification *v)
 {
 	struct value_check c = {
-		.env = db->env, .dir = db->dir, .report = report, .arg = v
+		.disk = { .env = db->env, .dir = db->dir },
+		.report = report,
+		.arg = v,
 	};
 	int r = value_check_table(&c, reader, t->desc.values, t->desc.n_values);
 

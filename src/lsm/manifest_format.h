@@ -47,6 +47,9 @@
  *	6 DROP_TABLE         file_no
  *	7 COMPLETE_FROM      timestamp: reads as of it or later miss nothing
  *	                     that was dropped; absent: nothing was
+ *	8 TABLE_RANGES       range tombstones of the table added last, at least
+ *	                     1, flags: 1: max_key itself is not part of the
+ *	                     table; 2: nor is it the end: there is none
  *	9 TABLE_VALUES       n, then n times file_no, bytes: the value files
  *	                     that the table just added points into, rising,
  *	                     and the bytes of the records there that it points
@@ -105,10 +108,16 @@ enum edit_tag {
 	EDIT_ADD_TABLE = 5,
 	EDIT_DROP_TABLE = 6,
 	EDIT_COMPLETE_FROM = 7,
+	EDIT_TABLE_RANGES = 8,
 	EDIT_TABLE_VALUES = 9,
 	EDIT_NAME_VALUES = 10,
 	EDIT_DROP_VALUES = 11,
 	EDIT_MERGE_NAME = 12,
+};
+
+enum table_ranges_flag {
+	TABLE_MAX_IS_OPEN = 1,
+	TABLE_HAS_NO_END = 2, /* max_key is then the same as min_key */
 };
 
 static inline uint64_t manifest_seed(uint64_t file_no, uint64_t offset)

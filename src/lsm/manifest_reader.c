@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "lsm/manifest_reader.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/direct.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "lsm/file_name.h"
@@ -192,12 +194,32 @@ static int check_tail(const struct manifest_view *v, struct manifest_end *end)
 	return 0;
 }
 
+/* The whole file, as the disk has it; the header says why. */
+static int read_all(struct env *env, const char *path, struct direct_window *w)
+{
+	struct env_file *f;
+	uint64_t size;
+	int r = env_open(env, path, ENV_READ | ENV_DIRECT, &f);
+
+	if (r < 0)
+		return r;
+	r = env_file_size(f, &size);
+	if (r == 0 && size > MANIFEST_FILE_MAX)
+		r = err_set(-EFBIG,
+			    "%s: %" PRIu64 " bytes, at most %zu expected", path,
+			    size, MANIFEST_FILE_MAX);
+	if (r == 0)
+		r = direct_window_read(w, f, 0, (size_t)size);
+	(void)env_close(f); /* nothing was written */
+	return r;
+}
+
 int manifest_read(struct env *env, const char *path, manifest_edit_fn fn,
 		  void *arg, struct manifest_end *out)
 {
 	struct manifest_view v = { .path = path };
-	struct buf bytes = BUF_INIT;
-	int r = env_read_file(env, path, MANIFEST_FILE_MAX, &bytes);
+	struct direct_window bytes = { .data = NULL };
+	int r = read_all(env, path, &bytes);
 
 	if (r < 0)
 		goto out;
@@ -213,6 +235,6 @@ int manifest_read(struct env *env, const char *path, manifest_edit_fn fn,
 			    "%s: offset %zu: first record is missing", path,
 			    sizeof(struct manifest_header));
 out:
-	buf_fini(&bytes);
+	direct_window_fini(&bytes);
 	return r;
 }

@@ -31,7 +31,9 @@ typedef int (*manifest_edit_fn)(void *arg, uint64_t offset,
 				const struct version_edit *edit);
 
 /*
- * Reads the manifest at `path` from front to back. Ends at a torn tail, which
+ * Reads the manifest at `path` from front to back, past the page cache: after
+ * a failed sync that may show records that are not on the disk, that no later
+ * sync will write, and that nothing may lean on. Ends at a torn tail, which
  * is normal after a crash; a record that does not verify with a valid one
  * behind it is TT_ECORRUPT naming file and offset.
  */

@@ -22,6 +22,7 @@ struct manifest_writer {
 	uint64_t end;	   /* behind the last record */
 	uint64_t reserved; /* size of the file */
 	bool is_broken;
+	bool lacks_space;  /* and nothing but room is missing */
 	struct buf record; /* reused */
 };
 
@@ -87,7 +88,8 @@ static int encode_record(struct manifest_writer *m, struct tt_slice edit)
 
 /*
  * A record found no room, code `no_space`. What was written of it may be all
- * but its padding, and would count: makes sure, durably, that it does not.
+ * but its padding, and would count: makes sure, durably, that it does not. If
+ * that finds no room either, the writer is broken until there is a new one.
  */
 static COLD int take_back(struct manifest_writer *m, int no_space)
 {
@@ -107,16 +109,11 @@ static COLD int take_back(struct manifest_writer *m, int no_space)
 	if (r == 0)
 		return err_restore(&why);
 	m->is_broken = true;
+	m->lacks_space = err_is_no_space(r);
+	if (m->lacks_space)
+		return r;
 	return err_set(-EIO, "%s: cannot take back: %s", m->file->path,
 		       why.text);
-}
-
-static COLD int sync_failed(struct manifest_writer *m)
-{
-	struct err_saved why;
-
-	err_save(&why, err_code());
-	return err_set(-EIO, "%s: sync failed: %s", m->file->path, why.text);
 }
 
 int manifest_append(struct manifest_writer *m, struct tt_slice edit)
@@ -124,9 +121,11 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 	int r;
 
 	if (m->is_broken)
-		return err_set(TT_EPOISONED,
-			       "%s: an earlier write failed: reopen the store",
-			       m->file->path);
+		return err_set(
+			TT_EPOISONED,
+			"%s: an earlier write failed, and what is on the "
+			"disk is not known",
+			m->file->path);
 	r = encode_record(m, edit);
 	if (r < 0)
 		return r;
@@ -136,9 +135,7 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 		return take_back(m, r);
 	if (r == 0) {
 		r = env_sync(m->file, ENV_SYNC_DATA);
-		/* Not as if nothing had been written. */
-		if (err_is_no_space(r))
-			r = sync_failed(m);
+		m->lacks_space = err_is_no_space(r);
 	}
 	if (r < 0) {
 		m->is_broken = true;
@@ -153,6 +150,17 @@ int manifest_append(struct manifest_writer *m, struct tt_slice edit)
 void manifest_break(struct manifest_writer *m)
 {
 	m->is_broken = true;
+	m->lacks_space = false;
+}
+
+bool manifest_is_broken(const struct manifest_writer *m)
+{
+	return m->is_broken;
+}
+
+bool manifest_lacks_space(const struct manifest_writer *m)
+{
+	return m->is_broken && m->lacks_space;
 }
 
 static int write_header(struct manifest_writer *m)

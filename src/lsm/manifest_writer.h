@@ -36,14 +36,18 @@ int manifest_reopen(struct env *env, const char *dir, uint64_t file_no,
 int manifest_close(struct manifest_writer *m);
 
 /*
- * Appends one record and makes it durable. -ENOSPC and -EDQUOT for want of
- * space leave the manifest as it was: it may be tried again. Any other failure
- * breaks the writer: TT_EPOISONED from then on.
+ * Appends one record and makes it durable. Want of space (-ENOSPC, -EDQUOT)
+ * leaves the manifest as it was, as a rule: it may be tried again. Any other
+ * failure, and a want of space even for what is there already, breaks the
+ * writer: TT_EPOISONED from then on.
  */
 int manifest_append(struct manifest_writer *m, struct tt_slice edit);
 
 /* Breaks the writer: appends are refused from now on. */
 void manifest_break(struct manifest_writer *m);
+bool manifest_is_broken(const struct manifest_writer *m);
+/* Broken for want of space: a new one will do, once there is room. */
+bool manifest_lacks_space(const struct manifest_writer *m);
 
 uint64_t manifest_file_no(const struct manifest_writer *m);
 /* Bytes of header and records. */

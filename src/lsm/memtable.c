@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "lsm/mem_ranges.h"
 #include "lsm/memindex.h"
 #include "lsm/value_log.h"
 
@@ -17,6 +18,7 @@ struct memtable {
 	/* set before the first record, then constant */
 	struct memindex *index;
 	struct value_log *values;
+	struct mem_ranges ranges; /* see mem_ranges.h */
 	/* any thread; acq_rel on the way down, so that the one who frees sees
 	 * what the others did */
 	_Atomic uint32_t n_refs;
@@ -41,6 +43,7 @@ int memtable_new(struct memtable **out)
 		free(m);
 		return r;
 	}
+	mem_ranges_init(&m->ranges);
 	atomic_init(&m->n_refs, 1);
 	*out = m;
 	return 0;
@@ -73,6 +76,7 @@ void memtable_unref(struct memtable *m)
 			value_file_unuse(m->files[i]);
 		free(m->files);
 		memindex_free(m->index);
+		mem_ranges_fini(&m->ranges);
 		free(m);
 	}
 }
@@ -152,36 +156,67 @@ int memtable_sync_values(struct memtable *m)
 
 /* ---- records ---------------------------------------------------------- */
 
+static NOINLINE int add_range(struct memtable *m, struct tt_slice key,
+			      int64_t ts, struct tt_slice end)
+{
+	const struct range_del d = { key, end, ts };
+
+	return mem_ranges_add(&m->ranges, &d);
+}
+
 int memtable_add(struct memtable *m, struct tt_slice key, int64_t ts,
 		 uint8_t kind, struct tt_slice value)
 {
 	const struct record rec = { key, value, ts, kind };
 
-	return unlikely(kind == RECORD_POINTER)
-		       ? add_pointer(m, &rec)
-		       : memindex_insert(m->index, &rec);
+	if (likely(kind != RECORD_POINTER && kind != RECORD_RANGE))
+		return memindex_insert(m->index, &rec);
+	return kind == RECORD_POINTER ? add_pointer(m, &rec)
+				      : add_range(m, key, ts, value);
+}
+
+/* Whatever the index found, with result `r`, a range may hide. */
+static NOINLINE int get_covered(const struct mem_range_view *v,
+				struct tt_slice key, int64_t as_of, int r,
+				struct record *out)
+{
+	int64_t ts = mem_range_cover(v, key, as_of);
+
+	if (ts == RANGE_NONE || (r == 0 && out->ts >= ts))
+		return r;
+	*out = (struct record){ .key = key,
+				.ts = ts,
+				.kind = RECORD_TOMBSTONE };
+	return 0;
 }
 
 int memtable_get(struct memtable *m, struct tt_slice key, int64_t as_of,
 		 struct record *out)
 {
+	const struct mem_range_view *v = mem_ranges_view(&m->ranges);
 	struct record rec;
 	int r = memindex_find(m->index, key, as_of, &rec);
 
 	if (r == TT_END || !key_eq(rec.key, key))
-		return TT_NOTFOUND;
-	*out = rec;
-	return 0;
+		r = TT_NOTFOUND;
+	else
+		*out = rec;
+	return likely(!v) ? r : get_covered(v, key, as_of, r, out);
 }
 
 size_t memtable_bytes(const struct memtable *m)
 {
-	return memindex_bytes(m->index);
+	return memindex_bytes(m->index) + mem_ranges_bytes(&m->ranges);
 }
 
 uint64_t memtable_count(const struct memtable *m)
 {
-	return memindex_count(m->index);
+	return memindex_count(m->index) + mem_ranges_count(&m->ranges);
+}
+
+const struct mem_ranges *memtable_ranges(const struct memtable *m)
+{
+	return &m->ranges;
 }
 
 /* ---- cursor ----------------------------------------------------------- */

@@ -128,35 +128,49 @@ static int merge_last(struct rec_iter *it)
 	return build(m);
 }
 
+static void prepare(struct merge_iter *m, struct tt_slice key, int64_t ts)
+{
+	if (m->n < 2)
+		return;
+	for (unsigned step = 0; step < REC_ITER_STEPS; step++)
+		for (size_t i = 0; i < m->n; i++)
+			rec_iter_prepare(m->children[i], key, ts, step);
+}
+
+/* After a failure the others search all the same, having been prepared. */
 static int merge_seek(struct rec_iter *it, struct tt_slice key, int64_t ts)
 {
 	struct merge_iter *m = of(it);
+	int failed = 0;
 
 	restart(m, false);
+	prepare(m, key, ts);
 	for (size_t i = 0; i < m->n; i++) {
 		struct rec_iter *c = m->children[i];
 		int r = enlist(m, c, rec_iter_seek(c, key, ts));
 
-		if (r < 0)
-			return r;
+		if (r < 0 && failed == 0)
+			failed = r;
 	}
-	return build(m);
+	return failed < 0 ? failed : build(m);
 }
 
 static int merge_seek_for_prev(struct rec_iter *it, struct tt_slice key,
 			       int64_t ts)
 {
 	struct merge_iter *m = of(it);
+	int failed = 0;
 
 	restart(m, true);
+	prepare(m, key, ts);
 	for (size_t i = 0; i < m->n; i++) {
 		struct rec_iter *c = m->children[i];
 		int r = enlist(m, c, rec_iter_seek_for_prev(c, key, ts));
 
-		if (r < 0)
-			return r;
+		if (r < 0 && failed == 0)
+			failed = r;
 	}
-	return build(m);
+	return failed < 0 ? failed : build(m);
 }
 
 static void sift_top(struct merge_iter *m)

@@ -240,8 +240,9 @@ static size_t part_of(uint64_t explicit_bytes, uint64_t memory,
 
 /*
  * How memory is divided when nothing else is said: two memtables, an eighth
- * each; half for the block cache; an eighth for tables; and a sixteenth for
- * each of the two tables that a flush and a compaction build.
+ * each; half for the block cache, of which tables may have half when an eighth
+ * is not enough for them; and a sixteenth for each of the two tables that a
+ * flush and a compaction build.
  */
 static void resolve(const struct option_values *v, struct db_config *c)
 {
@@ -252,6 +253,7 @@ static void resolve(const struct option_values *v, struct db_config *c)
 	c->cache_bytes = part_of(v->cache_bytes, v->memory, 2, 64 << 10);
 	c->table_cache_bytes =
 		part_of(v->table_cache_bytes, v->memory, 8, 64 << 10);
+	c->table_loan_bytes = v->table_cache_bytes ? 0 : c->cache_bytes / 2;
 	c->max_open_tables = (unsigned)v->max_open_tables;
 	c->block_bytes = (size_t)v->block_bytes;
 	c->table_bytes = part_of(v->table_bytes, v->memory, 16, 64 << 10);

@@ -41,6 +41,7 @@ struct db_config {
 	size_t memtable_bytes;
 	size_t cache_bytes;
 	size_t table_cache_bytes;
+	size_t table_loan_bytes; /* of cache_bytes, for tables too */
 	unsigned max_open_tables;
 	size_t block_bytes;
 	size_t table_bytes;

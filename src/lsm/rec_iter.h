@@ -31,6 +31,9 @@ struct rec_iter_ops {
 	int (*next)(struct rec_iter *it);
 	int (*prev)(struct rec_iter *it);
 	void (*free)(struct rec_iter *it);
+	/* See rec_iter_prepare(); NULL: nothing to prepare. */
+	void (*prepare)(struct rec_iter *it, struct tt_slice key, int64_t ts,
+			unsigned step);
 };
 
 struct rec_iter {
@@ -69,6 +72,23 @@ static inline int rec_iter_next(struct rec_iter *it)
 static inline int rec_iter_prev(struct rec_iter *it)
 {
 	return it->ops->prev(it);
+}
+
+/*
+ * For who searches for one place in several cursors: the waits for memory
+ * that a search consists of overlap when every cursor takes step 0, then
+ * every cursor step 1, and so on to REC_ITER_STEPS - 1, before each is told
+ * to seek (or seek_for_prev) there. That must follow at once for every cursor
+ * that was prepared. Steps read nothing from disk but the header of a table
+ * that is not open, and do not fail: the search will. The position is lost.
+ */
+#define REC_ITER_STEPS 3
+
+static inline void rec_iter_prepare(struct rec_iter *it, struct tt_slice key,
+				    int64_t ts, unsigned step)
+{
+	if (it->ops->prepare)
+		it->ops->prepare(it, key, ts, step);
 }
 
 /* NULL does nothing. */

@@ -11,8 +11,9 @@
  *	8+N+M        4     timestamp size, always 8
  *	12+N+M       8     timestamp, int64
  *	20+N+M       4     tombstone size, always 1
- *	24+N+M       1     flag (enum record_kind): 0 value, 1 tombstone, 3
- *	                   pointer, whose value is a struct value_ptr_stored
+ *	24+N+M       1     flag (enum record_kind): 0 value, 1 tombstone,
+ *	                   3 pointer, whose value is a struct value_ptr_stored,
+ *	                   4 range tombstone, whose value is a key
  *
  * The old Go program wrote its timestamp size as 8 bytes; only the dumper
  * reads that variant.
@@ -116,7 +117,7 @@ static ALWAYS_INLINE size_t record_check_at(const uint8_t *p, size_t len)
 	t = p + 8 + klen + vlen;
 	if (unlikely(le32_load(t) != RECORD_TS_SIZE ||
 		     le32_load(t + 12) != RECORD_FLAG_SIZE ||
-		     t[16] >= N_RECORD_KINDS))
+		     !record_kind_is_known(t[16])))
 		return 0;
 	if (unlikely(t[16] == RECORD_POINTER) &&
 	    !value_ptr_is_sound(t - vlen, vlen))

@@ -166,7 +166,7 @@ static int flush_now(struct tt *db, struct memtable *m, uint64_t end)
 	version_edit_set_replay_from(&edit, end);
 	if (r == 0)
 		r = version_set_apply(&db->vs, &edit, NULL, NULL);
-	if (err_is_no_space(r))
+	if (r < 0 && edit.is_refused)
 		sst_output_discard(db->env, db->dir, &edit);
 	version_edit_fini(&edit);
 	return r;
@@ -308,6 +308,7 @@ int recovery_replay(struct tt *db)
 	int r;
 
 	clock_init(&db->clk, db->env, last_ts);
+	atomic_init(&db->active_since, last_ts);
 	r = memtable_new(&rp.m);
 	if (r < 0)
 		goto out;
@@ -336,6 +337,7 @@ int recovery_replay(struct tt *db)
 		 (mono_ns() - since) / 1000000, rp.values.n_verified,
 		 tail.is_torn ? "; its end was torn" : "");
 out:
+	value_recovery_end(&rp.values);
 	memtable_unref(rp.m);
 	for (uint32_t i = 0; i < rp.n_full; i++)
 		memtable_unref(rp.full[i]);

@@ -17,6 +17,11 @@
 #define WAIT_LEAST_NS 100000u
 #define WAIT_MOST_NS 20000000u
 
+/* Steps over deleted keys that cost about as much as a flush, 15 ms or so. */
+#define DEAD_STEPS_MOST (256u << 10)
+/* A memtable of less than this part of its size is not flushed for that. */
+#define DEAD_LEAST_PART 64
+
 /* Full debt: this many times the soft limit. */
 #define HARD_FACTOR 4
 
@@ -113,6 +118,9 @@ static int switch_locked(struct tt *db, struct memtable *fresh,
 
 	if (r < 0)
 		return r;
+	/* Before the first iterator over it. */
+	atomic_store_explicit(&db->active_since, clock_visible(&db->clk),
+			      memory_order_relaxed);
 	*old = db_install_locked(db, fresh, db->sv->version);
 	if (!*old) {
 		db->n_imms--;
@@ -121,6 +129,7 @@ static int switch_locked(struct tt *db, struct memtable *fresh,
 		return err_nomem("superversion");
 	}
 	db->active = fresh;
+	atomic_store_explicit(&db->dead_steps, 0, memory_order_relaxed);
 	db_count(db, STAT_MEMTABLE_SWITCHES, 1);
 	pace_note_switch_locked(db,
 				memtable_bytes(db->imms[db->n_imms - 1].mem));
@@ -145,7 +154,7 @@ int room_switch(struct tt *db)
 	r = db->n_imms >= MAX_IMMUTABLES ? -EAGAIN
 					 : switch_locked(db, fresh, &old);
 	mutex_unlock(&db->mu);
-	superversion_unref(old);
+	db_retire(old);
 	memtable_unref(fresh); /* the superversion has its own */
 	return r;
 }
@@ -245,6 +254,24 @@ static int make_slowly(struct tt *db, size_t bytes, uint64_t value_bytes,
 	return r;
 }
 
+static bool is_littered(const struct tt *db)
+{
+	return atomic_load_explicit(&db->dead_steps, memory_order_relaxed) >=
+	       DEAD_STEPS_MOST;
+}
+
+/* Flushes what iterators stumble over, if it is enough and there is room;
+ * else they go on for as long again. */
+static void switch_littered(struct tt *db)
+{
+	atomic_store_explicit(&db->dead_steps, 0, memory_order_relaxed);
+	if (memtable_bytes(db->active) <
+	    db->cfg.memtable_bytes / DEAD_LEAST_PART)
+		return;
+	if (room_switch(db) == 0)
+		db_count(db, STAT_LITTERED_SWITCHES, 1);
+}
+
 int room_make(void *arg, size_t bytes, uint64_t value_bytes, bool no_wait,
 	      struct memtable **out)
 {
@@ -252,10 +279,16 @@ int room_make(void *arg, size_t bytes, uint64_t value_bytes, bool no_wait,
 	bool is_full = room_is_full(&db->cfg, db->active, bytes, value_bytes);
 	int r = 0;
 
+	if (unlikely(is_littered(db))) {
+		switch_littered(db);
+		is_full = room_is_full(&db->cfg, db->active, bytes,
+				       value_bytes);
+	}
 	if (unlikely(is_full ||
 		     atomic_load_explicit(&db->brake, memory_order_relaxed))) {
 		r = make_slowly(db, bytes, value_bytes, no_wait);
-		if (r == 0 && is_full)
+		if (r == 0 && room_is_full(&db->cfg, db->active, bytes,
+					   value_bytes))
 			r = room_switch(db);
 	}
 	if (r < 0)

@@ -9,6 +9,12 @@
  * what it owes and waits when that is worth a wait. Only when the active
  * memtable is full and an immutable one waits, writers wait for the flush
  * outright; the brake has then slowed them since that one arrived.
+ *
+ * A memtable is also switched before it is full when iterators have stepped
+ * over so many deleted keys in it that flushing it had been cheaper: then most
+ * of those vanish. As the steps of the next one are counted anew, flushes cost
+ * at most about as much as the steps did; what a snapshot holds, or what hides
+ * something below, lies in tables afterwards and is not counted again.
  */
 #ifndef LSM_ROOM_H
 #define LSM_ROOM_H

@@ -40,6 +40,7 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		return false;
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
 	mutex_lock(&db->mu);
+	db->n_space_failures += again;
 	/* What stays counts more than what passes. */
 	if (!db->err.code || (db->is_short_of_space && !again)) {
 		err_save(&db->err, code);
@@ -47,7 +48,7 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		log_error(LOG_DB, "%s: %s failed: %s; %s", db->dir, what,
 			  err_text(),
 			  again ? "it is tried again when there is room"
-				: "writes are refused until it is reopened");
+				: "writes are refused until it is resumed");
 	}
 	room_update_locked(db);
 	cond_broadcast(&db->changed);
@@ -106,13 +107,18 @@ static void flush_task(void *arg)
 
 int schedule_wait_flushed(struct tt *db, uint64_t no)
 {
+	uint64_t known;
 	int r = 0;
 
 	mutex_lock(&db->mu);
-	if (db->n_flush_waits++ == 0)
+	/* That there was no room a moment ago is no answer: it is tried again
+	 * now. */
+	known = db->n_space_failures;
+	if (db->n_flush_waits++ == 0 || db->is_short_of_space)
 		cond_broadcast(&db->changed);
 	while (r == 0 && db->flushed_no < no) {
-		r = db_check_locked(db);
+		if (!db->is_short_of_space || db->n_space_failures != known)
+			r = db_check_locked(db);
 		if (r == 0)
 			cond_wait(&db->changed, &db->mu);
 	}
@@ -149,8 +155,35 @@ int schedule_apply(struct tt *db, struct version_edit *edit)
 	struct installation in = { .db = db };
 	int r = version_set_apply(&db->vs, edit, install_compacted, &in);
 
-	superversion_unref(in.old);
+	db_retire(in.old);
 	return r;
+}
+
+/*
+ * Do people read what the pick replaces? Then the outputs go through the page
+ * cache too and are there for them; else past it, so that they do not push out
+ * what is read. Flushes always go through it: the next compaction reads them,
+ * and removes them.
+ */
+static bool are_inputs_cached(struct tt *db, const struct compact_pick *pick)
+{
+	uint64_t cached = 0;
+
+	for (size_t i = 0; i < pick->n_parts; i++) {
+		const struct run_part *part = &pick->parts[i];
+
+		for (uint32_t k = part->from; k < part->to; k++) {
+			struct table *t = part->run->tables[k];
+			struct sst_reader *reader;
+
+			/* Who reads it will tell what is wrong with it. */
+			if (table_pin(db->tables, &t->slot, &reader) < 0)
+				continue;
+			cached += sst_cached_bytes(reader);
+			table_unpin(reader);
+		}
+	}
+	return cached > pick->bytes / 2;
 }
 
 static int rewrite(struct tt *db, const struct compact_pick *pick,
@@ -160,6 +193,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	struct compact_job job = {
 		.pick = pick,
 		.tables = db->tables,
+		.blocks = db->blocks,
 		.should_stop = should_stop,
 		.stop_arg = db,
 	};
@@ -178,6 +212,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		job.output.table.codec = db->cfg.bottom_codec;
 		job.output.table.with_dict = true;
 	}
+	job.output.table.past_page_cache = !are_inputs_cached(db, pick);
 	job.times = &times;
 	job.merge = &db->cfg.merge;
 	value_mover_init(&mover, db->values, db->cfg.separate_bytes,
@@ -186,7 +221,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
 		r = schedule_apply(db, edit);
-	if (err_is_no_space(r))
+	if (r < 0 && edit->is_refused)
 		sst_output_discard(db->env, db->dir, edit);
 	value_mover_fini(&mover);
 	retained_times_fini(&times);
@@ -229,6 +264,38 @@ static int64_t oldest_read(struct tt *db)
 	return snapshots_oldest(&db->snaps, &db->clk);
 }
 
+/* Drops tables of which range tombstones have deleted everything: 1 when there
+ * were some. */
+static int drop_covered(struct tt *db, const struct version *v)
+{
+	struct retained_times times;
+	struct version_edit edit;
+	int r;
+
+	if (v->n_ranged == 0)
+		return 0;
+	r = snapshots_collect(&db->snaps, &db->clk, &times);
+	if (r < 0)
+		return r;
+	version_edit_init(&edit);
+	r = range_watch_look(&db->picker.ranges, v, db->tables, &times,
+			     db->cfg.table_bytes, &edit);
+	retained_times_fini(&times);
+	if (r == 0 && edit.n_dropped) {
+		r = schedule_apply(db, &edit);
+		if (r == 0) {
+			db_count(db, STAT_COVERED_TABLES, edit.n_dropped);
+			log_info(LOG_COMPACT,
+				 "%s: %zu tables dropped unread: ranges "
+				 "deleted all that was in them",
+				 db->dir, edit.n_dropped);
+			r = 1;
+		}
+	}
+	version_edit_fini(&edit);
+	return r;
+}
+
 /* What to do next: compaction and the collection of values in turns. */
 static int pick_work(struct tt *db, struct version *v, struct compact_pick *out)
 {
@@ -260,8 +327,12 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 	struct version *v = version_set_current(&db->vs);
 	struct compact_pick pick;
 	struct version_edit edit;
-	int r;
+	int r = drop_covered(db, v);
 
+	if (r != 0) {
+		version_unref(v);
+		return r;
+	}
 	if (m)
 		r = compact_pick_range(&db->picker, v, m->lower, m->upper,
 				       &pick);
@@ -280,15 +351,14 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 static bool is_compaction_due_locked(struct tt *db)
 {
 	const struct version *v = db->sv->version;
+	bool asks = v->has_dense || range_watch_is_held(&db->picker.ranges);
 
 	/* Set before it is asked which snapshots there are: one that goes
 	 * away later finds it set. */
-	atomic_store_explicit(&db->has_dense, v->has_dense,
-			      memory_order_relaxed);
+	atomic_store_explicit(&db->has_dense, asks, memory_order_relaxed);
 	return db->manual ||
-	       (!db->is_compaction_off &&
-		(compaction_is_due(&db->picker, v,
-				   v->has_dense ? oldest_read(db) : 0) ||
+	       (!db->compaction_err.code &&
+		(compaction_is_due(&db->picker, v, asks ? oldest_read(db) : 0) ||
 		 value_gc_is_due_locked(db)));
 }
 
@@ -320,14 +390,15 @@ static bool is_damage(int code)
  * go on, and what compaction would tidy up stays as it is. */
 static void stop_compacting_locked(struct tt *db)
 {
-	if (db->is_compaction_off)
+	if (db->compaction_err.code)
 		return;
-	db->is_compaction_off = true;
+	err_save(&db->compaction_err, err_code());
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
-	log_error(LOG_COMPACT,
-		  "%s: a damaged table ends compaction until the store is "
-		  "reopened, reads and writes go on: %s",
-		  db->dir, err_text());
+	log_error(
+		LOG_COMPACT,
+		"%s: a damaged table ends compaction until it is resumed, reads "
+		"and writes go on: %s",
+		db->dir, err_text());
 }
 
 static void compact_task(void *arg)

@@ -8,9 +8,9 @@
  * Failures. Out of disk space: the flush or compaction is tried again as room
  * appears (looked for twice a second, and whenever something was removed);
  * meanwhile writes go on until the memtables are full and then fail with
- * -ENOSPC. A table that compaction cannot read ends compaction until the store
- * is reopened; reads and writes go on. Anything else stops background work
- * for good: writes fail with what happened, reads go on.
+ * -ENOSPC. A table that compaction cannot read ends compaction; reads and
+ * writes go on. Anything else stops background work: writes fail with what
+ * happened, reads go on. tt_resume() (health.c) starts it again.
  */
 #ifndef LSM_SCHEDULE_H
 #define LSM_SCHEDULE_H

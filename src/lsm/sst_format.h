@@ -12,6 +12,7 @@
  *	n_blocks times struct sst_block_entry
  *	keys_len bytes of keys: the separators, then the largest key
  *	with SST_INCOMPAT_DICT: le32 length of the dictionary, its bytes
+ *	with SST_INCOMPAT_RANGES: the list of range tombstones
  *	le64 XXH3-64 of every byte of the file before it
  *
  * Data is n_blocks blocks, each right behind the one before it. A block is
@@ -23,7 +24,20 @@
  * of block i and later ones sorts at or after it. The separator of block 0
  * is the table's smallest key, whole. Others are as short as they can be,
  * with TS_NEWEST; only where one key's versions go on from block i-1 to
- * block i is it that key with the ts of block i's first record.
+ * block i is it that key with the ts of block i's first record. A range
+ * tombstone that follows a record of the same key and ts stands in the same
+ * block.
+ *
+ * The list of range tombstones is
+ *
+ *	struct sst_range_header
+ *	n times struct sst_range_entry
+ *	keys_len bytes of keys: start and end of each
+ *
+ * by start ascending, then ts descending. Each is also a record (RECORD_RANGE)
+ * of the same key and ts. The end there may lie beyond the end here: the
+ * deletion went on in the next table of the run, and a table does not know
+ * where it will end when it begins.
  */
 #ifndef LSM_SST_FORMAT_H
 #define LSM_SST_FORMAT_H
@@ -38,11 +52,13 @@
 /* Feature bits. A reader may ignore unknown compat bits, must not rewrite a
  * file with unknown ro_compat bits (tables are never rewritten in place), and
  * refuses unknown incompat bits. */
-#define SST_INCOMPAT_DICT 1u	 /* blocks need the dictionary */
+#define SST_INCOMPAT_DICT 1u   /* blocks need the dictionary */
+#define SST_INCOMPAT_RANGES 2u /* there are range tombstones, and their list */
 #define SST_INCOMPAT_POINTERS 4u /* records of kind RECORD_POINTER */
 #define SST_INCOMPAT_MERGES 8u	 /* there are merge records */
-#define SST_INCOMPAT_KNOWN \
-	(SST_INCOMPAT_DICT | SST_INCOMPAT_POINTERS | SST_INCOMPAT_MERGES)
+#define SST_INCOMPAT_KNOWN                                             \
+	(SST_INCOMPAT_DICT | SST_INCOMPAT_RANGES | SST_INCOMPAT_POINTERS | \
+	 SST_INCOMPAT_MERGES)
 
 /* The first byte of a filter box. */
 enum filter_kind {
@@ -88,6 +104,21 @@ struct sst_block_entry {
 			 *     begins where the one before ends, or at 0 */
 };
 _Static_assert(sizeof(struct sst_block_entry) == 40, "block entry layout");
+
+struct sst_range_header {
+	le32 n;	       /* 0: range tombstones, at least 1 */
+	le32 keys_len; /* 4: bytes of keys after the entries */
+};
+_Static_assert(sizeof(struct sst_range_header) == 8, "range header layout");
+
+struct sst_range_entry {
+	le64 ts;	/*  0: int64 */
+	le32 start_end; /*  8: where its start ends in the keys; it begins
+			 *     where the end before ends, or at 0 */
+	le32 end_end;	/* 12: where its end ends in the keys; it begins
+			 *     where its start ends. No bytes: no end */
+};
+_Static_assert(sizeof(struct sst_range_entry) == 16, "range entry layout");
 
 #define SST_CHECKSUM_LEN 8
 

@@ -149,6 +149,9 @@ static int open_sections(struct sst_index *ix, const char *path, size_t len)
 	len -= SST_CHECKSUM_LEN;
 	if (le32_get(ix->header->incompat) & SST_INCOMPAT_DICT)
 		r = open_dict(ix, path, box + at, len - at, &used);
+	if (r == 0 && le32_get(ix->header->incompat) & SST_INCOMPAT_RANGES)
+		r = sst_ranges_open(&ix->ranges, path, box + at + used,
+				    len - at - used, ix->min_key, &used);
 	if (r == 0 && at + used != len)
 		r = corrupt(path, "its parts do not fill it");
 	return r;
@@ -207,11 +210,13 @@ void sst_index_fini(struct sst_index *ix)
 {
 	free(ix->prefixes);
 	ix->prefixes = NULL;
+	sst_ranges_fini(&ix->ranges);
 }
 
 size_t sst_index_memory(const struct sst_index *ix)
 {
-	return ix->n_blocks * sizeof(*ix->prefixes);
+	return ix->n_blocks * sizeof(*ix->prefixes) +
+	       (ix->ranges.set ? ix->ranges.set->bytes : 0);
 }
 
 /* The number of values <= `p` (or < `p`) in the `n` >= 1 values at `a`. */

@@ -19,6 +19,7 @@
 #include "base/compress.h"
 #include "base/slice.h"
 #include "lsm/sst_format.h"
+#include "lsm/sst_ranges.h"
 
 struct sst_index {
 	const struct sst_index_header *header;
@@ -28,9 +29,10 @@ struct sst_index {
 	uint32_t n_blocks;
 	uint32_t lcp; /* bytes that all separators share */
 	struct tt_slice min_key;
-	struct tt_slice max_key;
-	struct tt_slice dict; /* empty: none */
+	struct tt_slice max_key; /* of the records */
+	struct tt_slice dict;	 /* empty: none */
 	enum codec codec;
+	struct sst_ranges ranges;
 };
 
 /* A block's place, decoded. */

@@ -3,8 +3,8 @@
  * A stream of records cut into tables: what flush and compaction write to.
  *
  * A table ends at the size limit, at a guard, or where the caller asks for a
- * cut, but never between two versions of one key: all versions of a key lie in one
- * table of a run (version.h). Finished tables are collected in a version
+ * cut, but never between two versions of one key: all versions of a key lie in
+ * one table of a run (version.h). Range tombstones are cut there. Finished tables are collected in a version
  * edit; they are durable, names included, once sst_output_finish() returned.
  * Until then they belong to the output, and sst_output_free() removes them.
  *
@@ -21,6 +21,7 @@
 
 struct env;
 struct guards;
+struct range_del;
 struct sst_output;
 struct value_mover;
 struct version_edit;
@@ -48,12 +49,28 @@ struct sst_output_options {
 int sst_output_new(const struct sst_output_options *o,
 		   struct version_edit *edit, struct sst_output **out);
 
-/* Records come strictly ascending in internal order; copied. */
+/*
+ * Before the first record: the range tombstones (kept) that go into the tables
+ * too, sorted by range_del_cmp(), those of equal times apart. The output makes
+ * the records of them that come between the others.
+ */
+void sst_output_set_ranges(struct sst_output *o, const struct range_del *dels,
+			   size_t n);
+
+/* Records come strictly ascending in internal order, without those of range
+ * tombstones; copied. */
 int sst_output_add(struct sst_output *o, const struct record *rec);
 
 /* Ends the table here: the next record, which must have another key than the
  * last, begins a new one. */
 int sst_output_cut(struct sst_output *o);
+
+/*
+ * The same where only range tombstones are: ends the table with `key`, which
+ * lies at or behind the last record and before the next, if one of them reaches
+ * beyond it. 1 when that was so.
+ */
+int sst_output_cut_ranges(struct sst_output *o, struct tt_slice key);
 
 /* Ends the last table and makes all of them durable; nothing may be added
  * any more, and they are the edit's from now on. */

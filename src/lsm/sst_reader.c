@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "lsm/residency.h"
 #include "lsm/sst_reader_impl.h"
 
 /* ---- opening ------------------------------------------------------------ */
@@ -118,6 +119,7 @@ static int check_header(struct sst_reader *r, uint64_t index_len)
 			    r->file_bytes);
 	if (rc < 0)
 		return rc;
+	r->ranges = r->index.ranges.set;
 	rc = open_dict(r);
 	if (rc < 0)
 		return rc;
@@ -131,6 +133,49 @@ static int check_header(struct sst_reader *r, uint64_t index_len)
 	return 0;
 }
 
+/* The length of the box at `at`, if it ends within the file. */
+static int box_len(struct env_file *f, uint64_t at, uint64_t file_bytes,
+		   uint64_t *out)
+{
+	uint8_t len[4];
+	int r = env_read_exact(f, at, len, sizeof(len));
+
+	*out = le32_load(len);
+	if (r == 0 && (*out > SST_BOX_MAX || at + 4 + *out > file_bytes))
+		r = err_set(TT_ECORRUPT,
+			    "%s: file of %" PRIu64
+			    " bytes is too short for the table's header",
+			    f->path, file_bytes);
+	return r;
+}
+
+int sst_read_checksum(struct env *env, const char *path, uint64_t *out)
+{
+	uint64_t size, n = 0, m = 0;
+	struct env_file *f;
+	uint8_t sum[SST_CHECKSUM_LEN];
+	int r = env_open(env, path, ENV_READ, &f);
+
+	if (r < 0)
+		return r;
+	r = env_file_size(f, &size);
+	if (r == 0)
+		r = box_len(f, 0, size, &n);
+	if (r == 0)
+		r = box_len(f, 4 + n, size, &m);
+	if (r == 0 && m < SST_INDEX_MIN)
+		r = err_set(TT_ECORRUPT,
+			    "%s: no table index at offset %" PRIu64, path,
+			    n + 8);
+	if (r == 0)
+		r = env_read_exact(f, n + m + 8 - sizeof(sum), sum,
+				   sizeof(sum));
+	(void)env_close(f); /* nothing was written to it */
+	if (r == 0)
+		*out = le64_load(sum);
+	return r;
+}
+
 int sst_open(struct env *env, const char *path, uint64_t file_no,
 	     struct sst_reader **out)
 {
@@ -141,6 +186,7 @@ int sst_open(struct env *env, const char *path, uint64_t file_no,
 	if (!r)
 		return err_nomem("a table");
 	atomic_init(&r->refs, 1);
+	r->env = env;
 	r->file_no = file_no;
 	r->path = strdup(path);
 	rc = r->path ? env_open(env, path, ENV_READ, &r->file)
@@ -191,6 +237,9 @@ bool sst_is_shared(const struct sst_reader *r)
 void sst_info(const struct sst_reader *r, struct sst_info *out)
 {
 	const struct sst_index_header *h = r->index.header;
+	bool is_open;
+	struct tt_slice max = sst_ranges_table_bound(
+		&r->index.ranges, r->index.max_key, &is_open);
 
 	*out = (struct sst_info){
 		.path = r->path,
@@ -207,7 +256,9 @@ void sst_info(const struct sst_reader *r, struct sst_info *out)
 		.min_ts = (int64_t)le64_get(h->min_ts),
 		.max_ts = (int64_t)le64_get(h->max_ts),
 		.min_key = r->index.min_key,
-		.max_key = r->index.max_key,
+		.max_key = max,
+		.max_is_open = is_open,
+		.n_ranges = r->index.ranges.n,
 	};
 }
 
@@ -229,6 +280,19 @@ const struct filter *sst_filter(const struct sst_reader *r)
 	return &r->filter;
 }
 
+const struct sst_ranges *sst_ranges_of(const struct sst_reader *r)
+{
+	return &r->index.ranges;
+}
+
+void sst_range(const struct sst_reader *r, uint32_t i, struct sst_range *out)
+{
+	struct range_del d;
+
+	sst_ranges_at(&r->index.ranges, i, &d);
+	*out = (struct sst_range){ d.start, d.end, d.ts };
+}
+
 const struct sst_index *sst_index_of(const struct sst_reader *r)
 {
 	return &r->index;
@@ -238,6 +302,15 @@ size_t sst_memory(const struct sst_reader *r)
 {
 	return sizeof(*r) + r->header_alloc + sst_index_memory(&r->index) +
 	       compress_dict_memory(r->dict) + strlen(r->path) + 1;
+}
+
+uint64_t sst_cached_bytes(const struct sst_reader *r)
+{
+	struct residency cached = RESIDENCY_INIT;
+	uint64_t n = residency_note(&cached, r->file, r->file_bytes);
+
+	residency_fini(&cached);
+	return n;
 }
 
 /* ---- blocks -------------------------------------------------------------- */
@@ -312,6 +385,43 @@ int sst_read_block(const struct sst_reader *r, uint32_t i, struct block **out)
 	return rc;
 }
 
+int sst_direct_block(const struct sst_reader *r, struct sst_direct *d,
+		     uint32_t i, size_t window, struct block **out)
+{
+	struct sst_block_ref ref;
+	const uint8_t *stored;
+	uint64_t want;
+	int rc = 0;
+
+	sst_index_block(&r->index, i, &ref);
+	stored = direct_window_at(&d->window, ref.offset, ref.stored_len);
+	if (stored)
+		return sst_make_block(r, i, stored, out);
+	if (!d->file)
+		rc = env_open(r->env, r->path, ENV_READ | ENV_DIRECT, &d->file);
+	if (rc < 0)
+		return rc;
+	want = MIN_OF((uint64_t)MAX_OF(window, (size_t)ref.stored_len),
+		      r->file_bytes - ref.offset);
+	/* A window for one large block goes with it. */
+	direct_window_reset(&d->window, MAX_OF((size_t)want, 2 * window));
+	rc = direct_window_read(&d->window, d->file, ref.offset, (size_t)want);
+	if (rc < 0)
+		return rc;
+	stored = direct_window_at(&d->window, ref.offset, ref.stored_len);
+	if (!stored)
+		return bad_block(r, i, ref.offset, TT_ECORRUPT,
+				 "is beyond the end of the file");
+	return sst_make_block(r, i, stored, out);
+}
+
+void sst_direct_fini(struct sst_direct *d)
+{
+	(void)env_close(d->file); /* nothing was written */
+	d->file = NULL;
+	direct_window_fini(&d->window);
+}
+
 int sst_block(struct sst_reader *r, struct block_cache *cache, uint32_t i,
 	      bool no_fill, struct block **out)
 {
@@ -333,11 +443,75 @@ int sst_block(struct sst_reader *r, struct block_cache *cache, uint32_t i,
 	return 0;
 }
 
+/* Where the block begins that may hold the key. */
+static uint64_t offset_of(const struct sst_reader *r, struct tt_slice key)
+{
+	struct sst_block_ref ref;
+
+	sst_index_block(&r->index, sst_index_seek(&r->index, key, TS_NEWEST),
+			&ref);
+	return ref.offset;
+}
+
+uint64_t sst_bytes_between(const struct sst_reader *r, struct tt_slice lower,
+			   struct tt_slice upper)
+{
+	bool is_behind = upper.len == 0 || key_cmp(upper, r->index.max_key) > 0;
+	uint64_t from = offset_of(r, lower);
+
+	return (is_behind ? r->file_bytes : offset_of(r, upper)) - from;
+}
+
 /* ---- point reads --------------------------------------------------------- */
 
 bool sst_may_have(const struct sst_reader *r, uint64_t hash)
 {
 	return filter_may_have(&r->filter, hash);
+}
+
+void sst_ask_filter(const struct sst_reader *r, uint64_t hash)
+{
+	__builtin_prefetch(filter_line(&r->filter, hash));
+}
+
+uint32_t sst_ask(const struct sst_reader *r, struct block_cache *cache,
+		 struct tt_slice key, int64_t as_of)
+{
+	uint32_t i = sst_index_seek(&r->index, key, as_of);
+
+	block_cache_ask(cache, r->file_no, i);
+	return i;
+}
+
+void sst_ask_block(const struct sst_reader *r, struct block_cache *cache,
+		   uint32_t block)
+{
+	block_cache_ask_block(cache, r->file_no, block);
+}
+
+void sst_ask_disk(const struct sst_reader *r, uint32_t block)
+{
+	struct sst_block_ref ref;
+	struct err_saved e;
+	int was = err_code();
+
+	/* The caller's last failure stays the last: hints have none. */
+	err_save(&e, was);
+	sst_index_block(&r->index, block, &ref);
+	if (env_advise(r->file, ref.offset, ref.stored_len,
+		       ENV_ADVICE_WILLNEED) < 0)
+		(void)err_restore(&e);
+}
+
+struct block *sst_ask_record(const struct sst_reader *r,
+			     struct block_cache *cache, uint32_t block,
+			     struct tt_slice key)
+{
+	struct block *b = block_cache_peek(cache, r->file_no, block);
+
+	if (b)
+		block_ask(b, key);
+	return b;
 }
 
 /*
@@ -363,9 +537,12 @@ static int get_from_next(struct sst_reader *r, struct block_cache *cache,
 	return 0;
 }
 
-int sst_get(struct sst_reader *r, struct block_cache *cache,
-	    struct tt_slice key, uint64_t hash, int64_t as_of, bool no_fill,
-	    struct sst_hit *out)
+/* The same without a look at range tombstones, but as records. */
+static ALWAYS_INLINE int get_record(struct sst_reader *r,
+				    struct block_cache *cache,
+				    struct tt_slice key, uint64_t hash,
+				    int64_t as_of, bool no_fill,
+				    struct sst_hit *out)
 {
 	struct block *b;
 	uint32_t i, at;
@@ -392,4 +569,32 @@ int sst_get(struct sst_reader *r, struct block_cache *cache,
 	}
 	block_unref(b);
 	return rc;
+}
+
+/* In a table with range tombstones. */
+static NOINLINE int get_covered(struct sst_reader *r, struct block_cache *cache,
+				struct tt_slice key, uint64_t hash,
+				int64_t as_of, bool no_fill,
+				struct sst_hit *out)
+{
+	int64_t ts = range_set_cover(r->ranges, key, as_of);
+	int rc = get_record(r, cache, key, hash, as_of, no_fill, out);
+
+	if (rc < 0 || ts == RANGE_NONE || (rc == 0 && out->rec.ts >= ts))
+		return rc;
+	if (rc == 0)
+		sst_hit_release(out);
+	*out = (struct sst_hit){
+		.rec = { .key = key, .ts = ts, .kind = RECORD_TOMBSTONE }
+	};
+	return 0;
+}
+
+int sst_get(struct sst_reader *r, struct block_cache *cache,
+	    struct tt_slice key, uint64_t hash, int64_t as_of, bool no_fill,
+	    struct sst_hit *out)
+{
+	if (unlikely(r->ranges != NULL))
+		return get_covered(r, cache, key, hash, as_of, no_fill, out);
+	return get_record(r, cache, key, hash, as_of, no_fill, out);
 }

@@ -7,19 +7,21 @@
 #define LSM_SST_READER_IMPL_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/direct.h"
 #include "lsm/filter.h"
 #include "lsm/sst_index.h"
 #include "lsm/sst_reader.h"
 
-struct env_file;
-
 struct sst_reader {
 	/* set in sst_open(), then constant; what a miss reads first */
 	struct filter filter;
+	const struct range_set *ranges; /* the index's; NULL: none */
 	struct sst_index index;
 	uint64_t file_no;
+	struct env *env;
 	struct env_file *file;
 	struct compress_dict *dict; /* owned; NULL: none */
 	uint8_t *header;     /* owned, the file up to its data, moved so that
@@ -41,5 +43,17 @@ int sst_make_block(const struct sst_reader *r, uint32_t i, const void *stored,
 
 /* Block `i` straight from the file. */
 int sst_read_block(const struct sst_reader *r, uint32_t i, struct block **out);
+
+/* The table read past the page cache as well: what the disk has, whatever the
+ * caches show. All zero: nothing open yet. */
+struct sst_direct {
+	struct env_file *file;
+	struct direct_window window;
+};
+
+/* Block `i`; where it must read, at least `window` bytes from there on. */
+int sst_direct_block(const struct sst_reader *r, struct sst_direct *d,
+		     uint32_t i, size_t window, struct block **out);
+void sst_direct_fini(struct sst_direct *d);
 
 #endif

@@ -14,8 +14,12 @@
 #include "lsm/operand.h"
 #include "lsm/sst_reader_impl.h"
 
+/* Bytes read at once. */
+#define WINDOW ((size_t)1 << 20)
+
 struct verify {
 	struct sst_reader *table;
+	struct sst_direct direct;
 	sst_report_fn fn;
 	void *arg;
 	bool is_damaged;
@@ -25,6 +29,7 @@ struct verify {
 	int64_t last_ts;
 	bool has_last;
 	uint64_t n_tombstones;
+	uint32_t n_ranges; /* records of range tombstones */
 	bool has_pointers;
 	int64_t min_ts, max_ts;
 };
@@ -79,6 +84,27 @@ static void check_range(struct verify *v, const struct block *b, uint32_t i)
 		report_header(v, "has another largest key than the data");
 }
 
+/* The next of the list must be this record, but that it may end earlier. */
+static void check_range_record(struct verify *v, uint32_t i,
+			       const struct record *rec)
+{
+	const struct sst_ranges *list = &v->table->index.ranges;
+	uint32_t no = v->n_ranges++;
+	struct range_del d;
+
+	if (no >= list->n) {
+		if (no == list->n)
+			report_block(v, i,
+				     "has a range tombstone that is "
+				     "not in the list");
+		return;
+	}
+	sst_ranges_at(list, no, &d);
+	if (!key_eq(d.start, rec->key) || d.ts != rec->ts ||
+	    range_end_cmp(d.end, rec->value) > 0)
+		report_block(v, i, "has another range tombstone than the list");
+}
+
 static void check_records(struct verify *v, const struct block *b, uint32_t i)
 {
 	struct record rec;
@@ -87,6 +113,8 @@ static void check_records(struct verify *v, const struct block *b, uint32_t i)
 	for (uint32_t j = 0; j < b->n; j++) {
 		block_record(b, j, &rec);
 		v->n_tombstones += rec.kind == RECORD_TOMBSTONE;
+		if (rec.kind == RECORD_RANGE && !v->has_gap)
+			check_range_record(v, i, &rec);
 		n_odd += rec.kind == RECORD_MERGE &&
 			 operands_check(rec.value) < 0;
 		v->has_pointers |= rec.kind == RECORD_POINTER;
@@ -105,7 +133,7 @@ static int check_block(struct verify *v, uint32_t i)
 {
 	struct block *b;
 	struct record last;
-	int r = sst_read_block(v->table, i, &b);
+	int r = sst_direct_block(v->table, &v->direct, i, WINDOW, &b);
 
 	if (r == TT_ECORRUPT) {
 		v->has_gap = true;
@@ -132,6 +160,8 @@ static void check_sums(struct verify *v)
 
 	if (v->n_tombstones != le64_get(h->n_tombstones))
 		report_header(v, "counts other tombstones than there are");
+	if (v->n_ranges < v->table->index.ranges.n)
+		report_header(v, "lists range tombstones that are not there");
 	if (v->min_ts != (int64_t)le64_get(h->min_ts) ||
 	    v->max_ts != (int64_t)le64_get(h->max_ts))
 		report_header(v, "has another range of timestamps");
@@ -155,6 +185,7 @@ int sst_verify(struct sst_reader *r, sst_report_fn fn, void *arg)
 	if (rc == 0 && !v.has_gap)
 		check_sums(&v);
 	buf_fini(&v.last_key);
+	sst_direct_fini(&v.direct);
 	if (rc == 0 && v.is_damaged)
 		return err_set(TT_ECORRUPT, "%s: table is damaged", r->path);
 	return rc;

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/checksum.h"
+#include "base/direct.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "lsm/block_writer.h"
@@ -22,14 +23,15 @@
 #include "lsm/key_hash.h"
 #include "lsm/record_format.h"
 #include "lsm/sst_format.h"
+#include "lsm/sst_ranges.h"
 #include "lsm/table_dict.h"
 #include "lsm/value_format.h"
-
-#define WRITE_CHUNK ((size_t)1 << 20)
 
 struct sst_writer {
 	/* set in sst_writer_new(), then constant */
 	struct sst_writer_options opts;
+
+	struct direct_writer file; /* closed but while finishing */
 
 	/* of the table being built */
 	struct block_writer blocks;
@@ -40,10 +42,14 @@ struct sst_writer {
 	int64_t open_sep_ts;
 	struct buf last_key;
 	int64_t last_ts;
+	bool last_is_range;
 	uint64_t n_records, n_tombstones, raw_bytes;
 	uint32_t incompat; /* SST_INCOMPAT_* */
 	int64_t min_ts, max_ts;
 	struct value_refs values;
+	struct buf ranges; /* the list of range tombstones, as stored */
+	uint64_t n_ranges;
+	struct buf range_end; /* the last end; empty: none */
 };
 
 void sst_meta_fini(struct sst_meta *m)
@@ -63,6 +69,7 @@ int sst_writer_new(const struct sst_writer_options *o, struct sst_writer **out)
 	if (w->opts.block_bytes == 0)
 		w->opts.block_bytes = SST_BLOCK_BYTES_DEFAULT;
 	assert(w->opts.bloom_bits <= FILTER_BITS_MAX);
+	direct_writer_init(&w->file);
 	block_writer_init(&w->blocks, o->codec);
 	w->dict.is_wanted = o->with_dict && o->codec == CODEC_ZSTD;
 	*out = w;
@@ -73,6 +80,7 @@ void sst_writer_free(struct sst_writer *w)
 {
 	if (!w)
 		return;
+	direct_writer_fini(&w->file);
 	block_writer_fini(&w->blocks);
 	table_dict_fini(&w->dict);
 	buf_fini(&w->entries);
@@ -80,6 +88,8 @@ void sst_writer_free(struct sst_writer *w)
 	buf_fini(&w->hashes);
 	buf_fini(&w->last_key);
 	value_refs_fini(&w->values);
+	buf_fini(&w->ranges);
+	buf_fini(&w->range_end);
 	free(w);
 }
 
@@ -92,8 +102,10 @@ void sst_writer_reset(struct sst_writer *w)
 	buf_clear(&w->hashes);
 	buf_clear(&w->last_key);
 	value_refs_clear(&w->values);
+	buf_clear(&w->ranges);
 	w->n_records = w->n_tombstones = w->raw_bytes = 0;
 	w->incompat = 0;
+	w->n_ranges = 0;
 }
 
 static int settle_dict(struct sst_writer *w)
@@ -169,6 +181,7 @@ static int note_record(struct sst_writer *w, const struct record *r,
 	w->min_ts = MIN_OF(w->min_ts, r->ts);
 	w->max_ts = MAX_OF(w->max_ts, r->ts);
 	w->last_ts = r->ts;
+	w->last_is_range = r->kind == RECORD_RANGE;
 	w->n_records++;
 	w->n_tombstones += r->kind == RECORD_TOMBSTONE;
 	if (unlikely(r->kind == RECORD_MERGE))
@@ -179,7 +192,7 @@ static int note_record(struct sst_writer *w, const struct record *r,
 int sst_writer_add(struct sst_writer *w, const struct record *r)
 {
 	size_t open = block_writer_open_bytes(&w->blocks);
-	bool same_key = false;
+	bool same_key = false, is_tie = false;
 	int c, rc;
 
 	if (unlikely(r->key.len > TT_KEY_MAX || r->value.len > TT_VALUE_MAX))
@@ -187,9 +200,13 @@ int sst_writer_add(struct sst_writer *w, const struct record *r)
 	if (likely(w->n_records)) {
 		c = key_cmp(buf_slice(&w->last_key), r->key);
 		same_key = c == 0;
-		assert(c < 0 || (c == 0 && w->last_ts > r->ts));
+		is_tie = same_key && w->last_ts == r->ts;
+		assert(c < 0 || (c == 0 && w->last_ts > r->ts) ||
+		       (is_tie && r->kind == RECORD_RANGE &&
+			!w->last_is_range));
 	}
-	if (open && open + record_stored_len(r) > w->opts.block_bytes) {
+	if (open && !is_tie &&
+	    open + record_stored_len(r) > w->opts.block_bytes) {
 		rc = end_block(w);
 		if (rc < 0)
 			return rc;
@@ -204,9 +221,32 @@ int sst_writer_add(struct sst_writer *w, const struct record *r)
 	return likely(rc == 0) ? note_record(w, r, same_key) : rc;
 }
 
+int sst_writer_set_ranges(struct sst_writer *w, const struct range_del *dels,
+			  size_t n)
+{
+	struct tt_slice end;
+
+	buf_clear(&w->ranges);
+	w->n_ranges = n;
+	if (n == 0)
+		return 0;
+	end = dels[0].end;
+	for (size_t i = 1; i < n; i++)
+		if (range_end_cmp(dels[i].end, end) > 0)
+			end = dels[i].end;
+	if (buf_set(&w->range_end, end) < 0)
+		return err_nomem("a table being built");
+	return sst_ranges_encode(dels, n, &w->ranges);
+}
+
 uint64_t sst_writer_count(const struct sst_writer *w)
 {
 	return w->n_records;
+}
+
+struct tt_slice sst_writer_last_key(const struct sst_writer *w)
+{
+	return buf_slice(&w->last_key);
 }
 
 size_t sst_writer_bytes(const struct sst_writer *w)
@@ -235,7 +275,8 @@ static void fill_index_header(const struct sst_writer *w, uint64_t file_bytes,
 	*h = (struct sst_index_header){
 		.magic = { 'T', 'T', 'S', 'X' },
 		.version = le32_make(SST_VERSION),
-		.incompat = le32_make(w->incompat),
+		.incompat = le32_make(w->incompat |
+				      (w->n_ranges ? SST_INCOMPAT_RANGES : 0)),
 		.codec = (uint8_t)w->opts.codec,
 		.n_blocks =
 			le32_make((uint32_t)(w->entries.len /
@@ -272,7 +313,7 @@ static int make_header(struct sst_writer *w, struct buf *head)
 	filter_len = filter_box_len(w->hashes.len / sizeof(uint64_t),
 				    w->opts.bloom_bits);
 	index_len = sizeof(h) + w->entries.len + w->keys.len + dict_len +
-		    SST_CHECKSUM_LEN;
+		    w->ranges.len + SST_CHECKSUM_LEN;
 	head_len = 4 + filter_len + 4 + index_len;
 	if (index_len > SST_BOX_MAX)
 		return err_set(TT_ETOOBIG, "a table has too many blocks");
@@ -298,10 +339,23 @@ static int make_header(struct sst_writer *w, struct buf *head)
 		buf_advance(head, 4);
 		buf_put(head, w->dict.bytes.data, w->dict.bytes.len);
 	}
+	buf_put(head, w->ranges.data, w->ranges.len);
 	sum = le64_make(checksum(head->data, head->len));
 	buf_put(head, &sum, sizeof(sum));
 	assert(head->len == head_len);
 	return 0;
+}
+
+/* Where the table ends: with its last record or a range tombstone. */
+static int make_bound(const struct sst_writer *w, struct sst_meta *m)
+{
+	struct tt_slice max = buf_slice(&w->last_key);
+
+	if (w->n_ranges)
+		max = sst_ranges_bound(buf_slice(&w->range_end), max,
+				       &m->max_is_open);
+	m->has_no_end = key_is_largest(max);
+	return m->has_no_end ? 0 : buf_set(&m->max_key, max);
 }
 
 static int make_meta(struct sst_writer *w, size_t head_len,
@@ -316,9 +370,10 @@ static int make_meta(struct sst_writer *w, size_t head_len,
 	m.raw_bytes = w->raw_bytes;
 	m.min_ts = w->min_ts;
 	m.max_ts = w->max_ts;
+	m.n_ranges = w->n_ranges;
 	if (buf_append(&m.min_key, w->keys.data, le32_get(first->key_end)) <
 		    0 ||
-	    buf_append_slice(&m.max_key, buf_slice(&w->last_key)) < 0) {
+	    make_bound(w, &m) < 0) {
 		sst_meta_fini(&m);
 		return err_nomem("a table's description");
 	}
@@ -328,35 +383,24 @@ static int make_meta(struct sst_writer *w, size_t head_len,
 	return 0;
 }
 
-static int append_chunks(struct env_file *f, const struct buf *b)
+static int write_file(struct sst_writer *w, struct env *env, const char *path,
+		      const struct buf *head)
 {
-	for (size_t at = 0; at < b->len;) {
-		size_t n = MIN_OF(b->len - at, WRITE_CHUNK);
-		int r = env_append(f, b->data + at, n);
+	struct direct_writer *f = &w->file;
+	int r = direct_writer_open(f, env, path,
+				   head->len + w->blocks.stored.len,
+				   w->opts.past_page_cache);
 
-		if (r < 0)
-			return r;
-		at += n;
-	}
-	return 0;
-}
-
-static int write_file(const struct sst_writer *w, struct env *env,
-		      const char *path, const struct buf *head)
-{
-	struct env_file *f;
-	int r, rc;
-
-	r = env_open(env, path, ENV_WRITE | ENV_CREATE | ENV_TRUNC, &f);
 	if (r < 0)
 		return r;
-	r = append_chunks(f, head);
+	r = direct_writer_add(f, head->data, head->len);
 	if (r == 0)
-		r = append_chunks(f, &w->blocks.stored);
+		r = direct_writer_add(f, w->blocks.stored.data,
+				      w->blocks.stored.len);
 	if (r == 0)
-		r = env_sync(f, ENV_SYNC_DATA);
-	rc = env_close(f);
-	return r < 0 ? r : rc;
+		return direct_writer_finish(f);
+	direct_writer_abort(f);
+	return r;
 }
 
 int sst_writer_finish(struct sst_writer *w, struct env *env,

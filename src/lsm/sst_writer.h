@@ -20,6 +20,7 @@
 #include "lsm/value_refs.h"
 
 struct env;
+struct range_del;
 struct sst_writer;
 
 #define SST_BLOCK_BYTES_DEFAULT 4096
@@ -30,6 +31,7 @@ struct sst_writer_options {
 	uint32_t block_bytes; /* raw size to end a block at; 0: default */
 	uint32_t bloom_bits;  /* a key, 0 to FILTER_BITS_MAX; 0: no filter */
 	bool with_dict;	      /* give blocks a dictionary if it pays; zstd */
+	bool past_page_cache; /* nobody will read it soon */
 };
 
 /* What the manifest records about a table. */
@@ -39,7 +41,11 @@ struct sst_meta {
 	uint64_t n_tombstones;
 	uint64_t raw_bytes; /* of all records */
 	int64_t min_ts, max_ts;
+	uint64_t n_ranges; /* range tombstones */
+	/* What is in the table lies from min_key to max_key, that included
+	 * unless max_is_open. Without an end max_key is empty. */
 	struct buf min_key, max_key;
+	bool max_is_open, has_no_end;
 	struct value_refs values; /* what its pointers name */
 };
 
@@ -61,15 +67,26 @@ void sst_writer_reset(struct sst_writer *w);
  */
 int sst_writer_add(struct sst_writer *w, const struct record *r);
 
+/*
+ * Before the table is finished: the range tombstones that hold in it, those
+ * that were added as records, their ends cut to where the table ends. Sorted
+ * by range_del_cmp(); copied. -ENOMEM or TT_ETOOBIG.
+ */
+int sst_writer_set_ranges(struct sst_writer *w, const struct range_del *dels,
+			  size_t n);
+
 /* Records added since the last finish or reset. */
 uint64_t sst_writer_count(const struct sst_writer *w);
+
+/* The key of the last record; valid until the next one is added. */
+struct tt_slice sst_writer_last_key(const struct sst_writer *w);
 
 /* About how large the file would be if it were finished now. */
 size_t sst_writer_bytes(const struct sst_writer *w);
 
 /*
- * Writes the table (of at least one record) under `tmp_path` in chunks of
- * 1 MiB, fsyncs it, renames it to `final_path`, and leaves the writer empty.
+ * Writes the table (of at least one record) under `tmp_path`, fsyncs it, renames it to `final_path`, and leaves the
+ * writer empty. A file whose fsync failed is removed and never synced again.
  * The table is durable once the caller has synced the directory
  * (env_sync_parent()), which pays once for several tables. On failure the
  * temporary file is removed, as far as that is possible, and the writer is

@@ -112,6 +112,8 @@ static void show_caches(struct tt *db, const struct stat_walk *w)
 	show(w, "engine.cache.refused", b.refused, "blocks without room");
 	show(w, "engine.cache.bytes", b.bytes, "bytes of blocks in memory");
 	show(w, "engine.cache.capacity", b.capacity, "bytes there is room for");
+	show(w, "engine.cache.borrowed", b.borrowed,
+	     "bytes of it that iterators and tables have");
 	table_cache_read_stats(db->tables, &t);
 	show(w, "engine.tables.opens", t.opens, "tables opened");
 	show(w, "engine.tables.evictions", t.evictions, "tables closed early");
@@ -134,6 +136,8 @@ static void show_levels(const struct version *v, const struct stat_walk *w)
 	show(w, "engine.level0.groups", v->n_l0, "flushes not yet compacted");
 	show(w, "engine.tables.files", v->n_tables, "tables of the store");
 	show(w, "engine.tables.bytes", v->bytes, "their bytes on disk");
+	show(w, "engine.tables.range_tombstones", v->n_ranges,
+	     "range tombstones in them");
 }
 
 /* As far as counts tell: a tombstone stands for itself and for what it hides
@@ -154,8 +158,6 @@ static void show_version(const struct version *v, const struct stat_walk *w,
 	     "sorted runs of tables that a read may have to ask");
 	show(w, "engine.tables.records", v->n_records,
 	     "records of the tables, old versions and tombstones included");
-	show(w, "engine.tables.tombstones", v->n_tombstones,
-	     "of them tombstones");
 	show(w, "engine.estimated_keys", estimated_keys(v, in_memtables),
 	     "keys of the store, about: too many where they were overwritten");
 	show_levels(v, w);
@@ -205,6 +207,9 @@ void tt_stats_each(struct tt *db, stat_fn fn, void *arg)
 	show_values(db, &w);
 	show_caches(db, &w);
 	show_state(db, &w);
+	show(&w, "engine.background_error",
+	     (uint64_t)tt_background_error(db, NULL),
+	     "0 well, 1 no compaction, 2 no space, 3 stopped, 4 poisoned");
 	show(&w, "engine.snapshots", snapshots_count(&db->snaps, &oldest),
 	     "snapshots held");
 	show(&w, "engine.oldest_snapshot_ts", (uint64_t)oldest,

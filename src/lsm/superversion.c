@@ -19,6 +19,7 @@ int superversion_new(struct memtable *active, struct memtable *const *imm,
 	atomic_init(&sv->refs, 1);
 	sv->active = memtable_ref(active);
 	sv->version = version_ref(v);
+	sv->resting = NULL;
 	sv->n_imm = n_imm;
 	for (uint32_t i = 0; i < n_imm; i++)
 		sv->imm[i] = memtable_ref(imm[n_imm - 1 - i]);

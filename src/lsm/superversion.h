@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct memtable;
+struct tt_iter;
 struct version;
 
 /* With the active memtable, two: that many are part of the memory budget.
@@ -24,6 +25,9 @@ struct superversion {
 	_Atomic uint32_t refs;
 	struct memtable *active;
 	struct version *version;
+	/* owned by who replaces it: iterators over it that rested; see
+	 * db_retire() */
+	struct tt_iter *resting;
 	uint32_t n_imm;
 	struct memtable *imm[]; /* newest first */
 };

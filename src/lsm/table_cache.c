@@ -39,6 +39,10 @@ struct table_cache {
 	char *dir;
 	size_t max_bytes;
 	unsigned max_open;
+	void (*relieve)(void *arg);
+	void *arg;
+	struct block_cache *lender; /* NULL: none */
+	size_t max_loan;
 
 	/* Rises with every retirement; starts at 1. */
 	_Atomic uint64_t epoch;
@@ -52,6 +56,7 @@ struct table_cache {
 	struct list_node clock;	  /* open slots, the hand at the front */
 	struct list_node retired; /* struct retired, oldest first */
 	size_t bytes;
+	size_t borrowed; /* see settle_locked() */
 	uint64_t n_open, n_opens, n_evictions;
 };
 
@@ -79,6 +84,35 @@ int table_cache_new(const struct table_cache_options *o,
 	list_init(&tc->retired);
 	*out = tc;
 	return 0;
+}
+
+void table_cache_set_relief(struct table_cache *tc, void (*relieve)(void *arg),
+			    void *arg)
+{
+	tc->relieve = relieve;
+	tc->arg = arg;
+}
+
+void table_cache_set_lender(struct table_cache *tc, struct block_cache *lender,
+			    size_t max_loan)
+{
+	tc->lender = lender;
+	tc->max_loan = max_loan;
+}
+
+/* Borrows what is used beyond our own memory, or gives it back. Under the
+ * lock, so that no loan is given back before it was taken. */
+static void settle_locked(struct table_cache *tc)
+{
+	size_t over = tc->bytes > tc->max_bytes ? tc->bytes - tc->max_bytes : 0;
+
+	if (!tc->lender || over == tc->borrowed)
+		return;
+	if (over > tc->borrowed)
+		block_cache_borrow(tc->lender, over - tc->borrowed);
+	else
+		block_cache_give_back(tc->lender, tc->borrowed - over);
+	tc->borrowed = over;
 }
 
 /* ---- retiring ------------------------------------------------------------- */
@@ -168,14 +202,48 @@ static bool evict_step_locked(struct table_cache *tc, struct table_slot *keep)
 	return true;
 }
 
+/* What tables may have on loan: others borrow too. */
+static size_t loan_locked(const struct table_cache *tc)
+{
+	size_t most;
+
+	if (!tc->lender)
+		return 0;
+	most = tc->borrowed + block_cache_lendable(tc->lender);
+	return MIN_OF(most, tc->max_loan);
+}
+
+static bool is_full_locked(const struct table_cache *tc)
+{
+	return tc->n_open > 1 && (tc->bytes > tc->max_bytes + loan_locked(tc) ||
+				  tc->n_open > tc->max_open);
+}
+
 /* Two rounds of the clock at most: all may be in use. */
 static void evict_locked(struct table_cache *tc, struct table_slot *keep)
 {
 	uint64_t steps = 2 * tc->n_open;
 
-	while (steps-- && tc->n_open > 1 &&
-	       (tc->bytes > tc->max_bytes || tc->n_open > tc->max_open))
+	while (steps-- && is_full_locked(tc))
 		evict_step_locked(tc, keep);
+}
+
+/* Closes tables until the bounds hold again, as far as can be. */
+static void evict(struct table_cache *tc, struct table_slot *keep)
+{
+	bool is_full;
+
+	mutex_lock(&tc->mu);
+	evict_locked(tc, keep);
+	is_full = is_full_locked(tc);
+	mutex_unlock(&tc->mu);
+	if (unlikely(is_full) && tc->relieve)
+		tc->relieve(tc->arg);
+	mutex_lock(&tc->mu);
+	if (is_full)
+		evict_locked(tc, keep);
+	settle_locked(tc);
+	mutex_unlock(&tc->mu);
 }
 
 /* ---- opening --------------------------------------------------------------- */
@@ -232,16 +300,18 @@ int table_peek_slow(struct table_cache *tc, struct table_slot *s,
 
 	mutex_lock(&tc->mu);
 	s->is_opening = false;
-	if (rc == 0) {
+	if (rc == 0)
 		publish_locked(tc, s, r);
-		evict_locked(tc, s);
-	}
-	collect_locked(tc, &dead);
 	cond_broadcast(&tc->opened);
 	mutex_unlock(&tc->mu);
-	free_retired(&dead);
-	if (rc == 0)
+	if (rc == 0) {
+		evict(tc, s);
 		*out = r;
+	}
+	mutex_lock(&tc->mu);
+	collect_locked(tc, &dead);
+	mutex_unlock(&tc->mu);
+	free_retired(&dead);
 	return rc;
 }
 
@@ -271,6 +341,7 @@ void table_slot_fini(struct table_cache *tc, struct table_slot *s)
 		tc->n_open--;
 	}
 	collect_locked(tc, &dead);
+	settle_locked(tc);
 	mutex_unlock(&tc->mu);
 	/* No one uses the slot, so no guard can have shown the reader. */
 	sst_close(r);

@@ -2,6 +2,12 @@
 /*
  * Open tables, bounded by memory (filters and indexes) and by descriptors.
  *
+ * What it may have in memory is `max_bytes` of its own and, from the block
+ * cache, up to `max_loan` more: to read a table's index again costs a hundred
+ * times what a block costs. Tables that are pinned stay open beyond either;
+ * their memory is borrowed all the same, so that both caches together keep to
+ * one number.
+ *
  * Whoever describes a table (the version's file entry) embeds a struct
  * table_slot. The cache opens the table when it is first wanted, once even
  * if several threads want it at the same time, and closes tables that have
@@ -90,6 +96,19 @@ int table_cache_new(const struct table_cache_options *o,
 /* Every slot must have been finished. */
 void table_cache_free(struct table_cache *tc);
 
+/*
+ * Who drops pins that nobody needs: called, with no lock of the cache held,
+ * when a bound is exceeded because so many tables are pinned. Set before the
+ * first table is opened.
+ */
+void table_cache_set_relief(struct table_cache *tc, void (*relieve)(void *arg),
+			    void *arg);
+
+/* Who lends memory beyond max_bytes, and how much of it may be used for tables
+ * that nobody has pinned. Kept; set before the first table is opened. */
+void table_cache_set_lender(struct table_cache *tc, struct block_cache *lender,
+			    size_t max_loan);
+
 /* A slot for the table DIR/NNNNNN.sst. Opens nothing. */
 void table_slot_init(struct table_slot *s, uint64_t file_no);
 /* Closes the table if it is open. No one may be using the slot. */
@@ -126,6 +145,13 @@ static ALWAYS_INLINE int table_peek(struct table_cache *tc,
 		atomic_store_explicit(&s->is_used, 1, memory_order_relaxed);
 	*out = r;
 	return 0;
+}
+
+/* The table if it is open, else NULL; inside a guard, valid until that is
+ * left. For hints: does not count as use. */
+static ALWAYS_INLINE struct sst_reader *table_peek_open(struct table_slot *s)
+{
+	return atomic_load_explicit(&s->reader, memory_order_seq_cst);
 }
 
 /* ---- pins ------------------------------------------------------------- */

@@ -58,7 +58,7 @@ uint32_t run_find_dead(const struct run *run)
 	for (uint32_t i = 0; i < run->n; i++) {
 		const struct table_desc *d = &run->tables[i]->desc;
 
-		if (d->n_tombstones &&
+		if ((d->n_tombstones || d->n_ranges) &&
 		    (best == RUN_NONE ||
 		     d->max_ts < run->tables[best]->desc.max_ts))
 			best = i;

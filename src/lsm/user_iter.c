@@ -11,15 +11,24 @@
  *
  * Merge records are gathered from the newest visible one to the value under
  * them; the cursor then goes on behind the key (going back: before it).
+ *
+ * A move counts the deleted keys that it passes. From the second on it asks
+ * now and then for a gap (gaps.h) to jump over; at its end it tells of what
+ * it passed, if that was much.
  */
 #include "lsm/user_iter.h"
 
 #include "base/assert.h"
+#include "lsm/gaps.h"
 #include "lsm/value_read.h"
 #include "tt_errors.h"
 
 /* Steps over versions of one key before a search is cheaper. */
 #define STEPS_MAX 8
+/* Deleted keys passed until a move asks for a gap, and at the latest between
+ * two times that it asks; in between at powers of two. */
+#define ASKS_FROM 2
+#define ASKS_EVERY 64
 /* Larger copies are not kept from one position to the next. */
 #define KEEP_BYTES ((size_t)64 << 10)
 
@@ -29,12 +38,29 @@ void user_iter_init(struct user_iter *u, const struct merge_function *fn)
 	merge_chain_init(&u->chain, fn);
 }
 
+void user_iter_set_gaps(struct user_iter *u, struct gaps *g)
+{
+	u->gaps = g;
+}
+
+void user_iter_set_values(struct user_iter *u, struct value_log *values)
+{
+	u->values = values;
+}
+
+void user_iter_set_verify(struct user_iter *u, bool on)
+{
+	u->verifies_values = on;
+}
+
 void user_iter_fini(struct user_iter *u)
 {
 	rec_iter_free(u->in);
 	u->in = NULL;
 	buf_fini(&u->key);
 	buf_fini(&u->value);
+	buf_fini(&u->edge);
+	buf_fini(&u->jump);
 	buf_fini(&u->lower);
 	buf_fini(&u->upper);
 	buf_fini(&u->separated);
@@ -60,6 +86,31 @@ void user_iter_set_source(struct user_iter *u, struct rec_iter *in,
 	u->as_of = as_of;
 	u->state = USER_ITER_NONE;
 	buf_shrink(&u->value, KEEP_BYTES);
+}
+
+void user_iter_restart(struct user_iter *u, int64_t as_of)
+{
+	u->as_of = as_of;
+	u->state = USER_ITER_NONE;
+}
+
+void user_iter_set_keys_only(struct user_iter *u, bool on)
+{
+	u->keys_only = on;
+	u->state = USER_ITER_NONE;
+}
+
+void user_iter_rest(struct user_iter *u, size_t keep)
+{
+	u->state = USER_ITER_NONE;
+	merge_chain_reset(&u->chain);
+	buf_shrink(&u->key, keep);
+	buf_shrink(&u->value, keep);
+	buf_shrink(&u->edge, keep);
+	buf_shrink(&u->jump, keep);
+	buf_shrink(&u->lower, keep);
+	buf_shrink(&u->upper, keep);
+	buf_shrink(&u->separated, keep);
 }
 
 /* Ends a move that found nothing or failed. */
@@ -120,7 +171,7 @@ static int read_base(struct user_iter *u, struct tt_slice *base)
 	if (u->in->rec.kind != RECORD_POINTER)
 		return 0;
 	u->value_error = value_resolve(u->values, buf_slice(&u->key), *base,
-				       &u->separated);
+				       u->verifies_values, &u->separated);
 	*base = buf_slice(&u->separated);
 	return u->value_error;
 }
@@ -151,6 +202,75 @@ static int merge_kept_key(struct user_iter *u)
 	u->cur = (struct record){ buf_slice(&u->key), buf_slice(&u->value), ts,
 				  RECORD_VALUE };
 	return r;
+}
+
+/* ---- deleted keys --------------------------------------------------------- */
+
+static ALWAYS_INLINE void begin_move(struct user_iter *u)
+{
+	u->n_dead = 0;
+	u->has_edge = false;
+}
+
+/* `key` with a zero behind it, the next key there can be, in *out. */
+static int set_behind(struct buf *out, struct tt_slice key)
+{
+	int r = buf_set(out, key);
+
+	return r < 0 ? r : buf_append(out, "", 1);
+}
+
+/*
+ * Counts the kept key as deleted, at `ts`. 1 when it lies in a gap whose end is in
+ * u->jump now, 0 when not, < 0.
+ */
+static int count_dead(struct user_iter *u, int64_t ts, bool is_forward)
+{
+	uint64_t n = ++u->n_dead;
+	int r = 0;
+
+	u->n_passed++;
+	u->n_fresh += ts > u->fresh_after;
+	if (!u->gaps || n < ASKS_FROM || (n & (n - 1) && n % ASKS_EVERY))
+		return 0;
+	if (!u->has_edge)
+		r = is_forward ? buf_set(&u->edge, buf_slice(&u->key))
+			       : set_behind(&u->edge, buf_slice(&u->key));
+	u->has_edge = true;
+	if (r < 0 || !gaps_exist(u->gaps))
+		return r;
+	r = gaps_end(u->gaps, buf_slice(&u->key), u->as_of, is_forward,
+		     &u->jump);
+	u->n_jumps += r > 0;
+	return r;
+}
+
+static ALWAYS_INLINE bool has_finding(const struct user_iter *u)
+{
+	return u->n_dead >= GAP_LEAST_KEYS && u->gaps;
+}
+
+/* From the edge up to `end`, or up to the kept key and past it. */
+static NOINLINE void tell_forward(struct user_iter *u,
+				  const struct tt_slice *end)
+{
+	if (!end && set_behind(&u->jump, buf_slice(&u->key)) < 0)
+		return;
+	gaps_found(u->gaps, buf_slice(&u->edge),
+		   end ? *end : buf_slice(&u->jump), u->as_of, u->n_dead);
+}
+
+/* From the edge down to the kept key; `is_live`: that is the end. */
+static NOINLINE void tell_reverse(struct user_iter *u, bool is_live)
+{
+	struct tt_slice low = buf_slice(&u->key);
+
+	if (is_live) {
+		if (set_behind(&u->jump, low) < 0)
+			return;
+		low = buf_slice(&u->jump);
+	}
+	gaps_found(u->gaps, low, buf_slice(&u->edge), u->as_of, u->n_dead);
 }
 
 /* ---- forward ------------------------------------------------------------ */
@@ -186,11 +306,21 @@ static int skip_newer(struct user_iter *u)
 	return r;
 }
 
-/* Shows the merge record under the cursor as a value. */
+/* Shows the merge record under the cursor as a value. Whatever lies under it,
+ * the key has one. */
 static NOINLINE int show_merged(struct user_iter *u)
 {
-	int r = keep_key(u, u->in->rec.key);
+	int r;
 
+	if (has_finding(u))
+		tell_forward(u, &u->in->rec.key);
+	if (u->keys_only) {
+		u->cur = u->in->rec;
+		u->cur.value = SLICE_EMPTY;
+		u->state = USER_ITER_FORWARD;
+		return 0;
+	}
+	r = keep_key(u, u->in->rec.key);
 	if (r == 0)
 		r = merge_kept_key(u);
 	if (r == 0)
@@ -202,6 +332,26 @@ static NOINLINE int show_merged(struct user_iter *u)
 	return 0;
 }
 
+/* The cursor stands on a deletion: goes past its key, or further. */
+static NOINLINE int pass_dead(struct user_iter *u)
+{
+	int r = keep_key(u, u->in->rec.key);
+
+	if (r == 0)
+		r = count_dead(u, u->in->rec.ts, true);
+	if (r > 0)
+		return rec_iter_seek(u->in, buf_slice(&u->jump), TS_NEWEST);
+	return r < 0 ? r : skip_key(u);
+}
+
+/* Nothing is left to show, or the move failed. */
+static NOINLINE int lose_forward(struct user_iter *u, int r)
+{
+	if (r == TT_END && has_finding(u))
+		tell_forward(u, NULL);
+	return lose(u, r);
+}
+
 /* The cursor's move returned `r`: goes on to the first record to show. */
 static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 {
@@ -209,43 +359,62 @@ static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 		const struct record *rec = &u->in->rec;
 
 		if (unlikely(is_beyond(u, rec->key)))
-			return lose(u, TT_END);
+			return lose_forward(u, TT_END);
 		if (unlikely(rec->ts > u->as_of)) {
 			r = skip_newer(u);
 			continue;
 		}
 		if (likely(rec->kind == RECORD_VALUE ||
 			   rec->kind == RECORD_POINTER)) {
+			if (unlikely(has_finding(u)))
+				tell_forward(u, &rec->key);
 			u->cur = *rec;
+			if (u->keys_only)
+				u->cur.value = SLICE_EMPTY;
 			u->state = USER_ITER_FORWARD;
 			return 0;
 		}
 		if (rec->kind == RECORD_MERGE)
 			return show_merged(u);
-		r = keep_key(u, rec->key);
-		if (r == 0)
-			r = skip_key(u);
+		r = pass_dead(u);
 	}
-	return lose(u, r);
+	return lose_forward(u, r);
+}
+
+/* To the edge, and if that lies in a gap to the end of it. */
+static int seek_edge(struct user_iter *u, int64_t ts)
+{
+	struct tt_slice edge = buf_slice(&u->edge);
+	int r = 0;
+
+	if (unlikely(u->gaps && gaps_exist(u->gaps)))
+		r = gaps_end(u->gaps, edge, u->as_of, true, &u->jump);
+	if (r == 0)
+		return edge.len ? rec_iter_seek(u->in, edge, ts)
+				: rec_iter_first(u->in);
+	u->n_jumps++;
+	return r < 0 ? r : rec_iter_seek(u->in, buf_slice(&u->jump), TS_NEWEST);
 }
 
 int user_iter_first(struct user_iter *u)
 {
-	return settle_forward(
-		u, u->lower.len ? rec_iter_seek(u->in, buf_slice(&u->lower),
-						TS_NEWEST)
-				: rec_iter_first(u->in));
+	int r = buf_set(&u->edge, buf_slice(&u->lower));
+
+	u->n_dead = 0;
+	u->has_edge = true;
+	return settle_forward(u, r < 0 ? r : seek_edge(u, TS_NEWEST));
 }
 
 int user_iter_seek(struct user_iter *u, struct tt_slice key)
 {
 	/* A copy: the key may be one that this cursor has shown. */
-	int r = buf_set(&u->key, is_under(u, key) ? buf_slice(&u->lower) : key);
+	int r = buf_set(&u->edge,
+			is_under(u, key) ? buf_slice(&u->lower) : key);
 
+	u->n_dead = 0;
+	u->has_edge = true;
 	/* Straight to the newest visible version of the key itself. */
-	if (r == 0)
-		r = rec_iter_seek(u->in, buf_slice(&u->key), u->as_of);
-	return settle_forward(u, r);
+	return settle_forward(u, r < 0 ? r : seek_edge(u, u->as_of));
 }
 
 int user_iter_next(struct user_iter *u)
@@ -253,6 +422,7 @@ int user_iter_next(struct user_iter *u)
 	int r;
 
 	assert(u->state != USER_ITER_NONE);
+	begin_move(u);
 	if (unlikely(u->state == USER_ITER_REVERSE))
 		return settle_forward(
 			u, rec_iter_seek(u->in, buf_slice(&u->key), TS_OLDEST));
@@ -271,7 +441,8 @@ static int take_version(struct user_iter *u)
 
 	u->cur.ts = rec->ts;
 	u->cur.kind = rec->kind;
-	return rec->kind == RECORD_VALUE || rec->kind == RECORD_POINTER
+	return (rec->kind == RECORD_VALUE || rec->kind == RECORD_POINTER) &&
+			       !u->keys_only
 		       ? buf_set(&u->value, rec->value)
 		       : 0;
 }
@@ -307,7 +478,7 @@ static int take_versions(struct user_iter *u)
 			r = rec_iter_seek(in, buf_slice(&u->key), u->as_of);
 		if (r == 0)
 			r = take_version(u);
-		is_live = u->cur.kind != RECORD_TOMBSTONE;
+		is_live = !record_is_deletion(&u->cur);
 		if (r < 0 || i == STEPS_MAX)
 			break;
 		r = rec_iter_prev(in);
@@ -325,30 +496,54 @@ static int take_key(struct user_iter *u)
 {
 	int r = take_versions(u);
 
-	return r > 0 && unlikely(u->cur.kind == RECORD_MERGE) ? take_merged(u)
-							      : r;
+	if (r > 0 && unlikely(u->cur.kind == RECORD_MERGE) && !u->keys_only)
+		return take_merged(u);
+	return r;
+}
+
+/* The kept key is deleted, and the cursor stands before it, or further. */
+static int pass_dead_reverse(struct user_iter *u)
+{
+	int r = count_dead(u, u->cur.ts, false);
+
+	if (r <= 0)
+		return r < 0 ? r : u->in_at_end ? TT_END : 0;
+	r = rec_iter_seek_for_prev(u->in, buf_slice(&u->jump), TS_NEWEST);
+	u->in_at_end = r == TT_END;
+	return r;
+}
+
+static int show_reverse(struct user_iter *u)
+{
+	if (unlikely(has_finding(u)))
+		tell_reverse(u, true);
+	u->cur.key = buf_slice(&u->key);
+	u->cur.value = u->keys_only ? SLICE_EMPTY : buf_slice(&u->value);
+	u->state = USER_ITER_REVERSE;
+	return 0;
 }
 
 static int settle_reverse(struct user_iter *u, int r)
 {
 	while (r == 0) {
-		if (is_under(u, u->in->rec.key))
-			return lose(u, TT_END);
-		r = take_key(u);
-		if (r > 0) {
-			u->cur.key = buf_slice(&u->key);
-			u->cur.value = buf_slice(&u->value);
-			u->state = USER_ITER_REVERSE;
-			return 0;
-		}
-		if (r == 0 && u->in_at_end)
+		if (is_under(u, u->in->rec.key)) {
 			r = TT_END;
+			break;
+		}
+		r = take_key(u);
+		if (r > 0)
+			return show_reverse(u);
+		if (r == 0)
+			r = pass_dead_reverse(u);
 	}
+	if (r == TT_END && has_finding(u))
+		tell_reverse(u, false);
 	return lose(u, r);
 }
 
 int user_iter_last(struct user_iter *u)
 {
+	begin_move(u);
 	/* No record has the timestamp TS_NEWEST: the upper key stays out. */
 	return settle_reverse(
 		u, u->upper.len
@@ -363,6 +558,7 @@ int user_iter_seek_for_prev(struct user_iter *u, struct tt_slice key)
 
 	if (is_beyond(u, key))
 		return user_iter_last(u);
+	begin_move(u);
 	r = buf_set(&u->key, key);
 	if (r == 0)
 		r = rec_iter_seek_for_prev(u->in, buf_slice(&u->key),
@@ -375,6 +571,7 @@ int user_iter_prev(struct user_iter *u)
 	int r;
 
 	assert(u->state != USER_ITER_NONE);
+	begin_move(u);
 	if (u->state == USER_ITER_REVERSE)
 		return u->in_at_end ? lose(u, TT_END) : settle_reverse(u, 0);
 	r = keep_key(u, u->cur.key);

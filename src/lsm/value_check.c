@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Verifying what a table points to. Records are taken in the table's order,
- * so the reads of value files are anywhere; each file is opened once as long
- * as few are in play.
+ * so the reads of value files are anywhere.
  */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 
-#include "base/env.h"
 #include "base/err.h"
-#include "lsm/file_name.h"
 #include "lsm/sst_reader.h"
 #include "lsm/value_reader.h"
 
@@ -22,49 +17,12 @@ static void report(struct value_check *c, const char *text)
 
 void value_check_fini(struct value_check *c)
 {
-	for (size_t i = 0; i < VALUE_CHECK_FILES; i++) {
-		(void)env_close(c->files[i]); /* only read from */
-		c->files[i] = NULL;
-	}
-}
-
-/* The value file; TT_ECORRUPT when it is missing or is none. */
-static int open_file(struct value_check *c, uint64_t no, struct env_file **out)
-{
-	size_t at = no % VALUE_CHECK_FILES;
-	struct buf path = BUF_INIT;
-	int r;
-
-	if (c->files[at] && c->nos[at] == no) {
-		*out = c->files[at];
-		return 0;
-	}
-	(void)env_close(c->files[at]);
-	c->files[at] = NULL;
-	r = path_values(&path, c->dir, no);
-	if (r == 0)
-		r = env_open(c->env, path_of(&path), ENV_READ, &c->files[at]);
-	if (r == -ENOENT) {
-		c->is_missing_any = true;
-		r = err_set(TT_ECORRUPT, "%s: the value file is missing",
-			    path_of(&path));
-	}
-	if (r == 0)
-		r = value_check_header(c->files[at], no);
-	if (r < 0) {
-		(void)env_close(c->files[at]);
-		c->files[at] = NULL;
-	}
-	buf_fini(&path);
-	c->nos[at] = no;
-	*out = c->files[at];
-	return r;
+	value_disk_fini(&c->disk);
 }
 
 static int check_pointer(struct value_check *c, const struct record *rec,
 			 struct value_refs *sums)
 {
-	struct env_file *file;
 	struct value_ptr p;
 	int r;
 
@@ -72,9 +30,7 @@ static int check_pointer(struct value_check *c, const struct record *rec,
 	r = value_refs_add(sums, p.file_no,
 			   value_record_space(rec->key.len, p.stored_len));
 	if (r == 0)
-		r = open_file(c, p.file_no, &file);
-	if (r == 0)
-		r = value_verify_record(file, &p, rec->key);
+		r = value_disk_verify(&c->disk, &p, rec->key);
 	if (r == TT_ECORRUPT || r == TT_EVERSION) {
 		report(c, err_text());
 		return 0;

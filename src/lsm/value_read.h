@@ -7,6 +7,7 @@
 #ifndef LSM_VALUE_READ_H
 #define LSM_VALUE_READ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -27,10 +28,11 @@ int value_read(struct value_log *l, const struct value_ptr *p, size_t key_len,
 
 /*
  * The value that `stored`, the pointer in a record of `key`, stands for, into
- * `out` (replaced). This is all that who meets a record of kind
+ * `out` (replaced). With `verify` it is read from the disk and verified with
+ * its record, whatever the page cache has. This is all that who meets a record of kind
  * RECORD_POINTER needs to know.
  */
 int value_resolve(struct value_log *l, struct tt_slice key,
-		  struct tt_slice stored, struct buf *out);
+		  struct tt_slice stored, bool verify, struct buf *out);
 
 #endif

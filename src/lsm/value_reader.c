@@ -2,48 +2,48 @@
 #include "lsm/value_reader.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/env.h"
 #include "base/err.h"
+#include "lsm/value_disk.h"
 
 /* What one read brings at least, where the file has it. */
 #define WINDOW_BYTES ((size_t)256 << 10)
-/* Values are summed in pieces of this many bytes. */
-#define SUM_BYTES ((size_t)256 << 10)
+
+int value_header_check(const char *path, const struct value_file_header *h,
+		       uint64_t no)
+{
+	if (memcmp(h->magic, VALUE_MAGIC, sizeof(h->magic)) != 0)
+		return err_set(TT_ECORRUPT, "%s: offset 0: not a value file",
+			       path);
+	if (le64_get(h->checksum) != checksum(h, 24))
+		return err_set(TT_ECORRUPT,
+			       "%s: offset 0: header fails its checksum", path);
+	if (le32_get(h->version) != VALUE_VERSION || le64_get(h->features) != 0)
+		return err_set(TT_EVERSION,
+			       "%s: values of format version %" PRIu32
+			       " with features %" PRIx64
+			       "; this program reads version %u without",
+			       path, le32_get(h->version),
+			       le64_get(h->features), VALUE_VERSION);
+	if (no && le64_get(h->file_no) != no)
+		return err_set(TT_ECORRUPT,
+			       "%s: offset 0: says that it is file %" PRIu64,
+			       path, le64_get(h->file_no));
+	return 0;
+}
 
 int value_check_header(struct env_file *file, uint64_t no)
 {
 	struct value_file_header h;
 	int r = env_read_exact(file, 0, &h, sizeof(h));
 
-	if (r < 0)
-		return r;
-	if (memcmp(h.magic, VALUE_MAGIC, sizeof(h.magic)) != 0)
-		return err_set(TT_ECORRUPT, "%s: offset 0: not a value file",
-			       file->path);
-	if (le64_get(h.checksum) != checksum(&h, 24))
-		return err_set(TT_ECORRUPT,
-			       "%s: offset 0: header fails its checksum",
-			       file->path);
-	if (le32_get(h.version) != VALUE_VERSION || le64_get(h.features) != 0)
-		return err_set(TT_EVERSION,
-			       "%s: values of format version %" PRIu32
-			       " with features %" PRIx64
-			       "; this program reads version %u without",
-			       file->path, le32_get(h.version),
-			       le64_get(h.features), VALUE_VERSION);
-	if (no && le64_get(h.file_no) != no)
-		return err_set(TT_ECORRUPT,
-			       "%s: offset 0: says that it is file %" PRIu64,
-			       file->path, le64_get(h.file_no));
-	return 0;
+	return r < 0 ? r : value_header_check(file->path, &h, no);
 }
 
-/* The header and key at `head`: sound, and *out says what they say. */
-static bool read_head(const uint8_t *head, uint64_t len, uint64_t file_no,
-		      uint64_t off, struct value_found *out)
+bool value_head_read(const uint8_t *head, uint64_t len, uint64_t file_no,
+		     uint64_t off, struct value_found *out)
 {
 	struct value_record_header h;
 	uint32_t key_len;
@@ -77,65 +77,6 @@ static bool read_head(const uint8_t *head, uint64_t len, uint64_t file_no,
 	return true;
 }
 
-/* The checksum of bytes of the file, without holding them all. */
-static int sum_file(struct env_file *file, uint64_t off, uint64_t len,
-		    uint64_t *out)
-{
-	struct checksum_stream *sum = checksum_stream_new(0);
-	uint8_t *p = malloc(SUM_BYTES);
-	int r = sum && p ? 0 : err_nomem("a checksum");
-
-	while (r == 0 && len) {
-		size_t n = (size_t)MIN_OF(len, (uint64_t)SUM_BYTES);
-
-		r = env_read_exact(file, off, p, n);
-		if (r == 0)
-			checksum_stream_add(sum, p, n);
-		off += n;
-		len -= n;
-	}
-	if (r == 0)
-		*out = checksum_stream_sum(sum);
-	checksum_stream_free(sum);
-	free(p);
-	return r;
-}
-
-int value_verify_record(struct env_file *file, const struct value_ptr *p,
-			struct tt_slice key)
-{
-	size_t head_len = sizeof(struct value_record_header) + key.len;
-	uint8_t *head = malloc(head_len);
-	struct value_found found;
-	uint64_t sum = 0;
-	int r;
-
-	if (!head)
-		return err_nomem("a value");
-	r = env_read_exact(file, p->offset, head, head_len);
-	if (r == 0 &&
-	    (!read_head(head, head_len, p->file_no, p->offset, &found) ||
-	     !slice_eq(found.key, key) || found.ptr.codec != p->codec ||
-	     found.ptr.stored_len != p->stored_len ||
-	     found.ptr.raw_len != p->raw_len ||
-	     found.ptr.checksum != p->checksum))
-		r = err_set(TT_ECORRUPT,
-			    "%s: offset %" PRIu64
-			    ": not the record that a pointer names",
-			    file->path, p->offset);
-	if (r == 0)
-		r = sum_file(file, value_offset(p, key.len), p->stored_len,
-			     &sum);
-	if (r == 0 && sum != p->checksum)
-		r = err_set(TT_ECORRUPT,
-			    "%s: value of %" PRIu32 " bytes at offset %" PRIu64
-			    " fails its checksum",
-			    file->path, p->stored_len,
-			    value_offset(p, key.len));
-	free(head);
-	return r;
-}
-
 int value_inflate(const char *path, const struct value_ptr *p,
 		  struct tt_slice stored, void *dst)
 {
@@ -157,54 +98,52 @@ int value_inflate(const char *path, const struct value_ptr *p,
 
 /* ---- a whole file ----------------------------------------------------- */
 
+/* Up to `len` bytes at `off`, fewer only at the end of the file. */
+static int bytes_at(struct value_scan *s, uint64_t off, size_t len,
+		    struct tt_slice *out)
+{
+	const uint8_t *p;
+	int r = 0;
+
+	len = (size_t)MIN_OF((uint64_t)len, s->file_bytes - off);
+	p = direct_window_at(&s->heads, off, len);
+	if (!p)
+		r = direct_window_read(&s->heads, s->file, off,
+				       MAX_OF(len, WINDOW_BYTES));
+	if (!p && r == 0)
+		p = direct_window_at(&s->heads, off, len);
+	if (!p && r == 0)
+		r = err_set(TT_ECORRUPT, "%s: has become shorter than %" PRIu64,
+			    s->file->path, off + len);
+	*out = SLICE(p, len);
+	return r;
+}
+
 int value_scan_open(struct value_scan *s, struct env *env, const char *path)
 {
-	struct value_file_header h;
+	struct value_file_header h = { .version = le32_make(0) };
+	struct tt_slice head;
 	int r;
 
 	*s = (struct value_scan){ .at = VALUE_FIRST_OFFSET };
-	r = env_open(env, path, ENV_READ, &s->file);
+	r = env_open(env, path, ENV_READ | ENV_DIRECT, &s->file);
 	if (r == 0)
-		r = value_check_header(s->file, 0);
-	if (r == 0)
-		r = env_read_exact(s->file, 0, &h, sizeof(h));
-	if (r == 0) {
-		s->no = le64_get(h.file_no);
 		r = env_file_size(s->file, &s->file_bytes);
-	}
-	return r;
+	if (r == 0)
+		r = bytes_at(s, 0, sizeof(h), &head);
+	if (r < 0)
+		return r;
+	memcpy(&h, head.data, head.len);
+	s->no = le64_get(h.file_no);
+	return value_header_check(path, &h, 0);
 }
 
 void value_scan_fini(struct value_scan *s)
 {
 	(void)env_close(s->file); /* only read from */
 	s->file = NULL;
-	buf_fini(&s->window);
-}
-
-/* At least `len` bytes at `off`, fewer only at the end of the file. */
-static int bytes_at(struct value_scan *s, uint64_t off, size_t len,
-		    struct tt_slice *out)
-{
-	size_t want, got;
-	int r;
-
-	len = (size_t)MIN_OF((uint64_t)len, s->file_bytes - off);
-	if (off < s->window_off || off + len > s->window_off + s->window.len) {
-		want = MAX_OF(len, WINDOW_BYTES);
-		buf_clear(&s->window);
-		r = buf_reserve(&s->window, want);
-		if (r < 0)
-			return r;
-		r = env_read(s->file, off, s->window.data, want, &got);
-		if (r < 0)
-			return r;
-		s->window.len = got;
-		s->window_off = off;
-		len = MIN_OF(len, got);
-	}
-	*out = SLICE(s->window.data + (off - s->window_off), len);
-	return 0;
+	direct_window_fini(&s->heads);
+	direct_window_fini(&s->bodies);
 }
 
 /* 1 when a record begins at `off`, 0 when not, or negative. */
@@ -217,7 +156,25 @@ static int record_at(struct value_scan *s, uint64_t off,
 
 	if (r < 0)
 		return r;
-	return read_head(head.data, head.len, s->no, off, out);
+	return value_head_read(head.data, head.len, s->no, off, out);
+}
+
+/* The stored value, to `dst` if that is not NULL. What the key of `rec` is a
+ * slice of stays. */
+static int read_body(struct value_scan *s, const struct value_found *rec,
+		     uint8_t *dst, uint64_t *out_sum)
+{
+	uint64_t from = value_offset(&rec->ptr, rec->key.len);
+	size_t len = rec->ptr.stored_len;
+	const uint8_t *p = direct_window_at(&s->heads, from, len);
+
+	if (!p)
+		return value_disk_sum(s->file, &s->bodies, from, len, dst,
+				      out_sum);
+	if (dst && len)
+		memcpy(dst, p, len);
+	*out_sum = checksum(p, len);
+	return 0;
 }
 
 static int sum_found(struct value_scan *s, struct value_found *out)
@@ -227,7 +184,7 @@ static int sum_found(struct value_scan *s, struct value_found *out)
 
 	if (s->file_bytes < from || s->file_bytes - from < out->ptr.stored_len)
 		return 0; /* the value is cut short */
-	r = sum_file(s->file, from, out->ptr.stored_len, &sum);
+	r = read_body(s, out, NULL, &sum);
 	out->is_sound = r == 0 && sum == out->ptr.checksum;
 	return r;
 }
@@ -257,6 +214,7 @@ int value_scan_value(struct value_scan *s, const struct value_found *rec,
 		     struct buf *out)
 {
 	struct buf stored = BUF_INIT;
+	uint64_t sum;
 	int r;
 
 	buf_clear(out);
@@ -264,9 +222,7 @@ int value_scan_value(struct value_scan *s, const struct value_found *rec,
 	if (r == 0)
 		r = buf_reserve(&stored, rec->ptr.stored_len);
 	if (r == 0)
-		r = env_read_exact(s->file,
-				   value_offset(&rec->ptr, rec->key.len),
-				   stored.data, rec->ptr.stored_len);
+		r = read_body(s, rec, stored.data, &sum);
 	stored.len = rec->ptr.stored_len;
 	if (r == 0)
 		r = value_inflate(s->file->path, &rec->ptr, buf_slice(&stored),

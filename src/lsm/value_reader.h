@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a value file by itself: the dumper, the checker, tests. Nothing on
- * disk is trusted and nothing is changed. One thread at a time uses a scan.
+ * Reading a value file by itself, past the page cache: the dumper, the checker,
+ * tests. Nothing on disk is trusted and nothing is changed. One thread at a time uses a scan.
  */
 #ifndef LSM_VALUE_READER_H
 #define LSM_VALUE_READER_H
@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/direct.h"
 #include "base/slice.h"
+#include "lsm/value_disk.h"
 #include "lsm/value_format.h"
 #include "lsm/value_refs.h"
 
@@ -21,14 +23,9 @@ struct sst_reader;
 /* 0 when the file begins as value file `no` does (0: as any does); TT_ECORRUPT
  * or TT_EVERSION naming it. */
 int value_check_header(struct env_file *file, uint64_t no);
-
-/*
- * Verifies a record against what points to it: that the header is sound and
- * is of this key and value, and that the value has its checksum. TT_ECORRUPT
- * with file and offset when not.
- */
-int value_verify_record(struct env_file *file, const struct value_ptr *p,
-			struct tt_slice key);
+/* The same, of a header that was read already. */
+int value_header_check(const char *path, const struct value_file_header *h,
+		       uint64_t no);
 
 /* Inflates a stored value into `raw_len` bytes, whose checksum was right. */
 int value_inflate(const char *path, const struct value_ptr *p,
@@ -38,21 +35,13 @@ int value_inflate(const char *path, const struct value_ptr *p,
 
 typedef void (*value_report_fn)(void *arg, const char *text);
 
-#define VALUE_CHECK_FILES 16
-
-/* Value files opened by themselves, a few at a time. */
 struct value_check {
-	/* set by the user */
-	struct env *env;
-	const char *dir; /* the store; kept */
+	/* set by the user, all else zero */
+	struct value_disk disk;
 	value_report_fn report;
 	void *arg;
 
-	/* kept by the functions below; zero at first */
-	struct env_file *files[VALUE_CHECK_FILES];
-	uint64_t nos[VALUE_CHECK_FILES];
 	uint64_t n_values, n_bytes; /* verified */
-	bool is_missing_any;	    /* a value file is not there */
 };
 
 /*
@@ -83,9 +72,13 @@ struct value_scan {
 	uint64_t no;
 	uint64_t file_bytes;
 	uint64_t at;
-	struct buf window; /* bytes at window_off */
-	uint64_t window_off;
+	struct direct_window heads, bodies;
 };
+
+/* Reads the header and key at `head`, which lies at `off` of a value file:
+ * true when they are sound; all but is_sound of *out then. */
+bool value_head_read(const uint8_t *head, uint64_t len, uint64_t file_no,
+		     uint64_t off, struct value_found *out);
 
 /* TT_ECORRUPT when it is no value file. On failure too, value_scan_fini(). */
 int value_scan_open(struct value_scan *s, struct env *env, const char *path);

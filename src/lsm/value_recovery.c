@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lsm/value_recovery.h"
 
-#include "base/env.h"
-#include "base/err.h"
 #include "lsm/batch.h"
 #include "lsm/db.h"
 #include "lsm/value_log.h"
-#include "lsm/value_reader.h"
 #include "lsm/wal_reader.h"
 
 static int accept(void *arg, uint64_t lsn, int64_t ts, struct tt_slice payload)
@@ -24,7 +21,10 @@ int value_recovery_begin(struct value_recovery *v, struct tt *db,
 	struct wal_tail tail;
 	int r = value_log_recover(db->values);
 
-	*v = (struct value_recovery){ .db = db };
+	*v = (struct value_recovery){
+		.db = db,
+		.disk = { .env = db->env, .dir = db->dir },
+	};
 	if (r < 0 || !value_log_has_unsealed(db->values))
 		return r;
 	r = wal_replay(db->env, wal_dir, db->vs.replay_from, accept, NULL,
@@ -36,29 +36,21 @@ int value_recovery_begin(struct value_recovery *v, struct tt *db,
 	return 0;
 }
 
+void value_recovery_end(struct value_recovery *v)
+{
+	value_disk_fini(&v->disk);
+}
+
 /* 0 when the value is there, TT_ECORRUPT when not. */
 static int check_value(struct value_recovery *v, const struct batch_op *op)
 {
-	struct value_log *values = v->db->values;
-	struct value_file *f;
-	struct env_file *file;
 	struct value_ptr p;
-	int r = 0;
 
 	value_ptr_decode(op->value.data, &p);
-	if (!value_log_is_unsealed(values, p.file_no))
+	if (!value_log_is_unsealed(v->db->values, p.file_no))
 		return 0; /* durable, or damaged, which a read will tell */
-	f = value_log_find(values, p.file_no);
-	if (!f)
-		return 0;
-	r = value_file_open(f, &file);
-	if (r == 0) {
-		r = value_verify_record(file, &p, op->key);
-		value_file_close(f);
-	}
-	value_file_unref(f);
 	v->n_verified++;
-	return r;
+	return value_disk_verify(&v->disk, &p, op->key);
 }
 
 int value_recovery_check(struct value_recovery *v, uint64_t lsn,

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "lsm/value_disk.h"
 
 struct tt;
 
@@ -25,10 +26,11 @@ struct value_recovery {
 	bool verifies;	  /* there is something that may be lost */
 	uint64_t durable; /* values of records below are there */
 	uint64_t n_verified;
+	struct value_disk disk; /* not what the page cache has of it */
 };
 
 /* Opens the unsealed files and looks through the log in `wal_dir` for how far
- * it was durable. */
+ * it was durable. On failure too, value_recovery_end() it. */
 int value_recovery_begin(struct value_recovery *v, struct tt *db,
 			 const char *wal_dir);
 
@@ -36,5 +38,7 @@ int value_recovery_begin(struct value_recovery *v, struct tt *db,
  * log ends before it. */
 int value_recovery_check(struct value_recovery *v, uint64_t lsn,
 			 struct tt_slice payload);
+
+void value_recovery_end(struct value_recovery *v);
 
 #endif

@@ -16,11 +16,17 @@ void version_edit_init(struct version_edit *e)
 	memset(e, 0, sizeof(*e));
 }
 
+static void free_key(struct tt_slice key)
+{
+	if (!key_is_largest(key))
+		free((void *)key.data);
+}
+
 void version_edit_fini(struct version_edit *e)
 {
 	for (size_t i = 0; i < e->n_added; i++) {
-		free((void *)e->added[i].min_key.data);
-		free((void *)e->added[i].max_key.data);
+		free_key(e->added[i].min_key);
+		free_key(e->added[i].max_key);
 		free((void *)e->added[i].values);
 	}
 	free(e->added);
@@ -44,8 +50,11 @@ void version_edit_forget_lists(struct version_edit *e)
 
 static int copy_key(struct tt_slice *key)
 {
-	void *p = malloc(key->len + 1);
+	void *p;
 
+	if (key_is_largest(*key))
+		return 0;
+	p = malloc(key->len + 1);
 	if (!p)
 		return err_nomem("version edit");
 	if (key->len)
@@ -90,7 +99,7 @@ int version_edit_add(struct version_edit *e, const struct table_desc *d)
 	}
 	if (copy_key(&copy.max_key) < 0) {
 		free((void *)copy.values);
-		free((void *)copy.min_key.data);
+		free_key(copy.min_key);
 		return -ENOMEM;
 	}
 	e->added[e->n_added++] = copy;
@@ -170,6 +179,15 @@ static int put_values(struct buf *out, const struct table_desc *d)
 	return r;
 }
 
+static int put_ranges(struct buf *out, const struct table_desc *d)
+{
+	uint64_t flags = (d->max_is_open ? TABLE_MAX_IS_OPEN : 0u) |
+			 (key_is_largest(d->max_key) ? TABLE_HAS_NO_END : 0u);
+	int r = put_pair(out, EDIT_TABLE_RANGES, d->n_ranges);
+
+	return r < 0 ? r : buf_append_varint(out, flags);
+}
+
 static int put_table(struct buf *out, const struct table_desc *d)
 {
 	const uint64_t fields[] = {
@@ -184,6 +202,7 @@ static int put_table(struct buf *out, const struct table_desc *d)
 		zigzag_fold(d->min_ts),
 		zigzag_fold(d->max_ts),
 	};
+	bool has_end = !key_is_largest(d->max_key);
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(fields) && r == 0; i++)
@@ -191,10 +210,10 @@ static int put_table(struct buf *out, const struct table_desc *d)
 	if (r == 0)
 		r = put_key(out, d->min_key);
 	if (r == 0)
-		r = put_key(out, d->max_key);
-	if (r == 0 && d->n_values)
-		r = put_values(out, d);
-	return r;
+		r = put_key(out, has_end ? d->max_key : d->min_key);
+	if (r == 0 && d->n_ranges)
+		r = put_ranges(out, d);
+	return r == 0 && d->n_values ? put_values(out, d) : r;
 }
 
 static int put_name(struct buf *out, const struct merge_name *name)
@@ -345,6 +364,29 @@ static int get_values(struct version_edit *e, struct tt_slice *in)
 	return 0;
 }
 
+/* More about the table just added. */
+static int get_ranges(struct version_edit *e, struct tt_slice *in)
+{
+	struct table_desc *d = e->n_added ? &e->added[e->n_added - 1] : NULL;
+	uint64_t n, flags;
+	int r = get(in, &n);
+
+	if (r == 0)
+		r = get(in, &flags);
+	if (r < 0)
+		return r;
+	if (!d || d->n_ranges || n == 0 || n > d->n_records ||
+	    flags > TABLE_HAS_NO_END)
+		return bad("impossible range tombstones");
+	d->n_ranges = n;
+	d->max_is_open = flags == TABLE_MAX_IS_OPEN;
+	if (flags == TABLE_HAS_NO_END) {
+		free_key(d->max_key);
+		d->max_key = KEY_LARGEST;
+	}
+	return 0;
+}
+
 static int get_named(struct version_edit *e, struct tt_slice *in)
 {
 	uint64_t no, bytes;
@@ -367,6 +409,8 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 
 	if (tag == EDIT_ADD_TABLE)
 		return get_table(e, in);
+	if (tag == EDIT_TABLE_RANGES)
+		return get_ranges(e, in);
 	if (tag == EDIT_MERGE_NAME)
 		return get_name(e, in);
 	if (tag == EDIT_TABLE_VALUES)
@@ -400,6 +444,7 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 	case EDIT_DROP_VALUES:
 		return version_edit_drop_values(e, v);
 	case EDIT_ADD_TABLE:
+	case EDIT_TABLE_RANGES:
 	case EDIT_MERGE_NAME:
 	case EDIT_TABLE_VALUES:
 	case EDIT_NAME_VALUES:

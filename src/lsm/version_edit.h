@@ -40,6 +40,9 @@ struct version_edit {
 	size_t n_named_values, cap_named_values;
 	uint64_t *dropped_values; /* file numbers */
 	size_t n_dropped_values, cap_dropped_values;
+	/* Set by version_set_apply() when it failed with nothing written: the
+	 * tables added are nobody's. Not stored. */
+	bool is_refused;
 };
 
 void version_edit_init(struct version_edit *e);

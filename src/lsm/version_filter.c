@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "lsm/range_set.h"
 #include "lsm/snapshot.h"
 #include "lsm/value_read.h"
 
@@ -134,7 +135,8 @@ static int meet_pointer(struct version_filter *f, const struct record *rec)
 	value_ptr_decode(rec->value.data, &p);
 	if (!f->values || f->chain.bytes.len < p.raw_len / SEPARATED_PART)
 		return fuse_chain(f);
-	r = value_resolve(f->values, rec->key, rec->value, &f->separated);
+	r = value_resolve(f->values, rec->key, rec->value, false,
+			  &f->separated);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
@@ -204,19 +206,35 @@ static int add_needed(struct version_filter *f, const struct record *rec)
 	return emit(f, rec);
 }
 
+/* When the record ceased to be the newest word about its key: `newer_ts`, or
+ * before that by a range. */
+static NOINLINE int64_t deleted_at(const struct version_filter *f,
+				   const struct record *rec, int64_t newer_ts)
+{
+	int64_t ts = range_set_deleted_at(f->ranges, rec->key, rec->ts);
+
+	return MIN_OF(ts, newer_ts);
+}
+
 int version_filter_add(struct version_filter *f, const struct record *rec)
 {
+	int64_t newer_ts;
 	int r;
 
+	if (unlikely(rec->kind == RECORD_RANGE))
+		return 0;
 	f->n_in++;
 	if (!f->has_key || !key_eq(buf_slice(&f->key), rec->key)) {
 		r = begin_key(f, rec->key);
 		if (r < 0)
 			return r;
 	}
-	if (version_is_needed(f->times, rec->ts, f->newer_ts))
+	newer_ts = f->newer_ts;
+	if (unlikely(f->ranges != NULL))
+		newer_ts = deleted_at(f, rec, newer_ts);
+	if (version_is_needed(f->times, rec->ts, newer_ts))
 		return add_needed(f, rec);
-	note_gone(f, f->newer_ts);
+	note_gone(f, newer_ts);
 	return 0;
 }
 

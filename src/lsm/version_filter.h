@@ -5,6 +5,10 @@
  *
  * Records come in internal order, all of a key's that take part. Of each key
  * the versions are kept that somebody can still read (version_is_needed()).
+ * What a range tombstone hides is dropped by the same rule, which takes that
+ * one for the next newer version. Records of range tombstones pass by: they
+ * have a way of their own (range_list.h).
+ *
  * A tombstone goes as well when nobody reads at a time before it and nothing
  * older of the key can lie below the outputs: then there is nothing left for
  * it to hide.
@@ -32,6 +36,7 @@
 #include "lsm/merge_chain.h"
 #include "lsm/record.h"
 
+struct range_set;
 struct retained_times;
 struct value_log;
 
@@ -48,6 +53,9 @@ struct version_filter {
 	const struct version_filter_ops *ops;
 	void *arg;
 	const struct retained_times *times; /* kept */
+	/* Those that take part, kept; NULL: none. Set it before the first
+	 * record. */
+	const struct range_set *ranges;
 
 	struct buf key; /* the current key */
 	bool has_key;

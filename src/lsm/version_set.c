@@ -2,6 +2,7 @@
 #include "lsm/version_set.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -38,8 +39,11 @@ void version_set_fini(struct version_set *vs)
 	/* Every append was durable; a failure to close loses nothing. */
 	(void)manifest_close(vs->manifest);
 	vs->manifest = NULL;
+	if (vs->current)
+		hmap_fini(&vs->by_no);
 	version_unref(vs->current);
 	vs->current = NULL;
+	free(vs->doubtful);
 	mutex_fini(&vs->mu);
 }
 
@@ -73,6 +77,20 @@ static void set_numbers(struct version_set *vs, struct version_edit *e)
 	version_edit_set_complete_from(e, vs->complete_from);
 }
 
+struct version *version_set_cut(struct version_set *vs,
+				struct version_edit *numbers)
+{
+	struct version *v;
+
+	version_edit_init(numbers);
+	mutex_lock(&vs->mu);
+	v = version_ref(vs->current);
+	set_numbers(vs, numbers);
+	numbers->merge_name = vs->merge_name;
+	mutex_unlock(&vs->mu);
+	return v;
+}
+
 static void take_numbers(struct version_set *vs, const struct version_edit *e)
 {
 	if (e->has_next_group)
@@ -89,22 +107,13 @@ static void take_numbers(struct version_set *vs, const struct version_edit *e)
 
 /* ---- manifests -------------------------------------------------------- */
 
-/* The edit that says all of version `v`. */
-static int encode_snapshot(struct version_set *vs, const struct version *v,
-			   const struct version_edit *numbers, struct buf *out)
+int version_encode(const struct version *v, const struct version_edit *numbers,
+		   struct buf *out)
 {
-	struct version_edit e;
+	struct version_edit e = *numbers;
 	int r = 0;
 
-	version_edit_init(&e);
-	if (numbers) {
-		e = *numbers;
-		version_edit_forget_lists(&e);
-	} else {
-		set_numbers(vs, &e);
-	}
-	if (!e.merge_name.text[0])
-		e.merge_name = vs->merge_name;
+	version_edit_forget_lists(&e);
 	for (uint32_t i = 0; v->values && i < v->values->n && r == 0; i++)
 		r = version_edit_name_values(&e, v->values->v[i].no,
 					     v->values->v[i].bytes);
@@ -172,6 +181,19 @@ static int give_up_new(struct version_set *vs, uint64_t no)
 		       vs->dir, why.text);
 }
 
+static void remove_doubtful(struct version_set *vs)
+{
+	struct buf path = BUF_INIT;
+
+	for (size_t i = 0; i < vs->n_doubtful; i++)
+		if (path_table(&path, vs->dir, vs->doubtful[i]) < 0 ||
+		    env_unlink(vs->env, path_of(&path)) < 0)
+			log_warn(LOG_MANIFEST, "%s: a table stays: %s", vs->dir,
+				 err_text());
+	vs->n_doubtful = 0;
+	buf_fini(&path);
+}
+
 /* Begins a new manifest that says `v` and the numbers of `e`, and makes it
  * the live one. On failure the old one stays live, unless that is not certain:
  * TT_EPOISONED, and it is broken. */
@@ -192,7 +214,9 @@ static int roll(struct version_set *vs, const struct version *v,
 	version_edit_set_next_file_no(
 		&numbers,
 		atomic_load_explicit(&vs->next_file_no, memory_order_relaxed));
-	r = encode_snapshot(vs, v, &numbers, &text);
+	if (!numbers.merge_name.text[0])
+		numbers.merge_name = vs->merge_name;
+	r = version_encode(v, &numbers, &text);
 	if (r == 0)
 		r = manifest_create(vs->env, vs->dir, no, buf_slice(&text), &m);
 	if (r < 0)
@@ -212,6 +236,7 @@ static int roll(struct version_set *vs, const struct version *v,
 		 vs->dir, no, v->n_tables, text.len);
 	if (env_list(vs->env, vs->dir, remove_old_manifest, vs) < 0)
 		log_warn(LOG_MANIFEST, "old manifests stay: %s", err_text());
+	remove_doubtful(vs);
 out:
 	buf_fini(&text);
 	return r;
@@ -224,16 +249,52 @@ static bool wants_roll(const struct version_set *vs)
 	return size > ROLL_BYTES && size > ROLL_RATIO * vs->snapshot_bytes;
 }
 
+/* ---- where tables are ------------------------------------------------- */
+
+static struct table *find_table(const struct version_set *vs, uint64_t file_no)
+{
+	/* The hash of a number is no other number's. */
+	struct hmap_node *n = hmap_first(&vs->by_no, hash_u64(file_no));
+
+	return n ? container_of(n, struct table, by_no) : NULL;
+}
+
+static void place_table(struct version_set *vs, struct table *t, unsigned level,
+			uint64_t group)
+{
+	t->now_level = level;
+	t->now_group = level ? 0 : group;
+	hmap_insert(&vs->by_no, &t->by_no, hash_u64(t->desc.file_no));
+}
+
+/* Takes `first` (owned) as the current version. */
+static int begin_with(struct version_set *vs, struct version *first)
+{
+	int r = hmap_init(&vs->by_no, first->n_tables);
+
+	if (r < 0) {
+		version_unref(first);
+		return err_nomem("version");
+	}
+	vs->current = first;
+	for (uint32_t i = 0; i < first->n_runs; i++)
+		for (uint32_t k = 0; k < first->runs[i].n; k++)
+			place_table(vs, first->runs[i].tables[k],
+				    first->runs[i].level, first->runs[i].group);
+	return 0;
+}
+
 /* ---- recovery --------------------------------------------------------- */
 
 int version_set_create(struct version_set *vs)
 {
-	struct version_builder b;
+	struct version *empty = version_new();
 	int r;
 
-	version_builder_init(&b);
+	if (!empty)
+		return err_nomem("version");
 	mutex_lock(&vs->mu);
-	r = version_builder_finish(&b, &vs->current);
+	r = begin_with(vs, empty);
 	if (r == 0)
 		r = roll(vs, vs->current, NULL);
 	mutex_unlock(&vs->mu);
@@ -285,6 +346,12 @@ static int recover_edit(void *arg, uint64_t offset,
 		const struct table_desc *d = &e->added[i];
 		struct table *t;
 
+		if (version_builder_has(&rec->b, d->file_no))
+			return err_set(TT_ECORRUPT,
+				       "%s: manifest: offset %" PRIu64
+				       ": adds table %06" PRIu64
+				       ", which is there already",
+				       vs->dir, offset, d->file_no);
 		r = table_new(vs->gc, d, &t);
 		if (r < 0)
 			break;
@@ -337,6 +404,7 @@ static int continue_manifest(struct version_set *vs, uint64_t no,
 static int recover_locked(struct version_set *vs)
 {
 	struct recovery rec = { .vs = vs };
+	struct version *found;
 	struct manifest_end end;
 	struct buf path = BUF_INIT;
 	uint64_t no;
@@ -355,9 +423,11 @@ static int recover_locked(struct version_set *vs)
 			    "%s: missing, although CURRENT names it",
 			    path_of(&path));
 	if (r == 0)
-		r = version_builder_finish(&rec.b, &vs->current);
+		r = version_builder_finish(&rec.b, &found);
 	if (r == 0)
-		vs->current->complete_from = vs->complete_from;
+		found->complete_from = vs->complete_from;
+	if (r == 0)
+		r = begin_with(vs, found);
 	if (r == 0)
 		r = recover_values(&rec, vs->current);
 	/* CURRENT may have been replaced by a process that died before it made
@@ -387,87 +457,113 @@ int version_set_recover(struct version_set *vs)
 
 /* ---- applying --------------------------------------------------------- */
 
-/* The version that `e` makes of the current one. */
-static int next_version(struct version_set *vs, const struct version_edit *e,
-			struct version **out)
+/* An edit by its tables. */
+struct table_change {
+	struct table_place *out, *in; /* references to those in `in` */
+	size_t n_out, n_in;
+};
+
+static void change_fini(struct table_change *c)
 {
-	struct version_builder b;
-	struct values_builder values;
-	struct table *moved;
-	int r;
-
-	version_builder_init(&b);
-	r = values_builder_init(&values, vs->values, vs->current->values);
-	if (r == 0)
-		r = version_builder_add_version(&b, vs->current);
-	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
-		r = values_builder_add_file(&values, e->named_values[i].file_no,
-					    e->named_values[i].bytes);
-	for (size_t i = 0; i < e->n_added && r == 0; i++) {
-		const struct table_desc *d = &e->added[i];
-
-		/* Moved tables stay the same object. */
-		moved = version_builder_remove(&b, d->file_no);
-		if (!moved) {
-			r = table_new(vs->gc, d, &moved);
-			if (r < 0)
-				break;
-			r = values_builder_add_table(&values, d);
-		}
-		if (r == 0)
-			r = version_builder_add(&b, moved, d->level, d->group);
-		table_unref(moved);
+	for (size_t i = 0; i < c->n_in; i++) {
+		c->in[i].t->is_moving = false;
+		table_unref(c->in[i].t);
 	}
+	free(c->in);
+	free(c->out);
+}
+
+static struct table_place place_now(struct table *t)
+{
+	return (struct table_place){ t, t->now_group, t->now_level };
+}
+
+/* A table that comes, or one that changes its place and stays the same
+ * object. */
+static int change_add(struct version_set *vs, struct table_change *c,
+		      const struct table_desc *d)
+{
+	struct table *t = find_table(vs, d->file_no);
+
+	if (t) {
+		t->is_moving = true;
+		c->out[c->n_out++] = place_now(t);
+		(void)table_ref(t);
+	} else {
+		int r = table_new(vs->gc, d, &t);
+
+		if (r < 0)
+			return r;
+	}
+	c->in[c->n_in++] =
+		(struct table_place){ t, d->level ? 0 : d->group, d->level };
+	return 0;
+}
+
+static int change_init(struct version_set *vs, const struct version_edit *e,
+		       struct table_change *c)
+{
+	int r = 0;
+
+	*c = (struct table_change){
+		.out = malloc((e->n_added + e->n_dropped + 1) *
+			      sizeof(*c->out)),
+		.in = malloc((e->n_added + 1) * sizeof(*c->in)),
+	};
+	if (!c->out || !c->in)
+		return err_nomem("version");
+	for (size_t i = 0; i < e->n_added && r == 0; i++)
+		r = change_add(vs, c, &e->added[i]);
 	for (size_t i = 0; i < e->n_dropped && r == 0; i++) {
-		struct table *t;
-		bool is_moved = false;
+		struct table *t = find_table(vs, e->dropped[i]);
 
-		for (size_t k = 0; k < e->n_added; k++)
-			is_moved |= e->added[k].file_no == e->dropped[i];
-		if (is_moved)
-			continue;
-		t = version_builder_remove(&b, e->dropped[i]);
 		assert(t);
-		r = values_builder_drop_table(&values, &t->desc);
-		table_unref(t);
+		if (!t->is_moving)
+			c->out[c->n_out++] = place_now(t);
 	}
-	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
-		r = values_builder_drop_file(&values, e->dropped_values[i]);
-	if (r == 0)
-		r = version_builder_finish(&b, out);
-	if (r == 0 && e->has_complete_from)
-		(*out)->complete_from = e->complete_from;
-	if (r == 0) {
-		r = values_builder_finish(&values, &(*out)->values);
-		slow_assert(r < 0 || version_values_check(*out));
-		if (r < 0) {
-			version_unref(*out);
-			*out = NULL;
-		}
-	}
-	version_builder_fini(&b);
-	values_builder_fini(&values);
 	return r;
 }
 
-/* The file may go once its last reader is gone: marks what left. */
-static void mark_dropped(const struct version *was,
-			 const struct version_edit *e)
+/* The value files that `next` has, and what its tables point to of them. */
+static int next_values(struct version_set *vs, const struct version_edit *e,
+		       const struct table_change *c, struct version *next)
 {
-	for (uint32_t i = 0; i < was->n_runs; i++)
-		for (uint32_t k = 0; k < was->runs[i].n; k++) {
-			struct table *t = was->runs[i].tables[k];
-			bool is_out = false;
+	struct values_builder b;
+	int r = values_builder_init(&b, vs->values, vs->current->values);
 
-			for (size_t d = 0; d < e->n_dropped; d++)
-				is_out |= e->dropped[d] == t->desc.file_no;
-			for (size_t a = 0; a < e->n_added; a++)
-				is_out &=
-					e->added[a].file_no != t->desc.file_no;
-			if (is_out)
-				atomic_store_explicit(&t->is_dropped, true,
-						      memory_order_release);
-		}
+	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
+		r = values_builder_add_file(&b, e->named_values[i].file_no,
+					    e->named_values[i].bytes);
+	for (size_t i = 0; i < c->n_in && r == 0; i++)
+		if (!c->in[i].t->is_moving)
+			r = values_builder_add_table(&b, &c->in[i].t->desc);
+	for (size_t i = 0; i < c->n_out && r == 0; i++)
+		if (!c->out[i].t->is_moving)
+			r = values_builder_drop_table(&b, &c->out[i].t->desc);
+	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
+		r = values_builder_drop_file(&b, e->dropped_values[i]);
+	if (r == 0)
+		r = values_builder_finish(&b, &next->values);
+	slow_assert(r < 0 || version_values_check(next));
+	values_builder_fini(&b);
+	return r;
+}
+
+/* The change is durable: where tables are now, and those that left may be
+ * removed once their last reader is gone. `c->out` holds none of them any
+ * more than the old version does. */
+static void note_places(struct version_set *vs, const struct table_change *c)
+{
+	for (size_t i = 0; i < c->n_out; i++) {
+		struct table *t = c->out[i].t;
+
+		hmap_remove(&vs->by_no, &t->by_no);
+		if (!t->is_moving)
+			atomic_store_explicit(&t->is_dropped, true,
+					      memory_order_release);
+	}
+	for (size_t i = 0; i < c->n_in; i++)
+		place_table(vs, c->in[i].t, c->in[i].level, c->in[i].group);
 }
 
 /* Sealed, and nobody points into it: nobody ever will again. */
@@ -521,15 +617,19 @@ static void drop_values(struct version_set *vs, const struct version *was,
 	}
 }
 
+/* On failure *in_doubt says whether some manifest may say `e`. */
 static int write_edit(struct version_set *vs, struct version_edit *e,
-		      const struct version *next)
+		      const struct version *next, bool *in_doubt)
 {
+	bool lacks_space = manifest_lacks_space(vs->manifest);
+	bool was_broken = manifest_is_broken(vs->manifest);
 	struct buf text = BUF_INIT;
 	int r;
 
-	if (wants_roll(vs)) {
+	if (lacks_space || wants_roll(vs)) {
 		r = roll(vs, next, e);
-		if (r == 0 || r == TT_EPOISONED)
+		*in_doubt = r == TT_EPOISONED;
+		if (r == 0 || *in_doubt || lacks_space)
 			return r;
 		log_warn(LOG_MANIFEST,
 			 "%s: cannot begin a new manifest, the old one goes "
@@ -539,7 +639,39 @@ static int write_edit(struct version_set *vs, struct version_edit *e,
 	r = version_edit_encode(e, &text);
 	if (r == 0)
 		r = manifest_append(vs->manifest, buf_slice(&text));
+	*in_doubt = !was_broken && manifest_is_broken(vs->manifest);
 	buf_fini(&text);
+	return r;
+}
+
+/* The tables that a failed edit adds may be named by the broken manifest: they
+ * stay until that is replaced. Those that it moves are the store's. */
+static void note_doubtful(struct version_set *vs, const struct version_edit *e)
+{
+	size_t n = vs->n_doubtful + e->n_added;
+	uint64_t *more = realloc(vs->doubtful, (n + 1) * sizeof(*more));
+
+	if (!more) /* the next opening finds and removes them */
+		return;
+	vs->doubtful = more;
+	for (size_t i = 0; i < e->n_added; i++)
+		if (!find_table(vs, e->added[i].file_no))
+			more[vs->n_doubtful++] = e->added[i].file_no;
+}
+
+int version_set_resume(struct version_set *vs)
+{
+	int r = 0;
+
+	mutex_lock(&vs->mu);
+	if (vs->is_ahead)
+		r = err_set(TT_EPOISONED,
+			    "%s: the manifest is ahead of what is shown: "
+			    "reopen the store",
+			    vs->dir);
+	else if (manifest_is_broken(vs->manifest))
+		r = roll(vs, vs->current, NULL);
+	mutex_unlock(&vs->mu);
 	return r;
 }
 
@@ -547,27 +679,48 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 		      version_install_fn install, void *arg)
 {
 	struct version *next = NULL, *was = NULL;
+	struct table_change c = { NULL, NULL, 0, 0 };
+	size_t n_dropped_values = edit->n_dropped_values;
+	bool in_doubt = false;
 	int r;
 
 	mutex_lock(&vs->mu);
+	edit->is_refused = false;
 	set_numbers(vs, edit);
 	r = find_dead(vs, edit);
 	if (r == 0)
-		r = next_version(vs, edit, &next);
+		r = change_init(vs, edit, &c);
 	if (r == 0)
-		r = write_edit(vs, edit, next);
+		r = version_next(vs->current, c.out, c.n_out, c.in, c.n_in,
+				 &next);
+	if (r == 0)
+		r = next_values(vs, edit, &c, next);
+	edit->is_refused = r < 0;
 	if (r < 0)
 		goto out;
+	if (edit->has_complete_from)
+		next->complete_from = edit->complete_from;
+	r = write_edit(vs, edit, next, &in_doubt);
+	if (r < 0) {
+		edit->is_refused = !in_doubt;
+		if (in_doubt)
+			note_doubtful(vs, edit);
+		goto out;
+	}
 	take_numbers(vs, edit);
 	vs->n_edits++;
 	was = vs->current;
 	vs->current = next;
-	mark_dropped(was, edit);
+	note_places(vs, &c);
 	drop_values(vs, was, edit);
 	if (install)
 		r = install(arg, next);
+	vs->is_ahead |= r < 0;
 	next = NULL;
 out:
+	/* Without the dead files, which are looked for whenever it is tried. */
+	edit->n_dropped_values = n_dropped_values;
+	change_fini(&c);
 	mutex_unlock(&vs->mu);
 	version_unref(next);
 	version_unref(was);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hmap.h"
 #include "base/mutex.h"
 #include "lsm/version.h"
 #include "lsm/version_edit.h"
@@ -36,6 +37,7 @@ struct version_set {
 	struct mutex mu; /* RANK_MANIFEST; held across manifest I/O */
 	/* guarded by mu */
 	struct version *current; /* a reference */
+	struct hmap by_no;	 /* its tables: table.by_no */
 	struct manifest_writer *manifest;
 	bool drops_values;	 /* see version_set_start_dropping() */
 	uint64_t snapshot_bytes; /* size of the manifest's first record */
@@ -45,6 +47,11 @@ struct version_set {
 	struct merge_name merge_name;
 	int64_t complete_from; /* as in struct version */
 	uint64_t n_edits;      /* since it was opened */
+	/* File numbers that a broken manifest may name, and nothing else. */
+	uint64_t *doubtful;
+	size_t n_doubtful;
+	/* An edit was written, but could not be shown. */
+	bool is_ahead;
 };
 
 /* Makes the new version visible to readers, under vs->mu. */
@@ -85,16 +92,26 @@ uint64_t version_set_new_file_no(struct version_set *vs);
 /*
  * Writes the edit (completed by the numbers) durably and makes the outcome
  * the current version. `install` (may be NULL) is called with the new version
- * before the old one is let go. On failure the old version stays current.
- * -ENOSPC and -EDQUOT say that nothing was written: it may be tried again, and
- * the tables added are nobody's. After any other failure they may be named by
- * what was written, and must stay.
+ * before the old one is let go. On failure the old version stays current, and
+ * edit->is_refused says that nothing was written: the caller removes the
+ * tables added, and may try again. Otherwise they may be named by what was
+ * written, and must stay; the manifest takes no further edits then until
+ * version_set_resume() replaces it. After a want of space the next call does.
  *
  * The edit's `added` tables must be on disk, durable, their names too. Value
  * files that are dead are dropped along with every edit.
  */
 int version_set_apply(struct version_set *vs, struct version_edit *edit,
 		      version_install_fn install, void *arg);
+
+/*
+ * After a failure of the manifest, of which it is not known what reached the
+ * disk: begins a new one from scratch, which says the current version, and
+ * makes it the live one. A broken manifest is never written or synced again.
+ * Does nothing when it is sound. On failure it may be tried again; but
+ * TT_EPOISONED when only reopening helps.
+ */
+int version_set_resume(struct version_set *vs);
 
 /*
  * From now on value files that no table and no memtable points into are
@@ -107,6 +124,19 @@ bool version_set_has_dead_values(struct version_set *vs);
 
 /* The current version with a reference for the caller. */
 struct version *version_set_current(struct version_set *vs);
+
+/*
+ * The current version with a reference for the caller, and the numbers that
+ * belong to it: an edit without tables. Every file the version names has a
+ * number below numbers->next_file_no.
+ */
+struct version *version_set_cut(struct version_set *vs,
+				struct version_edit *numbers);
+
+/* Appends the edit that says all of version `v` and `numbers`: the first
+ * record of a manifest. */
+int version_encode(const struct version *v, const struct version_edit *numbers,
+		   struct buf *out);
 
 /* What a manifest says in sum; for the dumper and the checker too. */
 struct manifest_summary {

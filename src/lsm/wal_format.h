@@ -24,8 +24,7 @@
  *	0       4     magic "TTWL"
  *	4       4     format version
  *	8       8     segment number; equal to the number in the file's name
- *	16      8     features a reader must know, a bit each: 1 batches may
- *	              hold operations of kinds beyond 0 and 1
+ *	16      8     features a reader must know (WAL_FEATURE_*)
  *	24      8     checksum of bytes 0-23
  *	32      8     link: LSN at which the log continues here
  *	40      8     checksum of bytes 32-39; 0 while there is no link
@@ -56,6 +55,8 @@
 #define WAL_VERSION 1u
 #define WAL_ALIGN 8u
 #define WAL_SUFFIX ".wal"
+
+/* Batches may hold other operations than puts and deletes. */
 #define WAL_FEATURE_KINDS 1u
 #define WAL_FEATURES_KNOWN ((uint64_t)WAL_FEATURE_KINDS)
 

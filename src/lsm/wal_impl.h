@@ -14,7 +14,9 @@
  *
  *	(new) -> ready -> current -> used -> released -> free -> ready
  *
- * A released segment of another size, or one too many, is removed. Only the
+ * A released segment of another size, or one too many, is removed. So is one
+ * that has a second name: a checkpoint has linked it, and it must stay as it
+ * is. While the log is held (wal_hold.c), nothing is released. Only the
  * preparer makes, unmaps, closes and removes segments while the log is open,
  * and it does so without the lock.
  */
@@ -86,6 +88,9 @@ struct wal {
 	struct wal_free free[WAL_MAX_FREE];
 	uint32_t n_free;
 	uint32_t next_no;
+	/* holds, and the release that waits for them */
+	uint32_t n_holds;
+	uint64_t held_release;
 	/* syncing */
 	bool is_syncing;
 	uint64_t n_syncs;
@@ -113,5 +118,21 @@ int wal_sync_to(struct wal *w, uint64_t lsn);
 
 /* Whether nothing is needed of a segment below `lsn`. */
 bool wal_segment_is_below(const struct wal_segment *s, uint64_t lsn);
+
+/* Whether the file of a segment may be written anew: nobody has linked it. */
+bool wal_segment_is_ours(struct wal *w, uint32_t no);
+
+/* Gives up the used segments below `lsn`. */
+void wal_release_locked(struct wal *w, uint64_t lsn) REQUIRES(w->mu);
+
+/* The first used segment that is not durable, not beyond segment `no`. */
+struct wal_segment *wal_first_unsynced_locked(struct wal *w, uint32_t no)
+	REQUIRES(w->mu);
+
+/*
+ * Makes durable what has been written by now, or waits for another who does:
+ * then there may be something left. A failure poisons the log.
+ */
+int wal_sync_turn_locked(struct wal *w) REQUIRES(w->mu);
 
 #endif

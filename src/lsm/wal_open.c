@@ -46,7 +46,7 @@ static int sort_file(struct wal *w, struct wal_scan *scan, uint32_t no)
 	if (scan->has_link)
 		return keep_used(w, scan);
 	if (scan->file_bytes == w->opts.segment_bytes &&
-	    w->n_free < w->opts.max_free) {
+	    w->n_free < w->opts.max_free && wal_segment_is_ours(w, no)) {
 		w->free[w->n_free++] = (struct wal_free){ no, false };
 		return 0;
 	}
@@ -173,6 +173,7 @@ int wal_close(struct wal *w)
 
 	if (!w)
 		return 0;
+	assert(w->n_holds == 0);
 	r = wal_sync_to(w, wal_end(w));
 	stop_threads(w);
 	wal_free(w);

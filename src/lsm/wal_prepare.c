@@ -21,6 +21,18 @@ bool wal_segment_is_below(const struct wal_segment *s, uint64_t lsn)
 	return wal_lsn(s->no, s->end) <= lsn || s->no < wal_lsn_segment(lsn);
 }
 
+bool wal_segment_is_ours(struct wal *w, uint32_t no)
+{
+	struct buf path = BUF_INIT;
+	struct env_stat st;
+	bool is_ours = wal_segment_path(&path, w->dir, no) == 0 &&
+		       env_stat(w->env, (char *)path.data, &st) == 0 &&
+		       st.n_links == 1;
+
+	buf_fini(&path);
+	return is_ours;
+}
+
 /* Puts a finished file aside for reuse, or has it removed: true when the
  * caller must remove it. */
 static bool is_surplus_locked(struct wal *w, const struct wal_segment *s)
@@ -39,12 +51,13 @@ static bool is_surplus_locked(struct wal *w, const struct wal_segment *s)
 /* Closes a segment that has left the log; the lock is not held. */
 static void discard(struct wal *w, struct wal_segment *s)
 {
+	bool is_ours = wal_segment_is_ours(w, s->no);
 	bool is_surplus;
 	int r = 0;
 
 	wal_segment_close(s);
 	mutex_lock(&w->mu);
-	is_surplus = is_surplus_locked(w, s);
+	is_surplus = !is_ours || is_surplus_locked(w, s);
 	mutex_unlock(&w->mu);
 	if (is_surplus)
 		r = wal_segment_unlink(w->env, w->dir, s->no);

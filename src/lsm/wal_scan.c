@@ -9,7 +9,7 @@
 #include "lsm/wal_reader.h"
 
 /* What one read brings at least, where the file has it. */
-#define WINDOW_BYTES ((uint64_t)256 << 10)
+#define WINDOW_BYTES ((uint64_t)1 << 20)
 
 void wal_scan_init(struct wal_scan *s)
 {
@@ -21,46 +21,36 @@ void wal_scan_fini(struct wal_scan *s)
 	(void)env_close(s->file); /* read only: nothing to lose */
 	s->file = NULL;
 	buf_fini(&s->path);
-	buf_fini(&s->window);
+	direct_window_fini(&s->window);
 }
 
-/* `len` bytes at `off`: 1 and where they are, 0 when the file ends before. */
+/* `len` bytes at `off`: 1 and where they are, 0 when the file ends before.
+ * Reads at least `window` bytes where it must read. */
 static int bytes_at(struct wal_scan *s, uint64_t off, uint64_t len,
-		    const uint8_t **out)
+		    uint64_t window, const uint8_t **out)
 {
 	uint64_t want;
-	size_t got;
 	int r;
 
 	if (off > s->file_bytes || len > s->file_bytes - off)
 		return 0;
-	if (off >= s->window_off &&
-	    off + len <= s->window_off + s->window.len) {
-		*out = s->window.data + (off - s->window_off);
+	*out = direct_window_at(&s->window, off, len);
+	if (*out)
 		return 1;
-	}
-	want = MIN_OF(MAX_OF(len, WINDOW_BYTES), s->file_bytes - off);
-	buf_clear(&s->window);
-	buf_shrink(&s->window, MAX_OF(want, WINDOW_BYTES));
-	r = buf_reserve(&s->window, want);
+	want = MIN_OF(MAX_OF(len, window), s->file_bytes - off);
+	direct_window_reset(&s->window, MAX_OF(want, 2 * WINDOW_BYTES));
+	r = direct_window_read(&s->window, s->file, off, want);
 	if (r < 0)
 		return r;
-	r = env_read(s->file, off, s->window.data, want, &got);
-	if (r < 0)
-		return r;
-	s->window_off = off;
-	s->window.len = got;
-	if (got < len)
-		return 0;
-	*out = s->window.data;
-	return 1;
+	*out = direct_window_at(&s->window, off, len);
+	return *out != NULL;
 }
 
 static int read_header(struct wal_scan *s, bool any_number)
 {
 	struct wal_segment_header h;
 	const uint8_t *p;
-	int r = bytes_at(s, 0, sizeof(h), &p);
+	int r = bytes_at(s, 0, sizeof(h), sizeof(h), &p);
 
 	if (r <= 0)
 		return r;
@@ -69,11 +59,10 @@ static int read_header(struct wal_scan *s, bool any_number)
 	    le64_get(h.checksum) != wal_identity_sum(&h))
 		return 0;
 	if (le32_get(h.version) != WAL_VERSION ||
-	    (le64_get(h.features) & ~WAL_FEATURES_KNOWN))
+	    (le64_get(h.features) & ~WAL_FEATURES_KNOWN) != 0)
 		return err_set(TT_EVERSION,
 			       "%s: log version %u with features %" PRIx64
-			       "; this program reads version %u with "
-			       "features %" PRIx64,
+			       "; this program reads version %u with %" PRIx64,
 			       (char *)s->path.data, le32_get(h.version),
 			       le64_get(h.features), WAL_VERSION,
 			       WAL_FEATURES_KNOWN);
@@ -95,8 +84,9 @@ static int open_file(struct wal_scan *s, struct env *env, bool any_number)
 	s->file = NULL;
 	s->is_segment = false;
 	s->has_link = false;
-	buf_clear(&s->window);
-	r = env_open(env, (char *)s->path.data, ENV_READ, &s->file);
+	direct_window_reset(&s->window, 2 * WINDOW_BYTES);
+	r = env_open(env, (char *)s->path.data, ENV_READ | ENV_DIRECT,
+		     &s->file);
 	if (r == 0)
 		r = env_file_size(s->file, &s->file_bytes);
 	if (r == 0)
@@ -131,7 +121,7 @@ int wal_scan_record(struct wal_scan *s, uint64_t off,
 
 	if (off > UINT32_MAX)
 		return 0;
-	r = bytes_at(s, off, sizeof(h), &p);
+	r = bytes_at(s, off, sizeof(h), WINDOW_BYTES, &p);
 	if (r <= 0)
 		return r;
 	memcpy(&h, p, sizeof(h));
@@ -141,7 +131,7 @@ int wal_scan_record(struct wal_scan *s, uint64_t off,
 	    len > s->file_bytes - off - sizeof(h) ||
 	    le32_get(h.checksum) != wal_record_sum(&h, out->lsn))
 		return 0;
-	r = bytes_at(s, off, sizeof(h) + len, &p);
+	r = bytes_at(s, off, sizeof(h) + len, WINDOW_BYTES, &p);
 	if (r <= 0)
 		return r;
 	out->payload = SLICE(p + sizeof(h), len);

@@ -3,6 +3,10 @@
  * One segment read through a window of bounded size: its header, the record
  * at an offset, the next valid one behind an offset. Internal to wal_*.c.
  * What is on disk is hostile: nothing here trusts a length.
+ *
+ * It is read past the page cache. After a failed sync that may go on to show
+ * bytes that are not on the disk and that no later sync will write; a log
+ * continued behind them would end before them after the next power cut.
  */
 #ifndef LSM_WAL_SCAN_H
 #define LSM_WAL_SCAN_H
@@ -11,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/direct.h"
 #include "base/env.h"
 #include "lsm/wal_format.h"
 
@@ -23,9 +28,7 @@ struct wal_scan {
 	bool is_segment; /* it verifies and has the number of the name */
 	bool has_link;
 	uint64_t link;
-	/* bytes at `window_off`; the capacity is the bound */
-	struct buf window;
-	uint64_t window_off;
+	struct direct_window window;
 };
 
 struct wal_scan_record {

@@ -51,7 +51,7 @@ static int map_segment(struct wal_segment *s)
 	memcpy(h.magic, WAL_MAGIC, sizeof(h.magic));
 	h.version = le32_make(WAL_VERSION);
 	h.segment_no = le64_make(s->no);
-	h.features = le64_make(WAL_FEATURE_KINDS);
+	h.features = le64_make(WAL_FEATURES_KNOWN);
 	h.checksum = le64_make(wal_identity_sum(&h));
 	memcpy(s->map->base, &h, sizeof(h));
 	return 0;

@@ -47,6 +47,11 @@ static COLD int refuse(struct wal *w)
 		       why.text);
 }
 
+int wal_check(struct wal *w)
+{
+	return wal_poisoned(w) ? refuse(w) : 0;
+}
+
 /* ---- appending --------------------------------------------------------- */
 
 /*
@@ -142,8 +147,7 @@ int wal_append(struct wal *w, int64_t ts, const struct tt_slice *parts,
 
 /* ---- syncing ----------------------------------------------------------- */
 
-/* The first used segment that is not durable, not beyond segment `no`. */
-static struct wal_segment *first_unsynced_locked(struct wal *w, uint32_t no)
+struct wal_segment *wal_first_unsynced_locked(struct wal *w, uint32_t no)
 {
 	mutex_assert_held(&w->mu);
 	LIST_FOR(&w->used, n) {
@@ -237,7 +241,7 @@ static int sync_locked(struct wal *w) REQUIRES(w->mu)
 	struct wal_segment *s;
 	int r = sync_before_locked(w);
 
-	while (r == 0 && (s = first_unsynced_locked(w, no))) {
+	while (r == 0 && (s = wal_first_unsynced_locked(w, no))) {
 		if (s->is_closing) /* then look again: it may be gone */
 			cond_wait(&w->sync_change, &w->mu);
 		else
@@ -259,6 +263,25 @@ static COLD void poison_locked(struct wal *w, int code)
 	log_error(LOG_WAL,
 		  "%s: sync failed, writes are refused from now on: %s", w->dir,
 		  w->poison_why.text);
+}
+
+int wal_sync_turn_locked(struct wal *w)
+{
+	int r;
+
+	if (w->poison_why.code)
+		return err_restore(&w->poison_why);
+	if (w->is_syncing) {
+		cond_wait(&w->sync_change, &w->mu);
+		return 0;
+	}
+	w->is_syncing = true;
+	r = sync_locked(w);
+	if (r < 0)
+		poison_locked(w, r);
+	w->is_syncing = false;
+	cond_broadcast(&w->sync_change);
+	return r;
 }
 
 int wal_sync(struct wal *w, uint64_t lsn)
@@ -286,24 +309,8 @@ int wal_sync_to(struct wal *w, uint64_t lsn)
 		return refuse(w);
 	}
 	w->n_sync_waits++;
-	while (wal_durable(w) < lsn) {
-		if (w->poison_why.code) {
-			r = err_restore(&w->poison_why);
-			break;
-		}
-		if (w->is_syncing) {
-			cond_wait(&w->sync_change, &w->mu);
-			continue;
-		}
-		w->is_syncing = true;
-		r = sync_locked(w);
-		if (r < 0)
-			poison_locked(w, r);
-		w->is_syncing = false;
-		cond_broadcast(&w->sync_change);
-		if (r < 0)
-			break;
-	}
+	while (r == 0 && wal_durable(w) < lsn)
+		r = wal_sync_turn_locked(w);
 	mutex_unlock(&w->mu);
 	return r;
 }
@@ -332,9 +339,9 @@ void wal_sync_run(void *arg)
 
 /* ---- releasing --------------------------------------------------------- */
 
-void wal_release_before(struct wal *w, uint64_t lsn)
+void wal_release_locked(struct wal *w, uint64_t lsn)
 {
-	mutex_lock(&w->mu);
+	mutex_assert_held(&w->mu);
 	LIST_FOR_SAFE(&w->used, n, after) {
 		struct wal_segment *s =
 			container_of(n, struct wal_segment, link);
@@ -347,11 +354,20 @@ void wal_release_before(struct wal *w, uint64_t lsn)
 		/* There is room again, perhaps. */
 		w->has_failed = false;
 	}
+	cond_signal(&w->prepare);
+}
+
+void wal_release_before(struct wal *w, uint64_t lsn)
+{
+	mutex_lock(&w->mu);
+	if (w->n_holds)
+		w->held_release = MAX_OF(w->held_release, lsn);
+	else
+		wal_release_locked(w, lsn);
 	/* The tables hold durably what is below. */
 	lsn = MIN_OF(lsn, wal_end(w));
 	if (lsn > wal_durable(w))
 		atomic_store_explicit(&w->durable, lsn, memory_order_release);
-	cond_signal(&w->prepare);
 	mutex_unlock(&w->mu);
 }
 

@@ -92,6 +92,9 @@ void wal_release_before(struct wal *w, uint64_t lsn);
 /* 0, or the code that poisoned the log. */
 int wal_poisoned(const struct wal *w);
 
+/* The same as appends see it: 0, or TT_EPOISONED with a text that says why. */
+int wal_check(struct wal *w);
+
 struct wal_stats {
 	uint64_t n_records;
 	uint64_t n_bytes;      /* of payload */

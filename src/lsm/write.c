@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mutex.h"
+#include "lsm/gaps.h"
 #include "lsm/record.h"
 
 #define N_ROUNDS 8
@@ -43,6 +44,7 @@ struct write_req {
 	size_t n_parts;
 	size_t len;
 	uint32_t n_ops;
+	uint32_t n_ranges; /* of them range deletions */
 	uint64_t separated; /* bytes of value files that it points to */
 	/* one operation, or when the key is empty a batch: the first part */
 	struct batch_op one;
@@ -123,22 +125,39 @@ static void count(_Atomic uint64_t *c, uint64_t n)
 			      memory_order_relaxed);
 }
 
-/* About what a batch takes in a memtable. */
-static ALWAYS_INLINE uint64_t memory_of(size_t len, uint32_t n_ops)
+/* About what a request takes in a memtable. */
+static ALWAYS_INLINE uint64_t memory_of(const struct write_req *req)
 {
-	return len + (uint64_t)MEMTABLE_OP_BYTES * n_ops;
+	return req->len + (uint64_t)MEMTABLE_OP_BYTES * req->n_ops +
+	       (uint64_t)MEMTABLE_RANGE_BYTES * req->n_ranges;
 }
 
 /* ---- leading ------------------------------------------------------------ */
 
-static int apply_batch(struct memtable *m, const struct write_req *req)
+/* Before anybody can see the operation. */
+static NOINLINE void cut_gaps(struct gaps *g, const struct batch_op *op)
+{
+	if (op->kind != RECORD_TOMBSTONE)
+		gaps_cut(g, op->key);
+}
+
+static ALWAYS_INLINE int apply_op(struct gaps *g, struct memtable *m,
+				  const struct batch_op *op, int64_t ts)
+{
+	if (unlikely(g && gaps_watch(g)))
+		cut_gaps(g, op);
+	return memtable_add(m, op->key, ts, op->kind, op->value);
+}
+
+static int apply_batch(struct gaps *g, struct memtable *m,
+		       const struct write_req *req)
 {
 	struct batch_reader rd;
 	struct batch_op op;
 	int r = batch_reader_init(&rd, req->parts[0]);
 
 	while (r == 0 && (r = batch_reader_next(&rd, &op)) == 0)
-		r = memtable_add(m, op.key, req->ts, op.kind, op.value);
+		r = apply_op(g, m, &op, req->ts);
 	return r == TT_END ? 0 : r;
 }
 
@@ -167,10 +186,9 @@ static int lead_one(struct write_queue *q, struct memtable *m,
 	if (unlikely(r < 0))
 		return r;
 	if (likely(req->one.key.len))
-		r = memtable_add(m, req->one.key, req->ts, req->one.kind,
-				 req->one.value);
+		r = apply_op(q->hooks.gaps, m, &req->one, req->ts);
 	else
-		r = apply_batch(m, req);
+		r = apply_batch(q->hooks.gaps, m, req);
 	if (unlikely(r < 0))
 		write_queue_poison(q, r);
 	count(&q->n_writes, 1);
@@ -241,8 +259,10 @@ static void lead_group(struct write_queue *q, struct list_node *group,
 	int64_t last_ts = 0;
 	int r;
 
+	if (unlikely(q->hooks.gaps && gaps_have_mail(q->hooks.gaps)))
+		gaps_take(q->hooks.gaps, clock_visible(q->clk));
 	LIST_FOR(group, n) {
-		bytes += memory_of(req_of(n)->len, req_of(n)->n_ops);
+		bytes += memory_of(req_of(n));
 		separated += req_of(n)->separated;
 	}
 	r = q->hooks.make_room(q->hooks.arg, bytes, separated, true, &m);
@@ -330,18 +350,25 @@ static NOINLINE void lead_queued(struct write_queue *q)
 	mutex_unlock(&q->mu);
 }
 
+/* Ends a lead if nobody is queued. */
+static ALWAYS_INLINE bool try_idle(struct write_queue *q)
+{
+	int expected = QUEUE_LED;
+
+	return atomic_compare_exchange_strong_explicit(&q->state, &expected,
+						       QUEUE_IDLE,
+						       memory_order_release,
+						       memory_order_relaxed);
+}
+
 static void lead(struct write_queue *q, struct write_req *own)
 {
 	struct list_node group = LIST_INIT(group);
-	int expected = QUEUE_LED;
 
 	list_push_back(&group, &own->link);
 	lead_requests(q, &group, own);
-	if (likely(atomic_compare_exchange_strong_explicit(
-		    &q->state, &expected, QUEUE_IDLE, memory_order_release,
-		    memory_order_relaxed)))
-		return;
-	lead_queued(q);
+	if (unlikely(!try_idle(q)))
+		lead_queued(q);
 }
 
 /* ---- entering ----------------------------------------------------------- */
@@ -434,15 +461,16 @@ int write_commit(struct write_queue *q, const struct tt_batch *batch,
 			*out_ts = clock_visible(q->clk);
 		return 0;
 	}
-	if (memory_of(encoded.len, batch->n_ops) > MEMTABLE_BATCH_MOST)
-		return err_set(TT_ETOOBIG,
-			       "a batch of %u operations takes too much memory",
-			       (unsigned)batch->n_ops);
 	req.parts = &encoded;
 	req.n_parts = 1;
 	req.len = encoded.len;
 	req.n_ops = batch->n_ops;
 	req.separated = batch->separated_bytes;
+	req.n_ranges = batch->n_ranges;
+	if (memory_of(&req) > MEMTABLE_BATCH_MOST)
+		return err_set(TT_ETOOBIG,
+			       "a batch of %u operations takes too much memory",
+			       (unsigned)batch->n_ops);
 	req.one.key = SLICE_EMPTY;
 	return commit(q, &req, wo, out_ts);
 }
@@ -462,6 +490,7 @@ int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
 	req.n_parts = ARRAY_LEN(one.parts);
 	req.len = one.len;
 	req.n_ops = 1;
+	req.n_ranges = kind == RECORD_RANGE;
 	req.separated = unlikely(kind == RECORD_POINTER)
 				? batch_separated(key, value)
 				: 0;
@@ -476,6 +505,18 @@ int write_exclusive(struct write_queue *q, int (*fn)(void *arg), void *arg)
 	return enter(q, &req);
 }
 
+void write_if_idle(struct write_queue *q, void (*fn)(void *arg), void *arg)
+{
+	if (!try_lead(q))
+		return;
+	fn(arg);
+	if (likely(try_idle(q)))
+		return;
+	mutex_lock(&q->mu);
+	hand_over_locked(q);
+	mutex_unlock(&q->mu);
+}
+
 void write_queue_poison(struct write_queue *q, int code)
 {
 	mutex_lock(&q->mu);
@@ -484,6 +525,13 @@ void write_queue_poison(struct write_queue *q, int code)
 		atomic_store_explicit(&q->poison, code, memory_order_relaxed);
 	}
 	mutex_unlock(&q->mu);
+}
+
+int write_queue_check(struct write_queue *q)
+{
+	return atomic_load_explicit(&q->poison, memory_order_relaxed)
+		       ? refuse(q)
+		       : 0;
 }
 
 void write_queue_get_stats(struct write_queue *q, struct write_stats *out)

@@ -27,6 +27,7 @@
 #include "lsm/wal_writer.h"
 #include "ttrunks.h"
 
+struct gaps;
 struct write_queue;
 
 /* What the queue needs from the database. */
@@ -42,6 +43,9 @@ struct write_hooks {
 	 */
 	int (*make_room)(void *arg, size_t bytes, uint64_t value_bytes,
 			 bool no_wait, struct memtable **out);
+	/* The leader takes up findings and cuts the gaps where it writes; may
+	 * be NULL. */
+	struct gaps *gaps;
 };
 
 /* Keeps wal and clk, copies hooks. `wal` may be NULL: nothing is logged. */
@@ -66,9 +70,15 @@ int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
  */
 int write_exclusive(struct write_queue *q, int (*fn)(void *arg), void *arg);
 
+/* The same if nobody leads at the moment, else nothing. Waits for nobody. */
+void write_if_idle(struct write_queue *q, void (*fn)(void *arg), void *arg);
+
 /* Fails every write from now on with `code` (and waiting ones), e.g. when
  * background work cannot go on. The first code stays. */
 void write_queue_poison(struct write_queue *q, int code);
+
+/* 0, or TT_EPOISONED with a text that says why, as a write would get it. */
+int write_queue_check(struct write_queue *q);
 
 struct write_stats {
 	uint64_t n_writes; /* batches and single operations */

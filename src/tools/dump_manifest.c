@@ -24,7 +24,12 @@ static int show_table(struct dump *d, const struct table_desc *t)
 	dump_int(d, "min_ts", t->min_ts);
 	dump_int(d, "max_ts", t->max_ts);
 	dump_bytes(d, "min_key", t->min_key);
-	dump_bytes(d, "max_key", t->max_key);
+	if (!key_is_largest(t->max_key))
+		dump_bytes(d, "max_key", t->max_key);
+	if (t->n_ranges) {
+		dump_uint(d, "range_tombstones", t->n_ranges);
+		dump_bool(d, "max_key_included", !t->max_is_open);
+	}
 	return dump_end(d);
 }
 

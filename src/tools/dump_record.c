@@ -28,6 +28,7 @@ int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
 		[RECORD_TOMBSTONE] = "tombstone",
 		[RECORD_MERGE] = "merge",
 		[RECORD_POINTER] = "pointer",
+		[RECORD_RANGE] = "delete_range",
 	};
 	int r;
 
@@ -40,10 +41,10 @@ int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
 	dump_bytes(d, "kind", slice_str(kinds[kind]));
 	if (kind == RECORD_POINTER)
 		show_pointer(d, value);
-	else if (d->keys_only)
+	else if (d->keys_only && kind != RECORD_RANGE)
 		dump_uint(d, "value_bytes", value.len);
 	else if (kind != RECORD_TOMBSTONE)
-		dump_bytes(d, "value", value);
+		dump_bytes(d, kind == RECORD_RANGE ? "upper" : "value", value);
 	r = dump_end(d);
 	if (r == 0 && d->n_shown == d->limit)
 		return TT_END;

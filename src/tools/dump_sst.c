@@ -45,10 +45,13 @@ static int show_header(struct dump *d, const struct sst_info *i)
 	dump_uint(d, "raw_bytes", i->raw_bytes);
 	dump_uint(d, "records", i->n_records);
 	dump_uint(d, "tombstones", i->n_tombstones);
+	if (i->n_ranges)
+		dump_uint(d, "range_tombstones", i->n_ranges);
 	dump_int(d, "min_ts", i->min_ts);
 	dump_int(d, "max_ts", i->max_ts);
 	dump_bytes(d, "min_key", i->min_key);
-	dump_bytes(d, "max_key", i->max_key);
+	if (!key_is_largest(i->max_key))
+		dump_bytes(d, "max_key", i->max_key);
 	return dump_end(d);
 }
 
@@ -102,6 +105,24 @@ static int show_blocks(struct dump *d, struct sst_reader *t, uint32_t n)
 	return r == TT_END ? 0 : r;
 }
 
+/* The range tombstones as they hold in this table. */
+static int show_ranges(struct dump *d, const struct sst_reader *t, uint32_t n)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		struct sst_range range;
+
+		sst_range(t, i, &range);
+		dump_begin(d, "range_tombstone");
+		dump_bytes(d, "lower", range.lower);
+		dump_bytes(d, "upper", range.upper);
+		dump_int(d, "ts", range.ts);
+		r = dump_end(d);
+	}
+	return r;
+}
+
 int dump_table(struct dump *d, const char *path)
 {
 	struct sst_reader *t;
@@ -119,6 +140,8 @@ int dump_table(struct dump *d, const char *path)
 		return r;
 	sst_info(t, &info);
 	r = show_header(d, &info);
+	if (r == 0)
+		r = show_ranges(d, t, info.n_ranges);
 	if (r == 0)
 		r = show_blocks(d, t, info.n_blocks);
 	sst_close(t);

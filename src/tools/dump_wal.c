@@ -40,7 +40,7 @@ static int show_op(struct dump *d, struct tt_slice *s, int64_t ts)
 		return TT_ECORRUPT;
 	kind = slice_bytes(*s)[0];
 	*s = slice_skip(*s, 1);
-	if (kind >= N_RECORD_KINDS || !take_bytes(s, &key))
+	if (!record_kind_is_known(kind) || !take_bytes(s, &key))
 		return TT_ECORRUPT;
 	if (kind != RECORD_TOMBSTONE && !take_bytes(s, &value))
 		return TT_ECORRUPT;

@@ -283,7 +283,7 @@ static void check_runs(struct check *c)
 
 		if (a->level != b->level ||
 		    (a->level == 0 && a->group != b->group) ||
-		    slice_cmp(a->max_key, b->min_key) < 0)
+		    table_ends_before(a, b->min_key))
 			continue;
 		snprintf(text, sizeof(text),
 			 "manifest: tables %06" PRIu64 " and %06" PRIu64
@@ -304,7 +304,8 @@ static void compare(struct check *c, const struct table_desc *d,
 	    d->n_tombstones == i->n_tombstones &&
 	    d->raw_bytes == i->raw_bytes && d->min_ts == i->min_ts &&
 	    d->max_ts == i->max_ts && slice_eq(d->min_key, i->min_key) &&
-	    slice_eq(d->max_key, i->max_key))
+	    slice_eq(d->max_key, i->max_key) &&
+	    d->max_is_open == i->max_is_open && d->n_ranges == i->n_ranges)
 		return;
 	snprintf(text, sizeof(text),
 		 "%s: is not the table that the manifest describes", i->path);
@@ -347,7 +348,7 @@ static void value_damage(void *arg, const char *text)
 {
 	struct check *c = arg;
 
-	if (c->is_in_use && c->values.is_missing_any &&
+	if (c->is_in_use && c->values.disk.is_missing_any &&
 	    is_still_wanted(c, c->table_no) == 0) {
 		c->n_gone++;
 		return;
@@ -359,7 +360,7 @@ static int check_values(struct check *c, const struct table_desc *d,
 			struct sst_reader *t)
 {
 	c->table_no = d->file_no;
-	c->values.is_missing_any = false;
+	c->values.disk.is_missing_any = false;
 	return value_check_table(&c->values, t, d->values, d->n_values);
 }
 
@@ -577,7 +578,9 @@ int fsck_check(const struct fsck_options *o)
 	int r, rc;
 
 	c.values = (struct value_check){
-		.env = c.env, .dir = o->store, .report = value_damage, .arg = &c
+		.disk = { .env = c.env, .dir = o->store },
+		.report = value_damage,
+		.arg = &c,
 	};
 	/* Before anything is touched: is this a store at all? */
 	r = current_read(c.env, o->store, &no);

@@ -11,6 +11,7 @@ ttrunks_SOURCES += \
 	%D%/cmd_info.c \
 	%D%/cmd_kv.c \
 	%D%/cmd_walk.c
+ttrunks_backup_SOURCES += %D%/backup_main.c
 ttrunks_datagen_SOURCES += \
 	%D%/datagen.c \
 	%D%/datagen_records.c %D%/datagen_records.h

@@ -97,6 +97,21 @@ int tree_fallocate(struct tree *t, uint64_t ino, int mode, uint64_t off,
 
 /* ---- holes ------------------------------------------------------------ */
 
+/* 1 when the block under the iterator was cut off, 0 when not, < 0. Where
+ * nothing was ever cut off, keys are all that the iterator shows. */
+static int is_garbage(const struct tt_iter *it, const struct inode_state *st,
+		      uint64_t k)
+{
+	struct tt_slice bytes;
+	uint32_t gen;
+	int r;
+
+	if (st->n_trims == 0)
+		return 0;
+	r = block_decode(tt_iter_value(it), st, &gen, &bytes);
+	return r < 0 ? r : state_is_garbage(st, k, gen);
+}
+
 /* The first stored block from `k` on; 0, TT_END or < 0. */
 static int next_data(struct tt_iter *it, const struct inode_state *st,
 		     uint64_t *k)
@@ -106,12 +121,9 @@ static int next_data(struct tt_iter *it, const struct inode_state *st,
 
 	for (r = tt_iter_seek(it, key_block(&key, st->ino, *k)); r == 0;
 	     r = tt_iter_next(it)) {
-		struct tt_slice bytes;
-		uint32_t gen;
-
 		*k = key_rest_block(key_rest(tt_iter_key(it)));
-		r = block_decode(tt_iter_value(it), st, &gen, &bytes);
-		if (r < 0 || !state_is_garbage(st, *k, gen))
+		r = is_garbage(it, st, *k);
+		if (r <= 0)
 			return r;
 	}
 	return r;
@@ -131,17 +143,12 @@ static int next_hole(struct tt_iter *it, const struct inode_state *st,
 	}
 	for (r = tt_iter_seek(it, key_block(&key, st->ino, *k)); r == 0;
 	     r = tt_iter_next(it), ++*k) {
-		struct tt_slice bytes;
-		uint32_t gen;
-
 		if (*k >= end ||
 		    key_rest_block(key_rest(tt_iter_key(it))) != *k)
 			return 0;
-		r = block_decode(tt_iter_value(it), st, &gen, &bytes);
-		if (r < 0)
-			return r;
-		if (state_is_garbage(st, *k, gen))
-			return 0;
+		r = is_garbage(it, st, *k);
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
 	return r == TT_END ? 0 : r;
 }

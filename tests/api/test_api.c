@@ -99,6 +99,7 @@ START_TEST(statistics_options_and_space_are_shown)
 {
 	struct tt_options *o = tt_options_new();
 	const struct tt_option_info *info;
+	struct tt_background_error e;
 	struct tt_space space;
 	unsigned n = 0;
 	uint64_t v;
@@ -108,6 +109,9 @@ START_TEST(statistics_options_and_space_are_shown)
 	ck_assert_int_eq(tt_stat(db, "engine.nonsense", &v), TT_NOTFOUND);
 	ok(tt_space(db, &space));
 	ck_assert(space.disk_bytes >= space.free_bytes);
+	ck_assert_int_eq(tt_background_error(db, &e), TT_BACKGROUND_WELL);
+	ck_assert(e.state == TT_BACKGROUND_WELL && e.code == 0 && !e.text[0]);
+	ok(tt_resume(db));
 	ck_assert_ptr_nonnull(o);
 	for (size_t i = 0; (info = tt_option_info(i)) != NULL; i++) {
 		ck_assert(info->name && info->type && info->help);

@@ -118,6 +118,40 @@ START_TEST(a_batch_shows_what_it_holds)
 }
 END_TEST
 
+static bool is_there(const char *key)
+{
+	int r = tt_get(db, NULL, tt_str(key), NULL, 0, NULL, NULL);
+
+	ck_assert(r == 0 || r == TT_NOTFOUND);
+	return r == 0;
+}
+
+START_TEST(a_range_is_an_operation_like_others)
+{
+	struct tt_batch *copy;
+	char text[256] = "", want[64];
+
+	ok(tt_put(db, NULL, tt_str("a"), tt_str("1"), NULL));
+	ok(tt_put(db, NULL, tt_str("b"), tt_str("1"), NULL));
+	ok(tt_batch_delete_range(batch, tt_str("a"), tt_str("b")));
+	ok(tt_batch_savepoint(batch));
+	ok(tt_batch_delete_range(batch, tt_str("a"), tt_str("")));
+	ok(tt_batch_rollback(batch));
+	ok(tt_batch_put(batch, tt_str("aa"), tt_str("1")));
+	ok(tt_batch_each(batch, note, text));
+	(void)snprintf(want, sizeof(want), "%d a=b@0;%d aa=1@0;",
+		       TT_OP_DELETE_RANGE, TT_OP_PUT);
+	ck_assert_str_eq(text, want);
+	ok(tt_batch_from(tt_batch_data(batch), &copy));
+	ok(tt_batch_append(copy, copy)); /* what it put goes, and is back */
+	ok(tt_write(db, NULL, copy, NULL));
+	ck_assert(!is_there("a") && is_there("aa") && is_there("b"));
+	ok(tt_delete_range(db, NULL, tt_str("aa"), tt_str(""), NULL));
+	ck_assert(!is_there("aa") && !is_there("b"));
+	tt_batch_free(copy);
+}
+END_TEST
+
 START_TEST(bytes_replay_in_another_store)
 {
 	struct tt *other = open_in("two");
@@ -193,6 +227,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_batch_shows_what_it_holds);
+	tcase_add_test(t, a_range_is_an_operation_like_others);
 	tcase_add_test(t, bytes_replay_in_another_store);
 	tcase_add_test(t, batches_are_put_together_and_taken_back);
 	tcase_add_test(t, single_writes_merge_too);

@@ -85,6 +85,29 @@ class Block:
             struct.unpack("<QQqIIII", raw)
 
 
+def range_list(raw):
+    """[(lower, upper, timestamp)], and how many bytes the list takes."""
+    n, keys_len = struct.unpack("<II", raw[:8])
+    need(n >= 1, "an empty list of range tombstones")
+    keys = raw[8 + 16 * n:8 + 16 * n + keys_len]
+    need(len(keys) == keys_len, "list of range tombstones cut short")
+    found, at = [], 0
+    for i in range(n):
+        ts, mid, end = struct.unpack("<qII", raw[8 + 16 * i:24 + 16 * i])
+        need(at <= mid <= end <= keys_len, "range tombstone out of bounds")
+        found.append((keys[at:mid], keys[mid:end], ts))
+        need(is_range(keys[at:mid], keys[mid:end]), "impossible range")
+        at = end
+    need(at == keys_len, "length of the keys of range tombstones")
+    order = [(lower, -ts) for lower, _, ts in found]
+    need(order == sorted(set(order)), "range tombstones out of order")
+    return found, 8 + 16 * n + keys_len
+
+
+def is_range(lower, upper):
+    return len(lower) > 0 and (not upper or lower < upper)
+
+
 class Index:
     def __init__(self, box, data, data_at):
         need(len(box) >= 128, "index box of %d bytes" % len(box))
@@ -96,10 +119,10 @@ class Index:
          self.min_ts, self.max_ts) = \
             struct.unpack("<IIIIB3sIIQQQQqq", box[4:80])
         need(version == 1, "version %d" % version)
-        need((incompat & ~13) == 0, "incompatible features %#x" % incompat)
+        need((incompat & ~15) == 0, "incompatible features %#x" % incompat)
         need(codec in CODECS, "codec %d" % codec)
         need(file_bytes == len(data), "file length")
-        end = 80 + 40 * n_blocks + keys_len
+        keys_end = end = 80 + 40 * n_blocks + keys_len
         self.has_dict = bool(incompat & 1)
         if self.has_dict:
             need(codec == 3, "a dictionary for codec %d" % codec)
@@ -108,13 +131,17 @@ class Index:
             need(box[end + 4:end + 8] == b"\x37\xa4\x30\xec",
                  "a dictionary without its magic")
             end += 4 + n
+        self.ranges = []
+        if incompat & 2:
+            self.ranges, used = range_list(box[end:-8])
+            end += used
         need(end + 8 == len(box), "index box length")
         self.codec = CODECS[codec]
         self.has_pointers = bool(incompat & 4)
         self.has_merges = bool(incompat & 8)
         self.blocks = [Block(box[80 + 40 * i:120 + 40 * i])
                        for i in range(n_blocks)]
-        keys = box[80 + 40 * n_blocks:80 + 40 * n_blocks + keys_len]
+        keys = box[80 + 40 * n_blocks:keys_end]
         at = 0
         for b in self.blocks:
             need(at <= b.key_end <= keys_len, "separator out of bounds")
@@ -271,10 +298,12 @@ def show(record):
 
 
 def check_order(last, record):
-    key, _, ts, _ = record
+    key, _, ts, flag = record
+    place = key, -ts, flag == 4
     if last is not None:
-        need(last < (key, -ts), "records out of order at key %s" % key.hex())
-    return key, -ts
+        need(last[:2] < place[:2] or last < place,
+             "records out of order at key %s" % key.hex())
+    return place
 
 
 def list_records(data):
@@ -311,7 +340,18 @@ def check_operands(value):
         need(kind == 1 or size >= 4, "a patch without an offset")
 
 
+def check_ranges(index, seen):
+    """The list has the records' range tombstones, perhaps cut."""
+    there = [r for r in seen if r[3] == 4]
+    need(len(there) == len(index.ranges), "number of range tombstones")
+    for (key, value, ts, _), (lower, upper, when) in zip(there, index.ranges):
+        need(is_range(key, value), "a record of an impossible range")
+        need((key, ts) == (lower, when), "another range tombstone")
+        need(not value or (upper and upper <= value), "a range cut wrongly")
+
+
 def check_sums(index, seen):
+    check_ranges(index, seen)
     need(seen[0][0] == index.min_key, "smallest key")
     need(seen[-1][0] == index.max_key, "largest key")
     need(sum(r[3] == 1 for r in seen) == index.n_tombstones, "tombstones")

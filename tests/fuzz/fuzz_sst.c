@@ -32,7 +32,8 @@ static void use(const struct record *r)
 
 static void walk(struct sst_reader *r, struct block_cache *c)
 {
-	static const char *const keys[] = { "", "key0003", "key0077", "zzz" };
+	static const char *const keys[] = { "",	       "key0003", "key0012",
+					    "key0038", "key0077", "zzz" };
 	struct rec_iter *it;
 	struct sst_hit hit;
 

@@ -21,15 +21,17 @@ const struct fuzz_target fuzz_target = {
 /* As if a table pointed to it. */
 static void follow(struct env_file *f, const struct value_found *rec)
 {
+	struct direct_window w = { .data = NULL };
 	struct value_ptr_stored stored;
 	struct value_ptr p = rec->ptr;
 
-	(void)value_verify_record(f, &p, rec->key);
+	(void)value_verify_record(f, &w, &p, rec->key, NULL);
 	p.offset += 8;
-	(void)value_verify_record(f, &p, rec->key);
+	(void)value_verify_record(f, &w, &p, rec->key, NULL);
 	p.offset = VALUE_FILE_MOST - 8;
 	p.stored_len = p.raw_len = TT_VALUE_MAX;
-	(void)value_verify_record(f, &p, rec->key);
+	(void)value_verify_record(f, &w, &p, rec->key, NULL);
+	direct_window_fini(&w);
 	value_ptr_encode(&p, &stored);
 	stored.codec ^= 1;
 	(void)value_ptr_is_sound(&stored, sizeof(stored));

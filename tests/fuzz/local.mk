@@ -2,6 +2,7 @@
 fuzz_common = %D%/fuzz_file.c %D%/replay.c %D%/replay.h
 
 test_programs += \
+	%D%/fuzz_backup_list \
 	%D%/fuzz_manifest \
 	%D%/fuzz_old_table \
 	%D%/fuzz_options \
@@ -9,6 +10,7 @@ test_programs += \
 	%D%/fuzz_tree \
 	%D%/fuzz_values \
 	%D%/fuzz_wal
+%C%_fuzz_backup_list_SOURCES = %D%/fuzz_backup_list.c $(fuzz_common)
 %C%_fuzz_manifest_SOURCES = %D%/fuzz_manifest.c $(fuzz_common)
 %C%_fuzz_old_table_SOURCES = %D%/fuzz_old_table.c $(fuzz_common)
 %C%_fuzz_options_SOURCES = %D%/fuzz_options.c $(fuzz_common)
@@ -26,7 +28,9 @@ check_PROGRAMS += %D%/make_tree_seed
 	tests/support/mem_engine/mem_engine.h
 
 EXTRA_DIST += \
+	%D%/corpus/backup_list/smallest.list \
 	%D%/corpus/manifest/history \
+	%D%/corpus/manifest/ranges \
 	%D%/corpus/manifest/small \
 	%D%/corpus/old_table/width4 \
 	%D%/corpus/options/newer \
@@ -35,4 +39,5 @@ EXTRA_DIST += \
 	%D%/corpus/tree/all_kinds \
 	%D%/corpus/manifest/values \
 	%D%/corpus/wal/pointers \
+	%D%/corpus/wal/kinds \
 	%D%/corpus/wal/segment0

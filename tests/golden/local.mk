@@ -2,11 +2,14 @@
 check_PROGRAMS += %D%/make_tables
 EXTRA_DIST += \
 	%D%/README.md \
+	%D%/backup.list \
 	%D%/dict.sst \
 	%D%/lz4.sst \
 	%D%/merges.sst \
 	%D%/merges.txt \
 	%D%/none.sst \
+	%D%/ranges.sst \
+	%D%/ranges.txt \
 	%D%/records.txt \
 	%D%/snappy.sst \
 	%D%/texts.txt \

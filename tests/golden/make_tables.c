@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * make_tables DIR: writes the pinned tables anew, one per codec, and
- * records.txt, what is in each of them. `none.sst` must come out byte for
- * byte as it is pinned, and so must `merges.sst`; with a codec the bytes may change with its library,
- * and what counts is that the pinned file is still read.
+ * records.txt, what is in each of them; and tables of what else can be in one.
+ * Those without a codec must come out byte for byte as they are pinned; with a
+ * codec the bytes may change with its library, and what counts is that the
+ * pinned file is still read.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "base/env.h"
 #include "base/err.h"
 #include "lsm/operand.h"
+#include "lsm/range_set.h"
 #include "lsm/sst_writer.h"
 #include "lsm/value_log.h"
 
@@ -149,6 +151,52 @@ static int write_texts(FILE *list, struct sst_writer *w)
 			return -1;
 	}
 	return 0;
+}
+
+/* Range tombstones: two of different times on one key, one behind a value of
+ * its own batch, and one that goes on where the table ends. */
+static int write_ranges(FILE *list, struct sst_writer *w)
+{
+	static const struct {
+		unsigned from, to;
+		int64_t dt; /* from the timestamp of the first key */
+	} rows[] = {
+		{ 3, 9, 900 },
+		{ 3, 7, 500 },
+		{ 10, 20, 0 },
+		{ 30, 0, 800 },
+	};
+	struct range_del dels[ARRAY_LEN(rows)];
+	char space[512], keys[2 * ARRAY_LEN(rows)][32];
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(keys[2 * i], 32, "key%04u", rows[i].from);
+		snprintf(keys[2 * i + 1], 32, "key%04u", rows[i].to);
+		dels[i].start = slice_str(keys[2 * i]);
+		dels[i].end =
+			rows[i].to ? slice_str(keys[2 * i + 1]) : SLICE_EMPTY;
+		dels[i].ts =
+			make_record(rows[i].from, 0, space).ts + rows[i].dt;
+	}
+	for (unsigned i = 1; i < 40; i++) {
+		struct record r = make_record(i, 0, space);
+
+		for (; at < ARRAY_LEN(dels) &&
+		       record_cmp_at(dels[at].start, dels[at].ts, r.key, r.ts) <
+			       0;
+		     at++) {
+			const struct record d = { dels[at].start, dels[at].end,
+						  dels[at].ts, RECORD_RANGE };
+
+			if (add_record(list, w, &d) < 0)
+				return -1;
+		}
+		if (add_record(list, w, &r) < 0)
+			return -1;
+	}
+	dels[3].end = SLICE_LIT("key0039\0");
+	return sst_writer_set_ranges(w, dels, ARRAY_LEN(dels));
 }
 
 /* ---- values ------------------------------------------------------------ */
@@ -305,7 +353,9 @@ int main(int argc, char **argv)
 			       c == CODEC_NONE ? "records.txt" : NULL) < 0)
 			return fail();
 	if (make_table(argv[1], "merges", CODEC_NONE, write_merges,
-		       "merges.txt") < 0)
+		       "merges.txt") < 0 ||
+	    make_table(argv[1], "ranges", CODEC_NONE, write_ranges,
+		       "ranges.txt") < 0)
 		return fail();
 	if (make_table(argv[1], "dict", CODEC_ZSTD, write_texts, "texts.txt") <
 	    0)

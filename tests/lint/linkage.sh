@@ -58,7 +58,7 @@ else
 	tap_skip 'libttrunks exports tt_ names only' 'no shared library built'
 fi
 
-for program in ttrunks ttrunks-datagen ttrunksd ttrunks-fsck; do
+for program in ttrunks ttrunks-backup ttrunks-datagen ttrunksd ttrunks-fsck; do
 	if links $program libfuse; then
 		tap_not_ok "$program links no libfuse"
 	else

@@ -11,7 +11,7 @@ cd "$TT_SRCDIR" || exit 1
 command -v man >/dev/null || tap_skip_all 'man is not installed'
 
 for page in ttrunks.1 ttrunks-datagen.1 ttrunksfs.8 ttrunksd.8 ttrunks-fsck.8 \
-	ttrunks.conf.5 libttrunks.3; do
+	ttrunks-backup.8 ttrunks.conf.5 libttrunks.3; do
 	tap_run "there is a $page" test -s "man/$page"
 done
 shopt -s nullglob

@@ -81,12 +81,35 @@ static const struct oracle_change *note(struct oracle *o, unsigned key,
 		ck_assert_ptr_nonnull(o->changes);
 	}
 	o->changes[o->n] = (struct oracle_change){
-		o->n_batches,
-		(uint16_t)key,
-		(uint8_t)op,
-		(uint8_t)salt,
+		.batch = o->n_batches,
+		.key = (uint16_t)key,
+		.op = (uint8_t)op,
+		.salt = (uint8_t)salt,
 	};
 	return &o->changes[o->n++];
+}
+
+/* Mostly narrow; now and then anything up to all there is. */
+static const struct oracle_change *note_range(struct oracle *o, struct rng *rng)
+{
+	unsigned key = (unsigned)rng_below(rng, o->n_keys);
+	unsigned most = rng_one_in(rng, 8) ? o->n_keys : 6;
+	unsigned end = key + 1 + (unsigned)rng_below(rng, most);
+
+	(void)note(o, key, ORACLE_DELETE_RANGE, 0);
+	o->changes[o->n - 1].end =
+		(uint16_t)(end < o->n_keys ? end : o->n_keys);
+	return &o->changes[o->n - 1];
+}
+
+static void add_range(const struct oracle *o, const struct oracle_change *c,
+		      struct tt_slice lower, struct tt_batch *b)
+{
+	char name[KEY_BYTES];
+
+	ck_ok(tt_batch_delete_range(b, lower,
+				    c->end < o->n_keys ? key_name(name, c->end)
+						       : SLICE_EMPTY));
 }
 
 static void add_to_batch(const struct oracle *o, const struct oracle_change *c,
@@ -110,6 +133,9 @@ static void add_to_batch(const struct oracle *o, const struct oracle_change *c,
 	case ORACLE_MERGE:
 		ck_ok(tt_batch_merge(b, key, value));
 		break;
+	case ORACLE_DELETE_RANGE:
+		add_range(o, c, key, b);
+		break;
 	}
 }
 
@@ -131,10 +157,13 @@ void oracle_next(struct oracle *o, struct rng *rng, struct tt_batch *b)
 		unsigned key = i && rng_one_in(rng, 8)
 				       ? o->changes[o->n - 1].key
 				       : (unsigned)rng_below(rng, o->n_keys);
+		const struct oracle_change *c =
+			rng_one_in(rng, 20)
+				? note_range(o, rng)
+				: note(o, key, ops[rng_below(rng, 8)],
+				       (unsigned)i);
 
-		add_to_batch(o,
-			     note(o, key, ops[rng_below(rng, 8)], (unsigned)i),
-			     value, b);
+		add_to_batch(o, c, value, b);
 	}
 	(void)snprintf(seq, sizeof(seq), "%u", o->n_batches);
 	ck_ok(tt_batch_put(b, tt_str(ORACLE_SEQ), tt_str(seq)));
@@ -246,14 +275,28 @@ static void apply(const struct oracle *o, const struct oracle_change *c,
 		append_state(st, SLICE(bytes, len));
 }
 
+static void apply_range(const struct oracle_change *c, struct state *states)
+{
+	for (unsigned k = c->key; k < c->end; k++) {
+		buf_clear(&states[k].value);
+		states[k].is_live = false;
+	}
+}
+
 static struct state *state_after(const struct oracle *o, uint32_t n)
 {
 	struct state *states = calloc(o->n_keys + 1u, sizeof(*states));
 	uint8_t *bytes = malloc(o->max_value + 64);
 
 	ck_assert(states && bytes);
-	for (size_t i = 0; i < o->n && o->changes[i].batch <= n; i++)
-		apply(o, &o->changes[i], &states[o->changes[i].key], bytes);
+	for (size_t i = 0; i < o->n && o->changes[i].batch <= n; i++) {
+		const struct oracle_change *c = &o->changes[i];
+
+		if (c->op == ORACLE_DELETE_RANGE)
+			apply_range(c, states);
+		else
+			apply(o, c, &states[c->key], bytes);
+	}
 	free(bytes);
 	return states;
 }

@@ -19,11 +19,18 @@
 
 #define ORACLE_SEQ "!seq"
 
-enum oracle_op { ORACLE_PUT, ORACLE_DELETE, ORACLE_PATCH, ORACLE_MERGE };
+enum oracle_op {
+	ORACLE_PUT,
+	ORACLE_DELETE,
+	ORACLE_PATCH,
+	ORACLE_MERGE,
+	ORACLE_DELETE_RANGE,
+};
 
 struct oracle_change {
 	uint32_t batch; /* from 1 */
 	uint16_t key;
+	uint16_t end; /* of a range, not included; n_keys: no end */
 	uint8_t op;   /* enum oracle_op */
 	uint8_t salt; /* tells changes of one key in one batch apart */
 };

@@ -44,7 +44,7 @@ static void *write_group(void *arg)
 {
 	unsigned group = (unsigned)(uintptr_t)arg;
 	struct tt_batch *b = tt_batch_new();
-	char key[32], value[512];
+	char key[32], end[32], value[512];
 
 	must(b, "batch");
 	memset(value, ' ', sizeof(value));
@@ -53,6 +53,13 @@ static void *write_group(void *arg)
 
 		memcpy(value, &no, sizeof(no));
 		tt_batch_clear(b);
+		/* All of the group goes, and is there again: nobody sees it
+		 * without. */
+		if (no % 5 == 0)
+			must(tt_batch_delete_range(b, group_key(key, group, 0),
+						   group_key(end, group,
+							     9999)) == 0,
+			     "batch delete range");
 		for (unsigned i = 0; i < GROUP_KEYS; i++)
 			must(tt_batch_put(b, group_key(key, group, i),
 					  (struct tt_slice){
@@ -66,6 +73,12 @@ static void *write_group(void *arg)
 			must(tt_delete(db, NULL, group_key(key, group, 99),
 				       NULL) == 0,
 			     "delete");
+		if (no % 11 == 0)
+			must(tt_delete_range(
+				     db, NULL, group_key(key, group, 50),
+				     group_key(end, group, 51 + no % 40),
+				     NULL) == 0,
+			     "delete range");
 	}
 	tt_batch_free(b);
 	return NULL;
@@ -103,14 +116,59 @@ static void *read_latest(void *arg)
 	return NULL;
 }
 
-/* One view: one number per group, whichever way it is walked; in seen[]. 0, or
- * TT_ETOOOLD. */
+/* Several keys at once are of one moment, and of none before the call. */
+static void *read_together(void *arg)
+{
+	enum { N = N_GROUPS * GROUP_KEYS };
+	struct tt_slice keys[N];
+	struct tt_pinned values[N];
+	char mem[N][32];
+	int statuses[N];
+
+	(void)arg;
+	for (unsigned i = 0; i < N; i++)
+		keys[i] = group_key(mem[i], i % N_GROUPS, i / N_GROUPS);
+	while (!atomic_load(&is_over)) {
+		uint64_t least[N_GROUPS];
+
+		for (unsigned g = 0; g < N_GROUPS; g++)
+			least[g] = atomic_load_explicit(&written[g],
+							memory_order_acquire);
+		must(tt_multi_get(db, NULL, keys, N, values, statuses) == 0,
+		     "multi-get");
+		for (unsigned i = 0; i < N; i++) {
+			unsigned g = i % N_GROUPS;
+
+			must(statuses[i] == statuses[g], "part of a batch");
+			must(statuses[i] == 0 || least[g] == 0, "lost key");
+			if (statuses[i] == 0)
+				must(number_of(values[i].value) >= least[g] &&
+					     number_of(values[i].value) ==
+						     number_of(values[g].value),
+				     "torn or stale multi-get");
+		}
+		for (unsigned i = 0; i < N; i++)
+			tt_unpin(&values[i]);
+	}
+	return NULL;
+}
+
+/* One view: one number per group, whichever way it is walked, of the present
+ * none older than what was acknowledged before; in seen[]. 0, or TT_ETOOOLD. */
 static int view(const struct tt_iter_options *io, bool backwards,
 		uint64_t seen[N_GROUPS])
 {
 	unsigned n[N_GROUPS] = { 0 };
+	uint64_t least[N_GROUPS];
 	struct tt_iter *it;
-	int r = tt_iter_new(db, io, &it);
+	int r;
+
+	for (unsigned g = 0; g < N_GROUPS; g++)
+		least[g] = io->snapshot || io->as_of
+				   ? 0
+				   : atomic_load_explicit(&written[g],
+							  memory_order_acquire);
+	r = tt_iter_new(db, io, &it);
 
 	if (r == TT_ETOOOLD)
 		return r;
@@ -128,8 +186,10 @@ static int view(const struct tt_iter_options *io, bool backwards,
 		n[g]++;
 	}
 	must(r == TT_END, "walk");
-	for (unsigned g = 0; g < N_GROUPS; g++)
+	for (unsigned g = 0; g < N_GROUPS; g++) {
 		must(n[g] == 0 || n[g] == GROUP_KEYS, "part of a batch");
+		must(seen[g] >= least[g], "stale view");
+	}
 	tt_iter_free(it);
 	return 0;
 }
@@ -208,7 +268,7 @@ START_TEST(writers_readers_and_background_work_agree)
 {
 	char *dir = tmpdir_new();
 	struct tt_options *opts = tt_options_new();
-	pthread_t writers[N_GROUPS], others[5];
+	pthread_t writers[N_GROUPS], others[6];
 
 	n_writes = test_scale(3000);
 	ck_ok(tt_options_set(opts, "memory", "4M"));
@@ -231,10 +291,12 @@ START_TEST(writers_readers_and_background_work_agree)
 	ck_assert_int_eq(pthread_create(&others[2], NULL, walk, NULL), 0);
 	ck_assert_int_eq(pthread_create(&others[3], NULL, maintain, NULL), 0);
 	ck_assert_int_eq(pthread_create(&others[4], NULL, read_past, NULL), 0);
+	ck_assert_int_eq(pthread_create(&others[5], NULL, read_together, NULL),
+			 0);
 	for (unsigned i = 0; i < N_GROUPS; i++)
 		(void)pthread_join(writers[i], NULL);
 	atomic_store(&is_over, true);
-	for (unsigned i = 0; i < 5; i++)
+	for (unsigned i = 0; i < 6; i++)
 		(void)pthread_join(others[i], NULL);
 	check_view(NULL, false);
 	ck_ok(tt_close(db));

@@ -8,71 +8,15 @@
  * earlier ones of every directory that it touches: committed changes are
  * then always a history that could have happened.
  */
-#include "tests/support/fault_disk.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 #include "base/err.h"
-
-#define PAGE 4096u
-#define SECTOR 512u
-#define MAX_IMAGE ((size_t)1 << 30)
-
-struct disk_entry {
-	char *name;
-	struct disk_node *node;
-};
-
-struct disk_names {
-	struct disk_entry *v;
-	size_t n;
-	size_t cap;
-};
-
-struct disk_node {
-	struct disk_node *next; /* of all nodes */
-	bool is_dir;
-	bool is_marked;	 /* while collecting garbage */
-	unsigned n_refs; /* open handles */
-	/* directories */
-	struct disk_names live;
-	struct disk_names durable;
-	/* files: bytes at the last sync, and what changed since */
-	struct buf image;
-	uint64_t dirty_from;
-	uint64_t dirty_to;
-	/* while cutting: what the disk gives back, and where it was put */
-	struct buf found;
-	bool is_found;
-	char *placed;
-};
-
-/* name -> node in dir, or no node: removed. */
-struct disk_change {
-	struct disk_node *dir;
-	char *name;
-	struct disk_node *node;
-};
-
-struct disk_txn {
-	struct disk_txn *next;
-	struct disk_change c[2];
-	unsigned n;
-	bool is_chosen;
-};
-
-struct disk {
-	struct env *base;
-	char *root;
-	struct disk_node *nodes;
-	struct disk_node *top;
-	struct disk_txn *first; /* waiting, oldest first */
-	struct disk_txn **last;
-};
+#include "tests/support/fault_disk_impl.h"
 
 /* --------------------------------------------------------------- names */
 
@@ -149,6 +93,7 @@ static void node_free(struct disk_node *n)
 	names_clear(&n->durable);
 	buf_fini(&n->image);
 	buf_fini(&n->found);
+	free(n->lost);
 	free(n->placed);
 	free(n);
 }
@@ -408,6 +353,21 @@ static int commit_chosen(struct disk *d)
 	return r;
 }
 
+int disk_commit_some(struct disk *d, struct rng *rng)
+{
+	uint64_t n = 0, keep;
+
+	for (struct disk_txn *t = d->first; t; t = t->next)
+		n++;
+	keep = rng_below(rng, n + 1);
+	for (struct disk_txn *t = d->first; t; t = t->next) {
+		t->is_chosen = keep > 0;
+		if (keep)
+			keep--;
+	}
+	return commit_chosen(d);
+}
+
 int disk_sync_dir(struct disk *d, const char *path)
 {
 	struct disk_node *dir = disk_find(d, path);
@@ -430,6 +390,15 @@ void disk_mark_dirty(struct disk_node *n, uint64_t off, uint64_t len)
 	n->dirty_to = MAX_OF(n->dirty_to, off + len);
 }
 
+void disk_note_write(struct disk_node *n, uint64_t off, uint64_t len)
+{
+	disk_mark_dirty(n, off, len);
+	for (size_t i = 0; i < n->n_lost; i++)
+		if (n->lost[i].no * PAGE < off + len &&
+		    off < (n->lost[i].no + 1) * PAGE)
+			n->lost[i].is_written = true;
+}
+
 static int image_resize(struct disk_node *n, uint64_t size)
 {
 	assert(size <= MAX_IMAGE);
@@ -440,10 +409,72 @@ static int image_resize(struct disk_node *n, uint64_t size)
 	return buf_append_fill(&n->image, 0, (size_t)size - n->image.len);
 }
 
+static struct lost_page *find_lost(const struct disk_node *n, uint64_t no)
+{
+	for (size_t i = 0; i < n->n_lost; i++)
+		if (n->lost[i].no == no)
+			return &n->lost[i];
+	return NULL;
+}
+
+bool disk_page_is_lost(const struct disk_node *n, uint64_t no, const void *p,
+		       size_t len)
+{
+	const struct lost_page *l = find_lost(n, no);
+
+	return l && !l->is_written && l->sum == checksum(p, len);
+}
+
+static int add_lost(struct disk_node *n, uint64_t no, uint64_t sum)
+{
+	struct lost_page *l = find_lost(n, no);
+
+	if (!l && n->n_lost == n->cap_lost) {
+		size_t cap = n->cap_lost ? 2 * n->cap_lost : 16;
+
+		l = realloc(n->lost, cap * sizeof(*l));
+		if (!l)
+			return err_nomem("fault env");
+		n->lost = l;
+		n->cap_lost = cap;
+		l = NULL;
+	}
+	if (!l)
+		l = &n->lost[n->n_lost++];
+	*l = (struct lost_page){ .no = no, .sum = sum };
+	return 0;
+}
+
+/* The live bytes of a page. */
+static int read_page(struct env_file *peek, uint64_t no, uint8_t *p,
+		     size_t *out_len)
+{
+	return env_read(peek, no * PAGE, p, PAGE, out_len);
+}
+
+/* Takes what of [off, end) is in one page, whose `len` live bytes are `p`. */
+static void sync_page(struct disk_node *n, uint64_t no, uint64_t off,
+		      uint64_t end, const uint8_t *p, size_t len)
+{
+	struct lost_page *l = find_lost(n, no);
+	uint64_t at = no * PAGE;
+
+	if (disk_page_is_lost(n, no, p, len))
+		return;
+	if (l) { /* it has changed since: a dirty page is written whole */
+		*l = n->lost[--n->n_lost];
+		off = at;
+		end = at + len;
+	}
+	end = MIN_OF(end, at + len);
+	memcpy(n->image.data + off, p + (off - at), (size_t)(end - off));
+}
+
 int disk_sync_range(struct disk_node *n, struct env_file *peek, uint64_t off,
 		    uint64_t len)
 {
-	uint64_t size;
+	uint64_t size, end;
+	uint8_t page[PAGE];
 	size_t got;
 	int r = env_file_size(peek, &size);
 
@@ -451,8 +482,19 @@ int disk_sync_range(struct disk_node *n, struct env_file *peek, uint64_t off,
 		r = image_resize(n, size);
 	if (r < 0 || off >= size)
 		return r;
-	len = MIN_OF(len, size - off);
-	return env_read(peek, off, n->image.data + off, (size_t)len, &got);
+	end = off + MIN_OF(len, size - off);
+	if (n->n_lost == 0)
+		return env_read(peek, off, n->image.data + off,
+				(size_t)(end - off), &got);
+	while (r == 0 && off < end) {
+		uint64_t no = off / PAGE;
+
+		r = read_page(peek, no, page, &got);
+		if (r == 0)
+			sync_page(n, no, off, end, page, got);
+		off = (no + 1) * PAGE;
+	}
+	return r;
 }
 
 int disk_sync_file(struct disk_node *n, struct env_file *peek)
@@ -465,6 +507,102 @@ int disk_sync_file(struct disk_node *n, struct env_file *peek)
 	n->dirty_from = UINT64_MAX;
 	n->dirty_to = 0;
 	return 0;
+}
+
+/* One page of a failed sync: 1 when it is lost, 0 when not, or negative. */
+static int fail_page(struct disk_node *n, uint64_t no, const uint8_t *p,
+		     size_t len, struct rng *rng)
+{
+	uint64_t off = no * PAGE;
+	bool fits = off + len <= n->image.len;
+	int r;
+
+	if (len == 0 || (fits && !memcmp(n->image.data + off, p, len)))
+		return 0;
+	if (fits && !disk_page_is_lost(n, no, p, len) && rng_one_in(rng, 2)) {
+		memcpy(n->image.data + off, p, len);
+		return 0;
+	}
+	r = add_lost(n, no, checksum(p, len));
+	return r < 0 ? r : 1;
+}
+
+int disk_fail_sync_range(struct disk_node *n, struct env_file *peek,
+			 uint64_t off, uint64_t len, struct rng *rng)
+{
+	uint8_t page[PAGE];
+	uint64_t size, end;
+	size_t got;
+	int n_lost = 0;
+	int r = env_file_size(peek, &size);
+
+	if (r < 0 || off >= size)
+		return r;
+	end = off + MIN_OF(len, size - off);
+	for (uint64_t no = off / PAGE; no * PAGE < end; no++) {
+		r = read_page(peek, no, page, &got);
+		if (r == 0)
+			r = fail_page(n, no, page, got, rng);
+		if (r < 0)
+			return r;
+		n_lost += r;
+	}
+	return n_lost;
+}
+
+int disk_fail_sync_file(struct disk_node *n, struct env_file *peek,
+			struct rng *rng)
+{
+	uint64_t from = n->dirty_from, to = n->dirty_to;
+
+	n->dirty_from = UINT64_MAX;
+	n->dirty_to = 0;
+	return to > from ? disk_fail_sync_range(n, peek, from, to - from, rng)
+			 : 0;
+}
+
+void disk_show_lost(const struct disk_node *n, uint64_t off, uint8_t *p,
+		    size_t len)
+{
+	assert(n->n_lost == 0 || off % PAGE == 0);
+	for (size_t at = 0; n->n_lost && at < len; at += PAGE) {
+		size_t part = MIN_OF((size_t)PAGE, len - at), has = 0;
+
+		if (!disk_page_is_lost(n, (off + at) / PAGE, p + at, part))
+			continue;
+		if (off + at < n->image.len)
+			has = (size_t)MIN_OF((uint64_t)part,
+					     n->image.len - (off + at));
+		memcpy(p + at, n->image.data + off + at, has);
+		memset(p + at + has, 0, part - has);
+	}
+}
+
+void disk_set_size(struct disk_node *n, uint64_t size)
+{
+	n->size = size;
+}
+
+static void mark_live(struct disk_node *n)
+{
+	if (n->is_marked)
+		return;
+	n->is_marked = true;
+	for (size_t i = 0; i < n->live.n; i++)
+		mark_live(n->live.v[i].node);
+}
+
+uint64_t disk_used(const struct disk *d)
+{
+	uint64_t used = 0;
+
+	mark_live(d->top);
+	for (struct disk_node *n = d->nodes; n; n = n->next) {
+		if (!n->is_dir && (n->is_marked || n->n_refs))
+			used += n->size;
+		n->is_marked = false;
+	}
+	return used;
 }
 
 /* ----------------------------------------------------------------- scan */
@@ -496,8 +634,9 @@ static int scan_one(void *arg, const char *name, enum env_file_type type)
 	if (type == ENV_TYPE_DIR)
 		return scan_dir(s->d, n, path);
 	if (type == ENV_TYPE_FILE)
-		return env_read_file(s->d->base, path, MAX_IMAGE, &n->image);
-	return 0;
+		r = env_read_file(s->d->base, path, MAX_IMAGE, &n->image);
+	n->size = n->image.len;
+	return r;
 }
 
 static int scan_dir(struct disk *d, struct disk_node *dir, const char *path)
@@ -562,187 +701,4 @@ void disk_free(struct disk *d)
 	}
 	free(d->root);
 	free(d);
-}
-
-/* ---------------------------------------------------------------- cutting */
-
-/* One page of an unsynced file: which of its bytes the disk has. */
-static void cut_page(struct buf *found, const struct buf *live, size_t at,
-		     struct rng *rng)
-{
-	size_t n = MIN_OF(found->len, live->len);
-	size_t len = at < n ? MIN_OF((size_t)PAGE, n - at) : 0;
-	size_t torn_at;
-
-	if (!len || !memcmp(found->data + at, live->data + at, len))
-		return;
-	if (rng_one_in(rng, 2))
-		return;
-	if (rng_one_in(rng, 8)) { /* torn between two sectors */
-		torn_at = SECTOR * (size_t)rng_below(rng, PAGE / SECTOR);
-		len = MIN_OF(len, torn_at);
-	}
-	memcpy(found->data + at, live->data + at, len);
-}
-
-/* What the disk has of a file whose live bytes are `live`. */
-static int cut_file(struct disk_node *n, const struct buf *live,
-		    enum fault_cut how, struct rng *rng)
-{
-	int r = 0;
-
-	if (how == CUT_NOTHING_LOST)
-		return buf_set(&n->found, buf_slice(live));
-	r = buf_set(&n->found, buf_slice(&n->image));
-	if (r < 0 || how == CUT_STRICT)
-		return r;
-	if (live->len != n->image.len && rng_one_in(rng, 2)) {
-		if (live->len < n->found.len)
-			buf_truncate(&n->found, live->len);
-		else
-			r = buf_append_fill(&n->found, 0,
-					    live->len - n->found.len);
-	}
-	for (size_t at = 0; r == 0 && at < n->found.len; at += PAGE)
-		cut_page(&n->found, live, at, rng);
-	return r;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct disk_entry *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
-/* Decides for every file below a live directory, in an order that is the
- * same each time. */
-static int cut_live(struct disk *d, struct disk_node *dir, const char *path,
-		    enum fault_cut how, struct rng *rng)
-{
-	int r = 0;
-
-	if (dir->live.n)
-		qsort(dir->live.v, dir->live.n, sizeof(dir->live.v[0]),
-		      by_name);
-	for (size_t i = 0; r == 0 && i < dir->live.n; i++) {
-		struct disk_node *n = dir->live.v[i].node;
-		struct buf live = BUF_INIT;
-		char sub[4096];
-
-		snprintf(sub, sizeof(sub), "%s/%s", path, dir->live.v[i].name);
-		if (n->is_dir) {
-			r = cut_live(d, n, sub, how, rng);
-		} else if (!n->is_found) {
-			r = env_read_file(d->base, sub, MAX_IMAGE, &live);
-			if (r == 0)
-				r = cut_file(n, &live, how, rng);
-			n->is_found = true;
-		}
-		buf_fini(&live);
-	}
-	return r;
-}
-
-struct empty {
-	struct env *base;
-	const char *path;
-};
-
-static int empty_dir(struct env *base, const char *path);
-
-static int empty_one(void *arg, const char *name, enum env_file_type type)
-{
-	struct empty *e = arg;
-	char path[4096];
-	int r;
-
-	snprintf(path, sizeof(path), "%s/%s", e->path, name);
-	if (type != ENV_TYPE_DIR)
-		return env_unlink(e->base, path);
-	r = empty_dir(e->base, path);
-	return r < 0 ? r : env_rmdir(e->base, path);
-}
-
-static int empty_dir(struct env *base, const char *path)
-{
-	struct empty e = { base, path };
-
-	return env_list(base, path, empty_one, &e);
-}
-
-static int place_file(struct disk *d, struct disk_node *n, const char *path)
-{
-	const struct buf *bytes = n->is_found ? &n->found : &n->image;
-	struct env_file *f;
-	int r, c;
-
-	if (n->placed)
-		return env_link(d->base, n->placed, path);
-	r = env_open(d->base, path, ENV_WRITE | ENV_CREATE | ENV_EXCL, &f);
-	if (r < 0)
-		return r;
-	r = env_write(f, 0, bytes->data, bytes->len);
-	c = env_close(f);
-	n->placed = strdup(path);
-	if (!n->placed)
-		return err_nomem("fault env");
-	return r < 0 ? r : c;
-}
-
-/* Writes what a durable directory holds. */
-static int place_dir(struct disk *d, const struct disk_names *names,
-		     enum fault_cut how, const char *path)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < names->n; i++) {
-		struct disk_node *n = names->v[i].node;
-		char sub[4096];
-
-		snprintf(sub, sizeof(sub), "%s/%s", path, names->v[i].name);
-		if (!n->is_dir) {
-			r = place_file(d, n, sub);
-			continue;
-		}
-		r = env_mkdir(d->base, sub);
-		if (r == 0)
-			r = place_dir(d,
-				      how == CUT_NOTHING_LOST ? &n->live
-							      : &n->durable,
-				      how, sub);
-	}
-	return r;
-}
-
-/* A random prefix of the waiting transactions reaches the disk. */
-static int commit_some(struct disk *d, struct rng *rng)
-{
-	uint64_t n = 0, keep;
-
-	for (struct disk_txn *t = d->first; t; t = t->next)
-		n++;
-	keep = rng_below(rng, n + 1);
-	for (struct disk_txn *t = d->first; t; t = t->next) {
-		t->is_chosen = keep > 0;
-		if (keep)
-			keep--;
-	}
-	return commit_chosen(d);
-}
-
-int disk_cut(struct disk *d, enum fault_cut how, struct rng *rng)
-{
-	int r = cut_live(d, d->top, d->root, how, rng);
-
-	if (r == 0 && how == CUT_RANDOM)
-		r = commit_some(d, rng);
-	if (r == 0)
-		r = empty_dir(d->base, d->root);
-	if (r == 0)
-		r = place_dir(d,
-			      how == CUT_NOTHING_LOST ? &d->top->live
-						      : &d->top->durable,
-			      how, d->root);
-	return r;
 }

@@ -4,44 +4,14 @@
  * says whether it fails; then the base env does it and the model of the disk
  * (fault_disk.h) is told.
  */
-#include "tests/support/fault_env.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/err.h"
-#include "base/mutex.h"
-#include "base/rand.h"
 #include "tests/support/fault_disk.h"
-
-#define N_KINDS 14
-
-struct fault_env {
-	struct env env;
-	/* set at birth, then constant */
-	struct env *base;
-	char *root;
-	size_t root_len;
-
-	struct mutex mu; /* RANK_FAULT_ENV; held across base calls */
-	/* guarded by mu */
-	struct disk *disk;
-	struct rng rng;
-	uint64_t n_calls[N_KINDS];
-	uint64_t n_failed;
-	unsigned fail_mask;
-	uint64_t fail_after; /* calls of the mask to let through */
-	int fail_errno;	     /* 0: no order */
-	enum fault_span fail_span;
-	bool tear;
-	uint64_t bytes_left;
-	int64_t skew_us; /* of both clocks */
-	int64_t wall_us; /* of the wall clock besides */
-	bool is_off;
-	unsigned generation; /* of handles; rises when power comes back */
-};
+#include "tests/support/fault_env_impl.h"
 
 struct fault_file {
 	struct env_file file;
@@ -95,7 +65,8 @@ static int gate_locked(struct fault_env *fe, enum fault_kind kind,
 	fe->n_calls[__builtin_ctz(kind)]++;
 	if (fe->is_off)
 		return err_set(-EIO, "%s: the power is off", path);
-	if (!fe->fail_errno || !(fe->fail_mask & kind))
+	if (!fe->fail_errno || !(fe->fail_mask & kind) ||
+	    (fe->fail_part && !strstr(path, fe->fail_part)))
 		return 0;
 	if (fe->fail_after > 0) {
 		fe->fail_after--;
@@ -118,6 +89,19 @@ static int file_gate_locked(struct fault_file *f, enum fault_kind kind)
 	return r;
 }
 
+/* Bytes by which files may grow. */
+static uint64_t space_left_locked(struct fault_env *fe)
+{
+	uint64_t used;
+
+	mutex_assert_held(&fe->mu);
+	if (fe->capacity == UINT64_MAX)
+		return fe->bytes_left;
+	used = disk_used(fe->disk);
+	return used < fe->capacity ? MIN_OF(fe->bytes_left, fe->capacity - used)
+				   : 0;
+}
+
 static int no_space(struct fault_env *fe, const char *path)
 {
 	fe->n_failed++;
@@ -135,7 +119,7 @@ static int open_locked(struct fault_env *fe, struct fault_file *f,
 	uint64_t old_size = 0;
 	int r;
 
-	if (!n && (f->flags & ENV_CREATE) && fe->bytes_left == 0)
+	if (!n && (f->flags & ENV_CREATE) && space_left_locked(fe) == 0)
 		return no_space(fe, path);
 	r = env_open(fe->base, path, f->flags, &f->real);
 	if (r == 0)
@@ -156,6 +140,7 @@ static int open_locked(struct fault_env *fe, struct fault_file *f,
 	f->generation = fe->generation;
 	r = env_file_size(f->peek, &old_size);
 	f->append_at = old_size;
+	disk_set_size(n, old_size);
 	return r;
 }
 
@@ -216,7 +201,14 @@ static int fault_read(struct env_file *file, uint64_t off, void *dst,
 	mutex_lock(&f->fe->mu);
 	r = file_gate_locked(f, FAULT_READ);
 	mutex_unlock(&f->fe->mu);
-	return r < 0 ? r : env_read(f->real, off, dst, len, out_len);
+	if (r == 0)
+		r = env_read(f->real, off, dst, len, out_len);
+	if (r == 0 && (f->flags & ENV_DIRECT)) {
+		mutex_lock(&f->fe->mu);
+		disk_show_lost(f->node, off, dst, *out_len);
+		mutex_unlock(&f->fe->mu);
+	}
+	return r;
 }
 
 /* How many of `len` bytes at `off` find room on the disk. Overwriting needs
@@ -224,19 +216,27 @@ static int fault_read(struct env_file *file, uint64_t off, void *dst,
 static size_t room_locked(struct fault_file *f, uint64_t off, size_t len)
 {
 	struct fault_env *fe = f->fe;
-	uint64_t size = 0, grows;
+	uint64_t size = 0, grows, left = space_left_locked(fe);
 
-	if (fe->bytes_left == UINT64_MAX)
+	if (left == UINT64_MAX)
 		return len;
 	(void)env_file_size(f->peek, &size);
 	grows = off + len > size ? off + len - MAX_OF(size, off) : 0;
-	if (grows <= fe->bytes_left) {
-		fe->bytes_left -= grows;
-		return len;
+	if (grows > left) {
+		len -= (size_t)(grows - left);
+		grows = left;
 	}
-	len -= (size_t)(grows - fe->bytes_left);
-	fe->bytes_left = 0;
+	if (fe->bytes_left != UINT64_MAX)
+		fe->bytes_left -= grows;
 	return len;
+}
+
+static void note_size_locked(struct fault_file *f)
+{
+	uint64_t size = 0;
+
+	if (env_file_size(f->peek, &size) == 0)
+		disk_set_size(f->node, size);
 }
 
 /* Writes and tells the model. Direct files keep their alignment. */
@@ -248,7 +248,8 @@ static int put_locked(struct fault_file *f, uint64_t off, const void *src,
 	if (f->flags & ENV_DIRECT)
 		len = ROUND_DOWN(len, (size_t)ENV_DIRECT_ALIGN);
 	r = env_write(f->real, off, src, len);
-	disk_mark_dirty(f->node, off, len);
+	disk_note_write(f->node, off, len);
+	note_size_locked(f);
 	if (r == 0 && (f->flags & ENV_DSYNC))
 		r = disk_sync_range(f->node, f->peek, off, len);
 	return r;
@@ -316,6 +317,8 @@ static int fault_allocate(struct env_file *file, uint64_t off, uint64_t len)
 		r = no_space(fe, file->path);
 	if (r == 0)
 		r = env_allocate(f->real, off, len);
+	if (r == 0)
+		note_size_locked(f);
 	mutex_unlock(&fe->mu);
 	return r;
 }
@@ -335,8 +338,24 @@ static int fault_truncate(struct env_file *file, uint64_t size)
 	if (r == 0) /* what is cut off and grown again reads as zeros */
 		disk_mark_dirty(f->node, MIN_OF(was, size),
 				MAX_OF(was, size) - MIN_OF(was, size));
+	note_size_locked(f);
 	mutex_unlock(&f->fe->mu);
 	return r;
+}
+
+/* A failed sync loses pages when that is ordered and the disk has power. */
+static bool loses_pages_locked(const struct fault_file *f)
+{
+	return f->fe->loses_pages && !f->fe->is_off &&
+	       f->generation == f->fe->generation;
+}
+
+/* A sync failed with `code`, and `n` pages were lost by it. */
+static void lost_locked(struct fault_file *f, int code, int n)
+{
+	assert(n >= 0);
+	f->fe->n_lost += (uint64_t)n;
+	(void)err_errno(-code, "%s: injected failure", f->file.path);
 }
 
 static int fault_sync(struct env_file *file, enum env_sync_kind kind)
@@ -351,6 +370,9 @@ static int fault_sync(struct env_file *file, enum env_sync_kind kind)
 		disk_mark_dirty(f->node, 0, UINT32_MAX);
 	if (r == 0)
 		r = disk_sync_file(f->node, f->peek);
+	else if (loses_pages_locked(f))
+		lost_locked(f, r,
+			    disk_fail_sync_file(f->node, f->peek, &f->fe->rng));
 	mutex_unlock(&f->fe->mu);
 	return r;
 }
@@ -370,6 +392,11 @@ static int fault_advise(struct env_file *file, uint64_t off, uint64_t len,
 			enum env_advice advice)
 {
 	return env_advise(to_file(file)->real, off, len, advice);
+}
+
+static int fault_cached(struct env_file *file, uint64_t len, uint8_t *out)
+{
+	return env_cached(to_file(file)->real, len, out);
 }
 
 /* ------------------------------------------------------------- mappings */
@@ -426,6 +453,10 @@ static int fault_map_sync(struct env_map *map, size_t off, size_t len)
 	if (r == 0)
 		r = disk_sync_range(m->file->node, m->file->peek, m->off + off,
 				    len);
+	else if (loses_pages_locked(m->file))
+		lost_locked(m->file, r,
+			    disk_fail_sync_range(m->file->node, m->file->peek,
+						 m->off + off, len, &fe->rng));
 	mutex_unlock(&fe->mu);
 	return r;
 }
@@ -514,7 +545,7 @@ static int fault_mkdir(struct env *e, const char *path)
 
 	mutex_lock(&fe->mu);
 	r = gate_locked(fe, FAULT_MKDIR, path);
-	if (r == 0 && fe->bytes_left == 0)
+	if (r == 0 && space_left_locked(fe) == 0)
 		r = no_space(fe, path);
 	if (r == 0)
 		r = env_mkdir(fe->base, path);
@@ -603,7 +634,7 @@ static int fault_space(struct env *e, const char *path, struct env_space *out)
 
 	mutex_lock(&fe->mu);
 	r = gate_locked(fe, FAULT_LIST, path);
-	left = fe->bytes_left;
+	left = space_left_locked(fe);
 	mutex_unlock(&fe->mu);
 	if (r == 0)
 		r = env_space(fe->base, path, out);
@@ -647,6 +678,7 @@ static const struct env_ops fault_ops = {
 	.sync = fault_sync,
 	.file_size = fault_file_size,
 	.advise = fault_advise,
+	.cached = fault_cached,
 	.map = fault_map,
 	.map_populate = fault_map_populate,
 	.map_sync = fault_map_sync,
@@ -666,7 +698,7 @@ static const struct env_ops fault_ops = {
 	.mono_ns = fault_mono_ns,
 };
 
-/* --------------------------------------------------------------- orders */
+/* ------------------------------------------------------------ birth, death */
 
 int fault_env_new(struct env *base, const char *root, uint64_t seed,
 		  struct fault_env **out)
@@ -681,6 +713,7 @@ int fault_env_new(struct env *base, const char *root, uint64_t seed,
 	mutex_init(&f->mu, RANK_FAULT_ENV);
 	rng_init(&f->rng, seed);
 	f->bytes_left = UINT64_MAX;
+	f->capacity = UINT64_MAX;
 	f->root = strdup(root);
 	r = f->root ? disk_new(base, root, &f->disk) : err_nomem("fault env");
 	if (r < 0) {
@@ -705,104 +738,4 @@ void fault_env_free(struct fault_env *f)
 struct env *fault_env_env(struct fault_env *f)
 {
 	return &f->env;
-}
-
-void fault_env_fail(struct fault_env *f, unsigned mask, uint64_t nth, int err,
-		    enum fault_span span)
-{
-	assert(nth > 0 && err > 0);
-	mutex_lock(&f->mu);
-	f->fail_mask = mask;
-	f->fail_after = nth - 1;
-	f->fail_errno = err;
-	f->fail_span = span;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_tear_writes(struct fault_env *f, bool on)
-{
-	mutex_lock(&f->mu);
-	f->tear = on;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_limit_bytes(struct fault_env *f, uint64_t bytes)
-{
-	mutex_lock(&f->mu);
-	f->bytes_left = bytes;
-	mutex_unlock(&f->mu);
-}
-
-static void clear_locked(struct fault_env *f)
-{
-	f->fail_errno = 0;
-	f->tear = false;
-	f->bytes_left = UINT64_MAX;
-}
-
-void fault_env_clear(struct fault_env *f)
-{
-	mutex_lock(&f->mu);
-	clear_locked(f);
-	mutex_unlock(&f->mu);
-}
-
-uint64_t fault_env_calls(struct fault_env *f, unsigned mask)
-{
-	uint64_t n = 0;
-
-	mutex_lock(&f->mu);
-	for (unsigned i = 0; i < N_KINDS; i++)
-		if (mask & (1u << i))
-			n += f->n_calls[i];
-	mutex_unlock(&f->mu);
-	return n;
-}
-
-uint64_t fault_env_failed(struct fault_env *f)
-{
-	uint64_t n;
-
-	mutex_lock(&f->mu);
-	n = f->n_failed;
-	mutex_unlock(&f->mu);
-	return n;
-}
-
-void fault_env_advance_us(struct fault_env *f, int64_t us)
-{
-	mutex_lock(&f->mu);
-	f->skew_us += us;
-	mutex_unlock(&f->mu);
-}
-
-void fault_env_step_wall_us(struct fault_env *f, int64_t us)
-{
-	mutex_lock(&f->mu);
-	f->wall_us += us;
-	mutex_unlock(&f->mu);
-}
-
-int fault_env_cut(struct fault_env *f, enum fault_cut how)
-{
-	int r;
-
-	mutex_lock(&f->mu);
-	f->is_off = true;
-	r = disk_cut(f->disk, how, &f->rng);
-	mutex_unlock(&f->mu);
-	return r;
-}
-
-int fault_env_power_on(struct fault_env *f)
-{
-	int r;
-
-	mutex_lock(&f->mu);
-	f->is_off = false;
-	f->generation++;
-	clear_locked(f);
-	r = disk_rescan(f->disk);
-	mutex_unlock(&f->mu);
-	return r;
 }

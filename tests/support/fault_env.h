@@ -4,8 +4,9 @@
  * operating system, in a temporary directory) and can
  *
  *	fail the n-th call of a kind, once or from then on;
- *	run out of space after a number of bytes;
+ *	run out of space, after a number of bytes or at a size of all files;
  *	tear the write that fails (write a random part of it);
+ *	lose pages in the sync that fails;
  *	cut the power: what was not synced is gone.
  *
  * How a power cut works: files live under `root` as usual, so killing the
@@ -59,7 +60,8 @@ enum fault_cut {
 	/* As disks do: any subset of unsynced pages (some torn in the middle),
 	 * any prefix of unsynced directory changes. */
 	CUT_RANDOM,
-	CUT_NOTHING_LOST, /* everything: like killing the process */
+	/* Everything: like killing the process, and as if no sync had failed. */
+	CUT_NOTHING_LOST,
 };
 
 struct fault_env;
@@ -82,14 +84,35 @@ struct env *fault_env_env(struct fault_env *f);
 void fault_env_fail(struct fault_env *f, unsigned mask, uint64_t nth, int err,
 		    enum fault_span span);
 
+/* From now on only calls whose path has this in it count for the order and
+ * fail; NULL: all. Borrowed, until taken back or cleared. */
+void fault_env_only(struct fault_env *f, const char *part);
+
 /* Writes that fail by order first write a random part of their bytes. */
 void fault_env_tear_writes(struct fault_env *f, bool on);
+
+/*
+ * Syncs that fail by order lose pages: the file goes on to show them, a later
+ * sync succeeds without writing them, and only reading with ENV_DIRECT tells,
+ * also after the death of the process (fault_disk.h).
+ */
+void fault_env_lose_pages(struct fault_env *f, bool on);
 
 /* After `bytes` more bytes written or allocated: -ENOSPC, also for creating
  * files and directories. UINT64_MAX: no limit. */
 void fault_env_limit_bytes(struct fault_env *f, uint64_t bytes);
 
-/* Takes back fail, tear and limit. */
+/* The files may take this many bytes in all; those removed make room again.
+ * -ENOSPC beyond. UINT64_MAX: no limit. */
+void fault_env_limit_disk(struct fault_env *f, uint64_t bytes);
+
+/* What they take now. */
+uint64_t fault_env_used(struct fault_env *f);
+
+/* Pages that failed syncs have lost so far. */
+uint64_t fault_env_lost(struct fault_env *f);
+
+/* Takes back fail, only, tear, lose and limits. */
 void fault_env_clear(struct fault_env *f);
 
 /* Calls of the kinds in `mask` so far, failed ones included. */

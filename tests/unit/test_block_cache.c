@@ -201,6 +201,41 @@ START_TEST(a_dropped_file_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(blocks_make_way_for_what_is_borrowed)
+{
+	const size_t budget = (size_t)16 << 20;
+	size_t full;
+
+	ck_ok(block_cache_new(budget, &cache));
+	for (uint32_t i = 0; i < 6000; i++)
+		insert(1, i, 4000);
+	full = stats().bytes;
+	ck_assert_uint_gt(full, budget - budget / 20);
+	ck_assert(block_cache_try_borrow(cache, budget / 4));
+	ck_assert_uint_eq(stats().borrowed, budget / 4);
+	ck_assert_uint_le(stats().bytes, budget - budget / 4);
+	/* It stays so. */
+	for (uint32_t i = 0; i < 6000; i++)
+		insert(2, i, 4000);
+	ck_assert_uint_le(stats().bytes, budget - budget / 4);
+	/* Half is the most for who can do without, but not for others. */
+	ck_assert(!block_cache_try_borrow(cache, budget / 3));
+	ck_assert_uint_eq(stats().borrowed, budget / 4);
+	block_cache_borrow(cache, budget / 2);
+	ck_assert_uint_le(stats().bytes, budget / 4);
+	/* More than there is: then nothing is kept, and all goes on. */
+	block_cache_borrow(cache, budget);
+	ck_assert_uint_eq(stats().bytes, 0);
+	insert(3, 1, 4000);
+	ck_assert(!has(3, 1));
+	block_cache_give_back(cache, budget + budget / 2 + budget / 4);
+	for (uint32_t i = 0; i < 6000; i++)
+		insert(2, i, 4000);
+	ck_assert_uint_gt(stats().bytes, budget - budget / 20);
+	block_cache_free(cache);
+}
+END_TEST
+
 START_TEST(no_budget_keeps_nothing)
 {
 	ck_ok(block_cache_new(0, &cache));
@@ -262,6 +297,7 @@ static Suite *block_cache_suite(void)
 	tcase_add_test(tc, what_was_evicted_and_is_wanted_again_is_kept);
 	tcase_add_test(tc, the_second_of_two_equal_blocks_gives_way);
 	tcase_add_test(tc, a_dropped_file_leaves_nothing_behind);
+	tcase_add_test(tc, blocks_make_way_for_what_is_borrowed);
 	tcase_add_test(tc, no_budget_keeps_nothing);
 	tcase_add_test(tc, threads_always_get_the_block_they_asked_for);
 	suite_add_tcase(s, tc);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* The plain definition, without any vectors. */
+#define XXH_INLINE_ALL
+#define XXH_VECTOR 0
+#include <xxhash.h>
 
 #include "base/checksum.h"
 #include "tests/support/check_main.h"
@@ -18,6 +24,30 @@ START_TEST(seed_changes_the_sum)
 {
 	ck_assert_uint_ne(checksum_seeded("abc", 3, 1), checksum("abc", 3));
 	ck_assert_uint_eq(checksum_seeded("abc", 3, 0), checksum("abc", 3));
+}
+END_TEST
+
+/* Whichever way it is computed: all lengths, at all alignments. */
+START_TEST(every_length_sums_as_defined)
+{
+	enum { MOST = 2048 };
+	static const size_t large[] = { 4096, 4097, 16384, 65535, 65536 };
+	uint8_t *bytes = malloc(65536 + 64);
+	struct rng r;
+
+	ck_assert_ptr_nonnull(bytes);
+	test_rng(&r);
+	rng_fill(&r, bytes, 65536 + 64);
+	for (size_t i = 0; i <= MOST + ARRAY_LEN(large); i++) {
+		size_t n = i <= MOST ? i : large[i - MOST - 1];
+		uint64_t seed = i % 3 ? rng_next(&r) : 0;
+		const uint8_t *p = bytes + i % 64;
+
+		ck_assert_uint_eq(checksum(p, n), XXH3_64bits(p, n));
+		ck_assert_uint_eq(checksum_seeded(p, n, seed),
+				  XXH3_64bits_withSeed(p, n, seed));
+	}
+	free(bytes);
 }
 END_TEST
 
@@ -67,6 +97,7 @@ static Suite *checksum_suite(void)
 
 	tcase_add_test(t, known_sums);
 	tcase_add_test(t, seed_changes_the_sum);
+	tcase_add_test(t, every_length_sums_as_defined);
 	tcase_add_test(t, stream_equals_one_shot);
 	tcase_add_test(t, every_bit_matters);
 	suite_add_tcase(s, t);

@@ -366,6 +366,83 @@ START_TEST(full_disk_refuses_growth_and_allows_overwriting)
 }
 END_TEST
 
+/* The first byte of the file "a", past the page cache or not. */
+static char first_byte(unsigned how)
+{
+	char *page = aligned_alloc(ENV_DIRECT_ALIGN, ENV_DIRECT_ALIGN);
+	struct env_file *f;
+	size_t n;
+	char c;
+
+	ck_assert_ptr_nonnull(page);
+	ck_ok(env_open(env, at("a"), ENV_READ | how, &f));
+	ck_ok(env_read(f, 0, page, ENV_DIRECT_ALIGN, &n));
+	ck_assert_uint_gt(n, 0);
+	c = page[0];
+	ck_ok(env_close(f));
+	free(page);
+	return c;
+}
+
+START_TEST(a_failed_sync_loses_what_the_page_cache_shows)
+{
+	struct env_file *f;
+	uint64_t lost = 0;
+
+	put("a", "old", true, true);
+	ck_ok(env_open(env, at("a"), ENV_READ | ENV_WRITE, &f));
+	fault_env_lose_pages(fe, true);
+	/* Whether a page is lost is a matter of chance. */
+	for (char c = 'A'; lost == 0; c++) {
+		ck_assert_int_lt(c, 'z');
+		ck_ok(env_write(f, 0, &c, 1));
+		fault_env_fail(fe, FAULT_SYNC, 1, EIO, FAULT_ONCE);
+		ck_err(env_sync(f, ENV_SYNC_DATA), -EIO);
+		lost = fault_env_lost(fe);
+		ck_assert_int_eq(first_byte(0), c);
+		if (lost)
+			ck_assert_int_ne(first_byte(ENV_DIRECT), c);
+		else
+			ck_assert_int_eq(first_byte(ENV_DIRECT), c);
+	}
+	/* The next sync finds nothing to write. */
+	ck_ok(env_sync(f, ENV_SYNC_FULL));
+	ck_assert_int_ne(first_byte(ENV_DIRECT), first_byte(0));
+	/* A write makes the page dirty, all of it. */
+	ck_ok(env_write(f, 2, "d", 1));
+	ck_assert_int_eq(first_byte(ENV_DIRECT), first_byte(0));
+	ck_ok(env_sync(f, ENV_SYNC_DATA));
+	ck_ok(env_write(f, 0, "x", 1));
+	ck_ok(env_close(f));
+	cut(CUT_STRICT);
+	ck_assert_int_ge(first_byte(0), 'A');
+	ck_assert_int_ne(first_byte(0), 'x');
+}
+END_TEST
+
+START_TEST(a_disk_of_limited_size_has_room_for_what_was_removed)
+{
+	static const char bytes[600];
+	struct env_file *f, *g;
+
+	put("a", "1234", true, true);
+	fault_env_limit_disk(fe, 1000);
+	ck_ok(env_open(env, at("b"), ENV_WRITE | ENV_CREATE, &f));
+	ck_ok(env_append(f, bytes, 600));
+	ck_err(env_append(f, bytes, 600), -ENOSPC);
+	ck_err(env_open(env, at("c"), ENV_WRITE | ENV_CREATE, &g), -ENOSPC);
+	/* An open file without a name takes its room. */
+	ck_ok(env_unlink(env, at("b")));
+	ck_err(env_open(env, at("c"), ENV_WRITE | ENV_CREATE, &g), -ENOSPC);
+	ck_ok(env_close(f));
+	ck_ok(env_open(env, at("c"), ENV_WRITE | ENV_CREATE, &g));
+	ck_ok(env_append(g, bytes, 600));
+	ck_ok(env_truncate(g, 10));
+	ck_ok(env_append(g, bytes, 300));
+	ck_ok(env_close(g));
+}
+END_TEST
+
 START_TEST(handles_stay_dead_after_the_cut)
 {
 	struct env_file *f;
@@ -443,6 +520,8 @@ static Suite *fault_env_suite(void)
 	tcase_add_test(t, calls_fail_from_then_on);
 	tcase_add_test(t, torn_write_leaves_a_prefix);
 	tcase_add_test(t, full_disk_refuses_growth_and_allows_overwriting);
+	tcase_add_test(t, a_failed_sync_loses_what_the_page_cache_shows);
+	tcase_add_test(t, a_disk_of_limited_size_has_room_for_what_was_removed);
 	tcase_add_test(t, handles_stay_dead_after_the_cut);
 	tcase_add_loop_test(t, replace_file_is_atomic_at_every_failure, 0, 10);
 	tcase_add_test(t, what_was_there_before_counts_as_durable);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The cursors over cursors: random records spread over several sources,
- * walked at random through merge, level and user cursors, against sorted
- * arrays.
+ * walked at random through merge and user cursors, against sorted arrays.
  */
 #include <stdlib.h>
 
-#include "lsm/level_iter.h"
 #include "lsm/memtable.h"
 #include "lsm/merge_iter.h"
 #include "lsm/user_iter.h"
@@ -196,71 +194,6 @@ START_TEST(a_merge_of_none_is_empty_and_of_one_is_that_one)
 }
 END_TEST
 
-/* ---- a level: the sources hold consecutive ranges ------------------------ */
-
-struct level {
-	char min[N_SOURCES][16], max[N_SOURCES][16];
-	unsigned n_open;
-	unsigned n_released;
-};
-
-static struct tt_slice level_min(void *arg, size_t i)
-{
-	return tt_str(((struct level *)arg)->min[i]);
-}
-
-static struct tt_slice level_max(void *arg, size_t i)
-{
-	return tt_str(((struct level *)arg)->max[i]);
-}
-
-static int level_open(void *arg, size_t i, struct rec_iter **out)
-{
-	((struct level *)arg)->n_open++;
-	return memtable_iter_new(sources[i], out);
-}
-
-static void level_release(void *arg)
-{
-	((struct level *)arg)->n_released++;
-}
-
-START_TEST(a_level_walks_like_one_table_and_opens_lazily)
-{
-	struct level l = { 0 };
-	struct level_source src = { &l,	       N_SOURCES,  level_min,
-				    level_max, level_open, level_release };
-	const int per = N_PLACES / N_SOURCES + 7; /* cuts inside a key */
-	struct rec_iter *it;
-
-	for (int p = 0; p < N_PLACES; p++) {
-		int i = p / per;
-
-		if (p % per && p % per != per - 1 && p != N_PLACES - 1 &&
-		    rng_one_in(&rng, 2))
-			continue;
-		add((unsigned)(p / N_TS), N_TS - p % N_TS, sources[i]);
-		if (!l.min[i][0])
-			(void)key_of((unsigned)(p / N_TS), l.min[i]);
-		(void)key_of((unsigned)(p / N_TS), l.max[i]);
-	}
-	ck_ok(level_iter_new(&src, &it));
-	ck_assert_uint_eq(l.n_open, 0);
-	ck_ok(rec_iter_first(it));
-	ck_assert_uint_eq(l.n_open, 1);
-	walk_at_random(it);
-	rec_iter_free(it);
-	ck_assert_uint_eq(l.n_released, 1);
-	src.n = 0;
-	ck_ok(level_iter_new(&src, &it));
-	ck_err(rec_iter_first(it), TT_END);
-	ck_err(rec_iter_last(it), TT_END);
-	ck_err(rec_iter_seek(it, tt_str("a"), 1), TT_END);
-	ck_err(rec_iter_seek_for_prev(it, tt_str("a"), 1), TT_END);
-	rec_iter_free(it);
-}
-END_TEST
-
 /* ---- what users see ------------------------------------------------------ */
 
 /* The timestamp of the value of key k visible at `as_of`, 0 for none. */
@@ -387,7 +320,6 @@ static Suite *iter_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_merge_walks_like_one_sorted_list, 0, 6);
 	tcase_add_test(t, a_merge_of_none_is_empty_and_of_one_is_that_one);
-	tcase_add_test(t, a_level_walks_like_one_table_and_opens_lazily);
 	tcase_add_loop_test(
 		t, users_see_the_newest_live_version_in_both_directions, 0, 8);
 	suite_add_tcase(s, t);

@@ -54,8 +54,14 @@ START_TEST(record_check_refuses_what_cannot_be)
 	ck_err(record_check(&r), TT_ECORRUPT);
 	r.value.len = 0;
 	ck_ok(record_check(&r));
-	r.kind = 31;
+	r.kind = 200;
 	ck_err(record_check(&r), TT_ECORRUPT);
+	r.kind = RECORD_RANGE;
+	ck_ok(record_check(&r)); /* to the end of all keys */
+	r.value = tt_str("k");
+	ck_err(record_check(&r), TT_ECORRUPT);
+	r.value = tt_str("k0");
+	ck_ok(record_check(&r));
 	r.kind = RECORD_VALUE;
 	r.key.len = 0;
 	ck_err(record_check(&r), TT_ECORRUPT);

@@ -132,6 +132,48 @@ START_TEST(descriptors_and_bytes_are_bounded)
 }
 END_TEST
 
+START_TEST(tables_beyond_the_bound_borrow_from_the_block_cache)
+{
+	struct sst_reader *pinned[N_TABLES];
+	struct block_cache_stats b;
+	struct block_cache *blocks;
+	size_t one;
+
+	open_cache(env_posix(), (size_t)1 << 30, 100);
+	read_table(0, 0);
+	one = stats().bytes;
+	close_cache();
+	for (unsigned i = 0; i < N_TABLES; i++)
+		table_slot_init(&slots[i], i);
+
+	ck_ok(block_cache_new((size_t)1 << 20, &blocks));
+	open_cache(env_posix(), 3 * one, 100);
+	table_cache_set_lender(tc, blocks, 3 * one);
+	for (unsigned i = 0; i < N_TABLES; i++) {
+		read_table(i, 0);
+		block_cache_read_stats(blocks, &b);
+		ck_assert_uint_eq(b.borrowed, stats().bytes > 3 * one
+						      ? stats().bytes - 3 * one
+						      : 0);
+	}
+	ck_assert_uint_gt(stats().evictions, 0);
+	ck_assert_uint_gt(stats().bytes, 4 * one);
+	ck_assert_uint_le(stats().bytes, 6 * one);
+	/* Pinned ones are beyond the bound, not beyond the account. */
+	for (unsigned i = 0; i < N_TABLES; i++)
+		ck_ok(table_pin(tc, &slots[i], &pinned[i]));
+	ck_assert_uint_eq(stats().open_tables, N_TABLES);
+	block_cache_read_stats(blocks, &b);
+	ck_assert_uint_eq(b.borrowed, stats().bytes - 3 * one);
+	for (unsigned i = 0; i < N_TABLES; i++)
+		table_unpin(pinned[i]);
+	close_cache();
+	block_cache_read_stats(blocks, &b);
+	ck_assert_uint_eq(b.borrowed, 0);
+	block_cache_free(blocks);
+}
+END_TEST
+
 START_TEST(a_pinned_table_is_not_evicted)
 {
 	struct sst_reader *r;
@@ -273,6 +315,8 @@ static Suite *table_cache_suite(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_table_is_opened_once_and_stays_open);
 	tcase_add_test(tcase, descriptors_and_bytes_are_bounded);
+	tcase_add_test(tcase,
+		       tables_beyond_the_bound_borrow_from_the_block_cache);
 	tcase_add_test(tcase, a_pinned_table_is_not_evicted);
 	tcase_add_test(tcase, what_a_guard_has_seen_stays_until_it_is_left);
 	tcase_add_test(tcase, a_table_that_cannot_be_opened_is_tried_again);

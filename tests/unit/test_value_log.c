@@ -136,7 +136,7 @@ static void check(const char *key, const struct value_ptr *ptr, uint64_t seed)
 	value_ptr_encode(ptr, &stored);
 	ck_assert(value_ptr_is_sound(&stored, sizeof(stored)));
 	ck_ok(value_resolve(l, tt_str(key), SLICE(&stored, sizeof(stored)),
-			    &got));
+			    false, &got));
 	fill(want, ptr->raw_len, seed);
 	ck_assert(slice_eq(buf_slice(&got), SLICE(want, ptr->raw_len)));
 	buf_fini(&got);
@@ -257,6 +257,7 @@ START_TEST(a_changed_byte_is_noticed_and_named)
 	struct value_ptr_stored stored;
 	struct buf path = BUF_INIT, got = BUF_INIT;
 	struct env_file *f;
+	struct value_disk disk = { .env = env, .dir = dir };
 	uint8_t byte;
 
 	ck_ok(path_values(&path, dir, a.file_no));
@@ -266,15 +267,16 @@ START_TEST(a_changed_byte_is_noticed_and_named)
 	ck_ok(env_write(f, value_offset(&a, 1) + 4321, &byte, 1));
 	value_ptr_encode(&a, &stored);
 	ck_err(value_resolve(l, tt_str("k"), SLICE(&stored, sizeof(stored)),
-			     &got),
+			     false, &got),
 	       TT_ECORRUPT);
 	ck_assert_ptr_nonnull(strstr(err_text(), path_of(&path)));
 	ck_assert_ptr_nonnull(strstr(err_text(), "offset 73"));
-	ck_err(value_verify_record(f, &a, tt_str("k")), TT_ECORRUPT);
+	ck_err(value_disk_verify(&disk, &a, tt_str("k")), TT_ECORRUPT);
 	check("k", &b, 2);
-	ck_ok(value_verify_record(f, &b, tt_str("k")));
-	ck_err(value_verify_record(f, &b, tt_str("x")), TT_ECORRUPT);
+	ck_ok(value_disk_verify(&disk, &b, tt_str("k")));
+	ck_err(value_disk_verify(&disk, &b, tt_str("x")), TT_ECORRUPT);
 	(void)env_close(f);
+	value_disk_fini(&disk);
 	buf_fini(&path);
 	buf_fini(&got);
 }

@@ -156,6 +156,7 @@ static bool run(const struct way *way, uint64_t nth)
 
 	store_new();
 	fault_env_tear_writes(fault, true);
+	fault_env_lose_pages(fault, true);
 	fault_env_fail(fault, way->mask, nth, way->err, way->span);
 	for (unsigned i = 0; i < N_EDITS; i++)
 		if (replace_table(&no) == 0)

@@ -48,7 +48,7 @@ static int make_room(void *arg, size_t bytes, uint64_t value_bytes,
 static void setup(void)
 {
 	static const struct wal_options options = { .segment_bytes = 64 << 10 };
-	static const struct write_hooks hooks = { NULL, make_room };
+	static const struct write_hooks hooks = { .make_room = make_room };
 	struct wal_tail tail = { .next_segment_no = 1 };
 
 	dir = tmpdir_new();
@@ -336,6 +336,39 @@ START_TEST(many_writers_commit_whole_batches_in_one_order)
 }
 END_TEST
 
+/* Counted by leaders, who are alone. */
+static unsigned n_leads;
+
+static void count_lead(void *arg)
+{
+	(void)arg;
+	n_leads++;
+}
+
+START_TEST(who_leads_an_idle_queue_stands_in_nobodys_way)
+{
+	pthread_t writers[N_WRITERS];
+	int ids[N_WRITERS];
+	struct write_stats st;
+
+	n_leads = 0;
+	write_if_idle(q, count_lead, NULL);
+	ck_assert_uint_eq(n_leads, 1);
+	for (int i = 0; i < N_WRITERS; i++) {
+		ids[i] = i;
+		ck_assert_int_eq(
+			pthread_create(&writers[i], NULL, writer, &ids[i]), 0);
+	}
+	do {
+		write_if_idle(q, count_lead, NULL);
+		write_queue_get_stats(q, &st);
+	} while (st.n_writes < N_WRITERS * N_WRITES);
+	for (int i = 0; i < N_WRITERS; i++)
+		pthread_join(writers[i], NULL);
+	ck_assert_uint_eq(memtable_count(mem), 2 * N_WRITERS * N_WRITES);
+}
+END_TEST
+
 static Suite *write_suite(void)
 {
 	Suite *s = suite_create("write");
@@ -354,6 +387,7 @@ static Suite *write_suite(void)
 		       exclusive_work_runs_once_and_hands_its_result_through);
 	tcase_add_test(t, who_must_not_wait_is_sent_away);
 	tcase_add_test(t, many_writers_commit_whole_batches_in_one_order);
+	tcase_add_test(t, who_leads_an_idle_queue_stands_in_nobodys_way);
 	suite_add_tcase(s, t);
 	return s;
 }

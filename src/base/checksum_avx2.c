@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one file that is compiled for AVX2. It includes nothing of ours with
+ * code in it, so that none of that can be called from elsewhere.
+ */
+#include "base/checksum_avx2.h"
+
+#ifdef HAVE_AVX2_BUILD
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wcast-align"
+#pragma GCC diagnostic ignored "-Wundef"
+#define XXH_INLINE_ALL
+#define XXH_VECTOR 2
+#include <xxhash.h>
+#pragma GCC diagnostic pop
+
+_Static_assert(XXH_VECTOR == XXH_AVX2, "that is its number");
+
+uint64_t checksum_avx2(const void *p, size_t n)
+{
+	return XXH3_64bits(p, n);
+}
+
+uint64_t checksum_avx2_seeded(const void *p, size_t n, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(p, n, seed);
+}
+
+#else
+typedef int checksum_avx2_is_not_built;
+#endif
