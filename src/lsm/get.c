@@ -121,7 +121,7 @@ static NOINLINE int find_merged(struct tt *db, const struct superversion *sv,
 
 	merge_chain_init(&chain, &db->cfg.merge);
 	r = gather(db, sv, key, no_fill, &chain, f);
-	has_base = r == 0 && f->rec.kind != RECORD_TOMBSTONE;
+	has_base = r == 0 && !record_is_deletion(&f->rec);
 	if (has_base && f->rec.kind == RECORD_POINTER) {
 		r = value_resolve(db->values, key, f->rec.value, false,
 				  &separated);
@@ -159,7 +159,7 @@ static int find(struct tt *db, const struct superversion *sv,
 	if (r == 0 && unlikely(f->rec.kind != RECORD_VALUE)) {
 		if (f->rec.kind == RECORD_MERGE)
 			r = find_merged(db, sv, key, no_fill, f);
-		else if (f->rec.kind == RECORD_TOMBSTONE)
+		else if (record_is_deletion(&f->rec))
 			r = TT_NOTFOUND;
 		if (r != 0)
 			found_release(f);

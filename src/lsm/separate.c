@@ -145,7 +145,7 @@ static uint64_t new_file_no(void *arg)
 	return version_set_new_file_no(&db->vs);
 }
 
-static int name_file(void *arg, uint64_t no, uint64_t bytes)
+static int name_file(void *arg, uint64_t no, uint64_t bytes, bool *is_refused)
 {
 	struct version_edit edit;
 	int r;
@@ -154,6 +154,9 @@ static int name_file(void *arg, uint64_t no, uint64_t bytes)
 	r = version_edit_name_values(&edit, no, bytes);
 	if (r == 0)
 		r = schedule_apply(arg, &edit);
+	else
+		edit.is_refused = true;
+	*is_refused = edit.is_refused;
 	version_edit_fini(&edit);
 	return r;
 }

@@ -158,7 +158,7 @@ static int gather(struct user_iter *u, bool *has_base)
 			r = rec_iter_next(in);
 	} while (r == 0 && in->rec.kind == RECORD_MERGE &&
 		 key_eq(in->rec.key, buf_slice(&u->key)));
-	*has_base = r == 0 && in->rec.kind != RECORD_TOMBSTONE &&
+	*has_base = r == 0 && !record_is_deletion(&in->rec) &&
 		    key_eq(in->rec.key, buf_slice(&u->key));
 	return r;
 }

@@ -30,6 +30,25 @@ int value_log_refuse_locked(struct value_log *l)
 		       l->poison_why.text);
 }
 
+int value_log_check(struct value_log *l)
+{
+	int r = 0;
+
+	mutex_lock(&l->mu);
+	if (l->poison_why.code)
+		r = value_log_refuse_locked(l);
+	mutex_unlock(&l->mu);
+	return r;
+}
+
+void value_log_resume(struct value_log *l)
+{
+	mutex_lock(&l->mu);
+	l->has_failed = false;
+	cond_signal(&l->work);
+	mutex_unlock(&l->mu);
+}
+
 /* ---- places ----------------------------------------------------------- */
 
 static bool has_room(const struct value_log *l, const struct value_file *f,

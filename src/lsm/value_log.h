@@ -54,8 +54,10 @@ struct value_hooks {
 	void *arg;
 	uint64_t (*new_file_no)(void *arg);
 	/* Names file `no` in the manifest, durably, with its length (0: not
-	 * sealed). Called without locks. */
-	int (*name_file)(void *arg, uint64_t no, uint64_t bytes);
+	 * sealed). After a failure *is_refused says that it surely is not
+	 * named. Called without locks. */
+	int (*name_file)(void *arg, uint64_t no, uint64_t bytes,
+			 bool *is_refused);
 	/* A dropped file has lost its last reference: somebody should call
 	 * value_log_collect() soon. May be called with locks held. */
 	void (*wake)(void *arg);
@@ -126,6 +128,11 @@ int value_log_put(struct value_log *l, enum value_stream stream,
 int value_log_move(struct value_log *l, struct tt_slice key, int64_t ts,
 		   struct tt_slice stored, const struct value_ptr *from,
 		   struct value_ptr *out, struct value_file **file);
+
+/* 0, or TT_EPOISONED. */
+int value_log_check(struct value_log *l);
+/* Takes up again what failed without poisoning. */
+void value_log_resume(struct value_log *l);
 
 /* Takes back a value that nobody was told of, if it is the last one. */
 void value_log_take_back(struct value_log *l, struct value_file *file,

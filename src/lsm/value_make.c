@@ -78,7 +78,7 @@ static int create(struct value_log *l, uint64_t no, struct env_file **out)
 	return r;
 }
 
-/* The file was made, but the manifest has no room to name it. */
+/* The file was made, but the manifest does not name it. */
 static void discard(struct value_log *l, struct value_file *f)
 {
 	struct err_saved why;
@@ -95,6 +95,7 @@ static void discard(struct value_log *l, struct value_file *f)
 int value_make_file(struct value_log *l, enum value_stream which)
 {
 	uint64_t no = l->hooks.new_file_no(l->hooks.arg);
+	bool is_refused = false;
 	struct value_file *f;
 	struct env_file *file;
 	int r = create(l, no, &file);
@@ -107,8 +108,8 @@ int value_make_file(struct value_log *l, enum value_stream which)
 		return r;
 	}
 	value_file_set_open(f, file);
-	r = l->hooks.name_file(l->hooks.arg, no, 0);
-	if (err_is_no_space(r))
+	r = l->hooks.name_file(l->hooks.arg, no, 0, &is_refused);
+	if (r < 0 && is_refused)
 		discard(l, f);
 	/* After another failure it may be named: it stays, unused. */
 	if (r < 0)
@@ -158,6 +159,7 @@ static int fill_up(struct value_file *f)
 static int seal_locked(struct value_file *f) REQUIRES(f->log->mu)
 {
 	struct value_log *l = f->log;
+	bool is_refused; /* or not: it is tried again */
 	int r;
 
 	mutex_unlock(&l->mu);
@@ -169,7 +171,7 @@ static int seal_locked(struct value_file *f) REQUIRES(f->log->mu)
 	if (r < 0)
 		return r;
 	mutex_unlock(&l->mu);
-	r = l->hooks.name_file(l->hooks.arg, f->no, f->end);
+	r = l->hooks.name_file(l->hooks.arg, f->no, f->end, &is_refused);
 	mutex_lock(&l->mu);
 	if (r < 0)
 		return r;

@@ -36,10 +36,11 @@ static uint64_t new_file_no(void *arg)
 	return atomic_fetch_add(&next_no, 1);
 }
 
-static int name_file(void *arg, uint64_t no, uint64_t bytes)
+static int name_file(void *arg, uint64_t no, uint64_t bytes, bool *is_refused)
 {
 	(void)arg;
 	ck_assert_uint_lt(no, MAX_NAMED);
+	*is_refused = atomic_load(&name_fails) == -ENOSPC;
 	if (atomic_load(&name_fails))
 		return err_set(atomic_load(&name_fails), "no name");
 	atomic_store(&is_named[no], true);
