@@ -39,9 +39,10 @@ struct user_iter {
 	struct buf key;	  /* current key (both directions) */
 	struct buf value; /* current value in REVERSE and PAST */
 	struct merge_chain chain;
-	/* Deleted keys that the move has passed, and where the stretch of them
-	 * begins: forward its first key, back the key behind it. */
 	struct gaps *gaps; /* kept; NULL: none are used */
+	/* Deleted keys that the move has passed, and where the stretch of them
+	 * begins: forward its first key, back the key behind it. Between moves
+	 * 0 and false. */
 	uint64_t n_dead;
 	bool has_edge;
 	struct buf edge;
