@@ -324,6 +324,26 @@ START_TEST(tables_wholly_deleted_are_dropped_unread)
 }
 END_TEST
 
+START_TEST(the_past_of_dropped_tables_is_refused)
+{
+	struct tt_read_options ro = { 0 };
+	int64_t deleted;
+
+	put_rows(0, 5000);
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	ro.as_of = tt_last_ts(db);
+	ck_ok(tt_delete_range(db, NULL, tt_str("row"), tt_str("rox"),
+			      &deleted));
+	ck_ok(tt_get(db, &ro, row(2000), NULL, 0, NULL, NULL));
+	settle();
+	ck_assert_uint_gt(stat_of("engine.covered_tables_dropped"), 3);
+	ck_err(tt_get(db, &ro, row(2000), NULL, 0, NULL, NULL), TT_ETOOOLD);
+	ro.as_of = deleted;
+	ck_assert_int_eq(tt_get(db, &ro, row(2000), NULL, 0, NULL, NULL),
+			 TT_NOTFOUND);
+}
+END_TEST
+
 START_TEST(a_snapshot_keeps_tables_from_being_dropped)
 {
 	struct tt_snapshot *snap;
@@ -471,6 +491,7 @@ static Suite *suite(void)
 	tcase_add_test(t, within_a_batch_the_order_counts);
 	tcase_add_test(t, a_batch_of_many_ranges_is_one);
 	tcase_add_test(t, tables_wholly_deleted_are_dropped_unread);
+	tcase_add_test(t, the_past_of_dropped_tables_is_refused);
 	tcase_add_test(t, a_snapshot_keeps_tables_from_being_dropped);
 	tcase_add_test(t, tables_go_once_the_snapshot_has_gone);
 	tcase_add_test(t, passing_over_a_deleted_range_reads_none_of_it);
