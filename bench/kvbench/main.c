@@ -20,6 +20,8 @@
 #include "report.h"
 #include "run.h"
 
+#define HELP_WIDTH 79
+
 enum { EXIT_OK, EXIT_ERRORS, EXIT_USAGE };
 
 static const char *engine_name(unsigned i)
@@ -38,9 +40,13 @@ static const char *group_name(unsigned i)
 
 static void print_names(const char *what, const char *(*name_at)(unsigned i))
 {
-	printf("%s:", what);
-	for (unsigned i = 0; name_at(i); i++)
-		printf(" %s", name_at(i));
+	int column = printf("%s:", what);
+
+	for (unsigned i = 0; name_at(i); i++) {
+		if (column + 1 + (int)strlen(name_at(i)) > HELP_WIDTH)
+			column = printf("\n ") - 1;
+		column += printf(" %s", name_at(i));
+	}
 	putchar('\n');
 }
 

@@ -5,7 +5,7 @@
  */
 #include "base/checksum_avx2.h"
 
-#ifdef HAVE_AVX2_BUILD
+#ifdef __AVX2__
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"

@@ -174,16 +174,24 @@ int range_watch_look(struct range_watch *w, const struct version *v,
 		     struct version_edit *edit)
 {
 	struct look l = {
-		.watch = w, .v = v, .tables = tables, .times = times
+		.watch = w,
+		.v = v,
+		.tables = tables,
+		.times = times,
+		.complete_from = TS_OLDEST,
 	};
 	uint64_t seen = atomic_load_explicit(&w->seen, memory_order_relaxed);
+	int64_t held =
+		atomic_load_explicit(&w->held_until, memory_order_relaxed);
 	int r;
 
-	if (range_watch_is_held(w) ||
+	if ((held && held <= retained_times_oldest(times)) ||
 	    v->newest_no >= w->all_seen_at + LOOK_PERIOD + v->n_ranged)
 		w->sees_all = true;
 	if (v->newest_ranged <= seen && !w->sees_all)
 		return 0;
+	if (!w->sees_all)
+		l.held_until = held;
 	r = look_at_all(&l, seen, table_bytes);
 	if (r == 0)
 		r = drop_dead(&l, edit);

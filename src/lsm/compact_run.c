@@ -101,59 +101,16 @@ static int take_table_ranges(struct compaction *c, struct table *t)
 	return r;
 }
 
-/* Cuts what lies beyond all tables under the outputs off a range tombstone;
- * nothing is left when it covers none of them. */
-static int trim_range(struct compaction *c, struct range_del *d, bool *is_spent)
-{
-	struct range_del all = { .start = KEY_LARGEST };
-	int r = 0;
-
-	*is_spent = true;
-	for (unsigned i = 0; i < c->n_below && r == 0; i++) {
-		const struct run *run = c->below[i].run;
-		uint32_t from, to;
-
-		run_overlap_range(run, d->start, d->end, &from, &to);
-		if (from == to)
-			continue;
-		if (key_cmp(run->tables[from]->desc.min_key, all.start) < 0)
-			all.start = run->tables[from]->desc.min_key;
-		r = range_list_widen(&c->ranges, &run->tables[to - 1]->desc,
-				     *is_spent, &all.end);
-		*is_spent = false;
-	}
-	if (r < 0 || *is_spent)
-		return r;
-	if (key_cmp(all.start, d->start) > 0)
-		d->start = all.start;
-	if (range_end_cmp(all.end, d->end) < 0)
-		d->end = all.end;
-	return 0;
-}
-
-/* Drops what hides nothing from anybody any more: it is older than all that is
- * read, and what it hid in the inputs goes as well. */
+/* Those that hide nothing any more go; in the inputs it goes as well. */
 static int drop_spent_ranges(struct compaction *c)
 {
-	struct range_list *l = &c->ranges;
-	size_t n = 0;
+	const struct version *v = c->job->pick->version;
 
 	if (c->job->pick->out_level == 0) /* older runs lie below, too */
 		return 0;
-	for (size_t i = 0; i < l->n; i++) {
-		bool is_spent = false;
-		int r = 0;
-
-		if (l->dels[i].ts <= retained_times_oldest(c->job->times))
-			r = trim_range(c, &l->dels[i], &is_spent);
-		if (r < 0)
-			return r;
-		if (!is_spent)
-			l->dels[n++] = l->dels[i];
-	}
-	l->n = n;
-	range_list_sort(l);
-	return 0;
+	return range_list_drop_spent(&c->ranges, c->job->times,
+				     v->runs + v->n_runs - c->n_below,
+				     c->n_below);
 }
 
 static int take_ranges(struct compaction *c)

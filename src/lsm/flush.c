@@ -96,6 +96,9 @@ static int take_live(struct flush *f, struct memtable *m,
 	r = mem_ranges_each(memtable_ranges(m), take_range, f);
 	if (r == 0)
 		r = range_list_reduce(&f->ranges, &times);
+	if (r == 0)
+		r = range_list_drop_spent(&f->ranges, &times, f->below->runs,
+					  f->below->n_runs);
 	filter.ranges = f->ranges.set;
 	sst_output_set_ranges(f->output, f->ranges.dels, f->ranges.n);
 	if (r == 0)

@@ -90,21 +90,22 @@ struct gaps {
 	void (*wake)(void *arg);
 	void *arg;
 
-	/* owned by the leader of the write queue; by `lo`, disjoint */
-	struct gap gaps[N_GAPS];
-	uint32_t n;
-	uint64_t evicted; /* the value of the last that made room */
-
-	/* The copy: stored by the leader, each with release, loaded by readers
-	 * with acquire. `seq` is odd while it changes. */
-	_Atomic uint32_t seq ALIGNED(CACHE_LINE);
+	/* What is looked at when there are no gaps lies in one line. The copy
+	 * is stored by the leader, each with release, loaded by readers with
+	 * acquire; `seq` is odd while it changes. */
+	uint32_t n; /* the leader's own */
 	_Atomic uint32_t n_shown;
-	struct shown_gap shown[N_GAPS];
-
+	_Atomic uint32_t seq;
 	/* Who moves `mail` from empty to written owns the finding; the leader
 	 * acquires it when it is full and releases it to empty. */
-	_Atomic int mail ALIGNED(CACHE_LINE);
+	_Atomic int mail;
 	struct gap_finding finding;
+
+	/* owned by the leader of the write queue; by `lo`, disjoint */
+	uint64_t evicted; /* the value of the last that made room */
+	struct gap gaps[N_GAPS];
+
+	struct shown_gap shown[N_GAPS]; /* the copy */
 };
 
 enum gap_mail { GAP_MAIL_EMPTY, GAP_MAIL_WRITTEN, GAP_MAIL_FULL };

@@ -67,38 +67,6 @@ int range_list_add_table(struct range_list *l, const struct sst_ranges *r)
 	return rc;
 }
 
-/* The end of all keys of the table; empty: there is none. */
-static int end_of_table(struct range_list *l, const struct table_desc *d,
-			struct tt_slice *out)
-{
-	struct buf next = BUF_INIT;
-	int r = 0;
-
-	*out = d->max_is_open ? d->max_key : SLICE_EMPTY;
-	if (d->max_is_open || key_is_largest(d->max_key))
-		return 0;
-	r = key_successor(d->max_key, &next);
-	if (r == 0 && next.len) {
-		void *p = arena_dup(&l->keys, next.data, next.len);
-
-		*out = SLICE(p, next.len);
-		r = p ? 0 : err_nomem("range tombstones");
-	}
-	buf_fini(&next);
-	return r;
-}
-
-int range_list_widen(struct range_list *l, const struct table_desc *d,
-		     bool is_first, struct tt_slice *end)
-{
-	struct tt_slice at;
-	int r = end_of_table(l, d, &at);
-
-	if (r == 0 && (is_first || range_end_cmp(at, *end) > 0))
-		*end = at;
-	return r;
-}
-
 /* ---- reducing --------------------------------------------------------- */
 
 static int cmp_by_ts(const void *a, const void *b)
@@ -186,7 +154,7 @@ static int make_set(struct range_list *l)
 	return r;
 }
 
-void range_list_sort(struct range_list *l)
+static void sort(struct range_list *l)
 {
 	if (l->n)
 		qsort(l->dels, l->n, sizeof(*l->dels), cmp_by_start);
@@ -211,6 +179,95 @@ int range_list_reduce(struct range_list *l, const struct retained_times *times)
 	l->n = out.n;
 	l->cap = out.cap;
 	l->complete_from = out.complete_from;
-	range_list_sort(l);
+	sort(l);
 	return make_set(l);
+}
+
+/* ---- what is spent ------------------------------------------------------ */
+
+/* The end of all keys of the table; empty: there is none. */
+static int end_of_table(struct range_list *l, const struct table_desc *d,
+			struct tt_slice *out)
+{
+	struct buf next = BUF_INIT;
+	int r = 0;
+
+	*out = d->max_is_open ? d->max_key : SLICE_EMPTY;
+	if (d->max_is_open || key_is_largest(d->max_key))
+		return 0;
+	r = key_successor(d->max_key, &next);
+	if (r == 0 && next.len) {
+		void *p = arena_dup(&l->keys, next.data, next.len);
+
+		*out = SLICE(p, next.len);
+		r = p ? 0 : err_nomem("range tombstones");
+	}
+	buf_fini(&next);
+	return r;
+}
+
+/* Moves *end (empty: no end; not set yet if `is_first`) to where the table ends,
+ * unless it lies behind. */
+static int widen(struct range_list *l, const struct table_desc *d,
+		 bool is_first, struct tt_slice *end)
+{
+	struct tt_slice at;
+	int r = end_of_table(l, d, &at);
+
+	if (r == 0 && (is_first || range_end_cmp(at, *end) > 0))
+		*end = at;
+	return r;
+}
+
+/* Cuts off what lies beyond all tables that the range overlaps; *is_spent: there
+ * are none. */
+static int trim(struct range_list *l, const struct run *runs, uint32_t n,
+		struct range_del *d, bool *is_spent)
+{
+	struct range_del all = { .start = KEY_LARGEST };
+	int r = 0;
+
+	*is_spent = true;
+	for (uint32_t i = 0; i < n && r == 0; i++) {
+		struct table **tables = runs[i].tables;
+		uint32_t from, to;
+
+		run_overlap_range(&runs[i], d->start, d->end, &from, &to);
+		if (from == to)
+			continue;
+		if (key_cmp(tables[from]->desc.min_key, all.start) < 0)
+			all.start = tables[from]->desc.min_key;
+		r = widen(l, &tables[to - 1]->desc, *is_spent, &all.end);
+		*is_spent = false;
+	}
+	if (r < 0 || *is_spent)
+		return r;
+	if (key_cmp(all.start, d->start) > 0)
+		d->start = all.start;
+	if (range_end_cmp(all.end, d->end) < 0)
+		d->end = all.end;
+	return 0;
+}
+
+int range_list_drop_spent(struct range_list *l,
+			  const struct retained_times *times,
+			  const struct run *runs, uint32_t n)
+{
+	int64_t oldest = retained_times_oldest(times);
+	size_t n_left = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		bool is_spent = false;
+		int r = 0;
+
+		if (l->dels[i].ts <= oldest)
+			r = trim(l, runs, n, &l->dels[i], &is_spent);
+		if (r < 0)
+			return r;
+		if (!is_spent)
+			l->dels[n_left++] = l->dels[i];
+	}
+	l->n = n_left;
+	sort(l);
+	return 0;
 }

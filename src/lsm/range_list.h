@@ -8,13 +8,14 @@
 #define LSM_RANGE_LIST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "lsm/range_set.h"
 
 struct retained_times;
+struct run;
 struct sst_ranges;
-struct table_desc;
 
 struct range_list {
 	struct range_del *dels; /* owned; the keys lie in the arena */
@@ -33,17 +34,6 @@ void range_list_fini(struct range_list *l);
 int range_list_add(struct range_list *l, const struct range_del *d);
 int range_list_add_table(struct range_list *l, const struct sst_ranges *r);
 
-/* Sorts by range_del_cmp(), when they have been changed. */
-void range_list_sort(struct range_list *l);
-
-/*
- * Moves *end (empty: no end; not set yet when `is_first`) to where the table
- * ends, unless it lies behind. The new key lives as long as the list or the
- * description. -ENOMEM.
- */
-int range_list_widen(struct range_list *l, const struct table_desc *d,
-		     bool is_first, struct tt_slice *end);
-
 /*
  * Of range tombstones between whose times nobody reads, only the newest one
  * that covers a key matters. So for each stretch of time that nobody looks
@@ -51,5 +41,15 @@ int range_list_widen(struct range_list *l, const struct table_desc *d,
  * by range_del_cmp() and makes the set. As `times` demand; -ENOMEM.
  */
 int range_list_reduce(struct range_list *l, const struct retained_times *times);
+
+/*
+ * Afterwards: where no table of the `n` runs is, which hold all that is older
+ * beside what takes part, nothing is left to hide for what is older than all
+ * that is read. Those go, others are cut at their ends; they count as ever in
+ * the set. `runs` are kept. -ENOMEM.
+ */
+int range_list_drop_spent(struct range_list *l,
+			  const struct retained_times *times,
+			  const struct run *runs, uint32_t n);
 
 #endif

@@ -202,18 +202,23 @@ static int put_range(struct sst_output *s, const struct range_del *d,
 	return r < 0 ? r : range_cut_take(&s->ranges);
 }
 
-/* Ends the table at the next guard: what goes on begins there. */
-static int cut_at_guard(struct sst_output *s)
+/* Ends the table at the next guard: what goes on begins there. `is_last`:
+ * nothing else does. */
+static int cut_at_guard(struct sst_output *s, bool is_last)
 {
 	struct tt_slice guard = buf_slice(&s->o.guards->keys[s->guard++]);
 
-	return sst_writer_count(s->writer) ? end_table_before(s, guard) : 0;
+	if (!sst_writer_count(s->writer) ||
+	    (is_last && !range_cut_goes_beyond(&s->ranges, guard)))
+		return 0;
+	return end_table_before(s, guard);
 }
 
 /*
- * Does what is to be done before a record (key, ts): adds the range tombstones
- * that come before it, and ends tables on the way. Of a record and a range
- * tombstone of the same key and time, the record comes first: see record.h.
+ * Does what is to be done before a record (key, ts), KEY_LARGEST for the end of
+ * all: adds the range tombstones that come before it, and ends tables on the
+ * way. Of a record and a range tombstone of the same key and time, the record
+ * comes first: see record.h.
  */
 static int advance(struct sst_output *s, struct tt_slice key, int64_t ts)
 {
@@ -226,10 +231,11 @@ static int advance(struct sst_output *s, struct tt_slice key, int64_t ts)
 		bool has_range =
 			d && record_cmp_at(d->start, d->ts, key, ts) < 0;
 		struct tt_slice next = has_range ? d->start : key;
+		bool is_last = !has_range && key_is_largest(key);
 
 		if (is_behind_guard(s, next))
-			r = cut_at_guard(s);
-		else if (must_cut(s, next))
+			r = cut_at_guard(s, is_last);
+		else if (!is_last && must_cut(s, next))
 			r = end_table(s);
 		else if (has_range)
 			r = put_range(s, d, is_carried);

@@ -206,12 +206,6 @@ static int merge_kept_key(struct user_iter *u)
 
 /* ---- deleted keys --------------------------------------------------------- */
 
-static ALWAYS_INLINE void begin_move(struct user_iter *u)
-{
-	u->n_dead = 0;
-	u->has_edge = false;
-}
-
 /* `key` with a zero behind it, the next key there can be, in *out. */
 static int set_behind(struct buf *out, struct tt_slice key)
 {
@@ -251,8 +245,7 @@ static ALWAYS_INLINE bool has_finding(const struct user_iter *u)
 }
 
 /* From the edge up to `end`, or up to the kept key and past it. */
-static NOINLINE void tell_forward(struct user_iter *u,
-				  const struct tt_slice *end)
+static void tell_forward(struct user_iter *u, const struct tt_slice *end)
 {
 	if (!end && set_behind(&u->jump, buf_slice(&u->key)) < 0)
 		return;
@@ -260,8 +253,23 @@ static NOINLINE void tell_forward(struct user_iter *u,
 		   end ? *end : buf_slice(&u->jump), u->as_of, u->n_dead);
 }
 
+/* A move ends that passed deleted keys or looked for gaps. */
+static ALWAYS_INLINE void forget_dead(struct user_iter *u)
+{
+	u->n_dead = 0;
+	u->has_edge = false;
+}
+
+static NOINLINE void end_forward(struct user_iter *u,
+				 const struct tt_slice *end)
+{
+	if (has_finding(u))
+		tell_forward(u, end);
+	forget_dead(u);
+}
+
 /* From the edge down to the kept key; `is_live`: that is the end. */
-static NOINLINE void tell_reverse(struct user_iter *u, bool is_live)
+static void tell_reverse(struct user_iter *u, bool is_live)
 {
 	struct tt_slice low = buf_slice(&u->key);
 
@@ -312,8 +320,6 @@ static NOINLINE int show_merged(struct user_iter *u)
 {
 	int r;
 
-	if (has_finding(u))
-		tell_forward(u, &u->in->rec.key);
 	if (u->keys_only) {
 		u->cur = u->in->rec;
 		u->cur.value = SLICE_EMPTY;
@@ -349,12 +355,15 @@ static NOINLINE int lose_forward(struct user_iter *u, int r)
 {
 	if (r == TT_END && has_finding(u))
 		tell_forward(u, NULL);
+	forget_dead(u);
 	return lose(u, r);
 }
 
 /* The cursor's move returned `r`: goes on to the first record to show. */
 static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 {
+	bool has_passed = false;
+
 	while (r == 0) {
 		const struct record *rec = &u->in->rec;
 
@@ -364,19 +373,21 @@ static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 			r = skip_newer(u);
 			continue;
 		}
-		if (likely(rec->kind == RECORD_VALUE ||
-			   rec->kind == RECORD_POINTER)) {
-			if (unlikely(has_finding(u)))
-				tell_forward(u, &rec->key);
-			u->cur = *rec;
-			if (u->keys_only)
-				u->cur.value = SLICE_EMPTY;
-			u->state = USER_ITER_FORWARD;
-			return 0;
+		if (unlikely(rec->kind != RECORD_VALUE &&
+			     record_is_deletion(rec))) {
+			r = pass_dead(u);
+			has_passed = true;
+			continue;
 		}
-		if (rec->kind == RECORD_MERGE)
+		if (unlikely(has_passed))
+			end_forward(u, &rec->key);
+		if (unlikely(rec->kind == RECORD_MERGE))
 			return show_merged(u);
-		r = pass_dead(u);
+		u->cur = *rec;
+		if (u->keys_only)
+			u->cur.value = SLICE_EMPTY;
+		u->state = USER_ITER_FORWARD;
+		return 0;
 	}
 	return lose_forward(u, r);
 }
@@ -396,13 +407,19 @@ static int seek_edge(struct user_iter *u, int64_t ts)
 	return r < 0 ? r : rec_iter_seek(u->in, buf_slice(&u->jump), TS_NEWEST);
 }
 
+/* Goes on from the edge, which the caller has set (`r`: with that result). */
+static int search_forward(struct user_iter *u, int r, int64_t ts)
+{
+	u->has_edge = true;
+	r = settle_forward(u, r < 0 ? r : seek_edge(u, ts));
+	u->has_edge = false;
+	return r;
+}
+
 int user_iter_first(struct user_iter *u)
 {
-	int r = buf_set(&u->edge, buf_slice(&u->lower));
-
-	u->n_dead = 0;
-	u->has_edge = true;
-	return settle_forward(u, r < 0 ? r : seek_edge(u, TS_NEWEST));
+	return search_forward(u, buf_set(&u->edge, buf_slice(&u->lower)),
+			      TS_NEWEST);
 }
 
 int user_iter_seek(struct user_iter *u, struct tt_slice key)
@@ -411,10 +428,8 @@ int user_iter_seek(struct user_iter *u, struct tt_slice key)
 	int r = buf_set(&u->edge,
 			is_under(u, key) ? buf_slice(&u->lower) : key);
 
-	u->n_dead = 0;
-	u->has_edge = true;
 	/* Straight to the newest visible version of the key itself. */
-	return settle_forward(u, r < 0 ? r : seek_edge(u, u->as_of));
+	return search_forward(u, r, u->as_of);
 }
 
 int user_iter_next(struct user_iter *u)
@@ -422,7 +437,6 @@ int user_iter_next(struct user_iter *u)
 	int r;
 
 	assert(u->state != USER_ITER_NONE);
-	begin_move(u);
 	if (unlikely(u->state == USER_ITER_REVERSE))
 		return settle_forward(
 			u, rec_iter_seek(u->in, buf_slice(&u->key), TS_OLDEST));
@@ -517,6 +531,7 @@ static int show_reverse(struct user_iter *u)
 {
 	if (unlikely(has_finding(u)))
 		tell_reverse(u, true);
+	forget_dead(u);
 	u->cur.key = buf_slice(&u->key);
 	u->cur.value = u->keys_only ? SLICE_EMPTY : buf_slice(&u->value);
 	u->state = USER_ITER_REVERSE;
@@ -538,12 +553,12 @@ static int settle_reverse(struct user_iter *u, int r)
 	}
 	if (r == TT_END && has_finding(u))
 		tell_reverse(u, false);
+	forget_dead(u);
 	return lose(u, r);
 }
 
 int user_iter_last(struct user_iter *u)
 {
-	begin_move(u);
 	/* No record has the timestamp TS_NEWEST: the upper key stays out. */
 	return settle_reverse(
 		u, u->upper.len
@@ -558,7 +573,6 @@ int user_iter_seek_for_prev(struct user_iter *u, struct tt_slice key)
 
 	if (is_beyond(u, key))
 		return user_iter_last(u);
-	begin_move(u);
 	r = buf_set(&u->key, key);
 	if (r == 0)
 		r = rec_iter_seek_for_prev(u->in, buf_slice(&u->key),
@@ -571,7 +585,6 @@ int user_iter_prev(struct user_iter *u)
 	int r;
 
 	assert(u->state != USER_ITER_NONE);
-	begin_move(u);
 	if (u->state == USER_ITER_REVERSE)
 		return u->in_at_end ? lose(u, TT_END) : settle_reverse(u, 0);
 	r = keep_key(u, u->cur.key);

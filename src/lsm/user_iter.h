@@ -47,9 +47,10 @@ struct user_iter {
 	int value_error;	  /* why the current value is missing, when the
 				   * current record is of kind RECORD_MERGE and
 				   * not only keys are wanted */
-	/* Deleted keys that the move has passed, and where the stretch of them
-	 * begins: forward its first key, back the key behind it. */
 	struct gaps *gaps; /* kept; NULL: none are used */
+	/* Deleted keys that the move has passed, and where the stretch of them
+	 * begins: forward its first key, back the key behind it. Between moves
+	 * 0 and false. */
 	uint64_t n_dead;
 	bool has_edge;
 	struct buf edge;

@@ -137,7 +137,7 @@ static ALWAYS_INLINE uint64_t memory_of(const struct write_req *req)
 /* Before anybody can see the operation. */
 static NOINLINE void cut_gaps(struct gaps *g, const struct batch_op *op)
 {
-	if (op->kind != RECORD_TOMBSTONE)
+	if (op->kind != RECORD_TOMBSTONE && op->kind != RECORD_RANGE)
 		gaps_cut(g, op->key);
 }
 

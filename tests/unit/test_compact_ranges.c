@@ -13,6 +13,7 @@
 #include "lsm/compact_pick.h"
 #include "lsm/compact_run.h"
 #include "lsm/gc.h"
+#include "lsm/guards.h"
 #include "lsm/merge_iter.h"
 #include "lsm/options.h"
 #include "lsm/range_list.h"
@@ -544,6 +545,46 @@ START_TEST(a_range_over_nothing_goes)
 }
 END_TEST
 
+/* Level 0 can be compacted in pieces whatever is deleted. */
+START_TEST(a_range_is_cut_at_guards)
+{
+	struct sst_output_options o = output_options(0, 1, 1 << 20);
+	const struct range_del d = { key_of(5), SLICE_EMPTY, 7 };
+	struct guards guards = GUARDS_INIT;
+	struct version_edit edit;
+	struct sst_output *out;
+	struct record rec = { .key = key_of(30), .ts = 9 };
+
+	for (size_t i = 0; i < 4; i++)
+		ck_ok(buf_set(&guards.keys[guards.n++],
+			      key_of((int)(10 * i) + 1)));
+	o.guards = &guards;
+	version_edit_init(&edit);
+	ck_ok(sst_output_new(&o, &edit, &out));
+	sst_output_set_ranges(out, &d, 1);
+	ck_ok(sst_output_add(out, &rec));
+	ck_ok(sst_output_finish(out));
+	sst_output_free(out);
+	/* From 5, 11, 21 and 31 on; nothing lies before 1. */
+	ck_assert_uint_eq(edit.n_added, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct table_desc *t = &edit.added[i];
+
+		ck_assert(slice_eq(t->min_key,
+				   key_of(i ? (int)(10 * i) + 1 : 5)));
+		ck_assert_uint_eq(t->n_ranges, 1);
+		if (i == 3)
+			ck_assert(key_is_largest(t->max_key));
+		else
+			ck_assert(t->max_is_open &&
+				  slice_eq(t->max_key,
+					   key_of((int)(10 * i) + 11)));
+	}
+	version_edit_fini(&edit);
+	guards_fini(&guards);
+}
+END_TEST
+
 /* ---- bounds ------------------------------------------------------------- */
 
 static void add_table(uint64_t no, const char *min, struct tt_slice max,
@@ -645,6 +686,7 @@ static Suite *compact_ranges_suite(void)
 	tcase_add_test(t, nothing_stays_that_nobody_can_read);
 	tcase_add_test(t, a_range_is_kept_only_where_something_lies_below);
 	tcase_add_test(t, a_range_over_nothing_goes);
+	tcase_add_test(t, a_range_is_cut_at_guards);
 	tcase_add_test(t, a_run_finds_the_table_behind_an_open_end);
 	tcase_add_test(t, an_edit_keeps_what_it_says_about_ranges);
 	suite_add_tcase(s, t);

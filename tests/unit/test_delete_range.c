@@ -294,6 +294,25 @@ START_TEST(a_batch_of_many_ranges_is_one)
 }
 END_TEST
 
+START_TEST(what_comes_and_goes_before_a_flush_leaves_nothing)
+{
+	uint64_t bytes;
+
+	put_rows(0, 100);
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	bytes = stat_of("engine.tables.bytes");
+	put("tmp1", "v");
+	put("tmp2", "v");
+	delete_range("tmp", "tmq");
+	ck_ok(tt_flush(db));
+	ck_assert_uint_eq(stat_of("engine.tables.range_tombstones"), 0);
+	ck_assert_uint_eq(stat_of("engine.tables.bytes"), bytes);
+	delete_range("row00000050", "tmq"); /* up to the last row there is */
+	ck_ok(tt_flush(db));
+	ck_assert(has("row00000049") && !has("row00000050"));
+}
+END_TEST
+
 /* ---- what it costs ---------------------------------------------------- */
 
 START_TEST(tables_wholly_deleted_are_dropped_unread)
@@ -321,6 +340,26 @@ START_TEST(tables_wholly_deleted_are_dropped_unread)
 	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
 	ck_assert_uint_eq(stat_of("engine.tables.range_tombstones"), 0);
 	ck_ok(tt_verify(db, NULL, NULL));
+}
+END_TEST
+
+START_TEST(the_past_of_dropped_tables_is_refused)
+{
+	struct tt_read_options ro = { 0 };
+	int64_t deleted;
+
+	put_rows(0, 5000);
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	ro.as_of = tt_last_ts(db);
+	ck_ok(tt_delete_range(db, NULL, tt_str("row"), tt_str("rox"),
+			      &deleted));
+	ck_ok(tt_get(db, &ro, row(2000), NULL, 0, NULL, NULL));
+	settle();
+	ck_assert_uint_gt(stat_of("engine.covered_tables_dropped"), 3);
+	ck_err(tt_get(db, &ro, row(2000), NULL, 0, NULL, NULL), TT_ETOOOLD);
+	ro.as_of = deleted;
+	ck_assert_int_eq(tt_get(db, &ro, row(2000), NULL, 0, NULL, NULL),
+			 TT_NOTFOUND);
 }
 END_TEST
 
@@ -470,7 +509,9 @@ static Suite *suite(void)
 	tcase_add_test(t, impossible_ranges_are_refused);
 	tcase_add_test(t, within_a_batch_the_order_counts);
 	tcase_add_test(t, a_batch_of_many_ranges_is_one);
+	tcase_add_test(t, what_comes_and_goes_before_a_flush_leaves_nothing);
 	tcase_add_test(t, tables_wholly_deleted_are_dropped_unread);
+	tcase_add_test(t, the_past_of_dropped_tables_is_refused);
 	tcase_add_test(t, a_snapshot_keeps_tables_from_being_dropped);
 	tcase_add_test(t, tables_go_once_the_snapshot_has_gone);
 	tcase_add_test(t, passing_over_a_deleted_range_reads_none_of_it);
