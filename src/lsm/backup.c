@@ -3,13 +3,13 @@
  * Adding and deleting backups. The order, for the sake of crashes:
  *
  *  1. DIR/NNNNNN.ttrunks-unfinished is made, durable: the mark that there may
- *     be tables which nothing names.
- *  2. The log and the manifest are copied into it, tables beside the others.
- *     A table gets its name when it is whole and durable, so whatever has a
- *     table's name can be relied on by a later backup, also if this one never
- *     comes to its end.
- *  3. The list is written into it, the names of tables are made durable, and
- *     the directory gets its name: now there is a backup.
+ *     be shared files which nothing names.
+ *  2. The log and the manifest are copied into it, tables and value files
+ *     beside the others of their kind. One of these gets its name when it is
+ *     whole and durable, so whatever has such a name can be relied on by a
+ *     later backup, also if this one never comes to its end.
+ *  3. The list is written into it, the names of shared files are made durable,
+ *     and the directory gets its name: now there is a backup.
  *
  * Deleting goes the other way: the directory loses its name first.
  */
@@ -41,11 +41,11 @@ struct backup {
 	uint64_t n_copied; /* bytes */
 };
 
-/* Copies a table under its name among the others. */
-static int copy_table(struct backup *b, const struct cut_file *f,
-		      struct backup_file *entry)
+/* Copies a file under its name among the others. */
+static int copy_shared(struct backup *b, const struct cut_file *f,
+		       struct backup_file *entry)
 {
-	int r = path_table_tmp(&b->tmp, b->dir.path, f->no);
+	int r = path_shared_tmp(&b->tmp, b->dir.path, entry);
 
 	if (r == 0)
 		r = cut_copy_file(&b->cut, &b->copier, f, path_of(&b->tmp),
@@ -58,23 +58,36 @@ static int copy_table(struct backup *b, const struct cut_file *f,
 	return r;
 }
 
-static int add_table(struct backup *b, const struct cut_file *f)
+static int identify(struct backup *b, const struct cut_file *f,
+		    uint64_t *identity)
 {
-	struct backup_file entry = { .kind = BACKUP_TABLE,
+	int r;
+
+	*identity = f->seal;
+	if (f->kind == CUT_VALUES)
+		return 0;
+	r = cut_file_path(&b->path, b->cut.db->dir, f);
+	return r < 0 ? r
+		     : sst_read_checksum(b->dir.env, path_of(&b->path),
+					 identity);
+}
+
+static int add_shared(struct backup *b, const struct cut_file *f)
+{
+	struct backup_file entry = { .kind = f->kind == CUT_VALUES
+						     ? BACKUP_VALUES
+						     : BACKUP_TABLE,
 				     .no = f->no,
 				     .bytes = f->bytes };
 	bool is_there = false;
 	int r;
 
-	cut_drop_log(&b->cut); /* tables come last */
-	r = cut_file_path(&b->path, b->cut.db->dir, f);
-	if (r == 0)
-		r = sst_read_checksum(b->dir.env, path_of(&b->path),
-				      &entry.header_sum);
+	cut_drop_log(&b->cut); /* it came first */
+	r = identify(b, f, &entry.identity);
 	if (r == 0) {
-		is_there = backup_dir_find_table(&b->dir, &entry);
+		is_there = backup_dir_find(&b->dir, &entry);
 		if (!is_there)
-			r = copy_table(b, f, &entry);
+			r = copy_shared(b, f, &entry);
 	}
 	if (r == 0)
 		r = copier_count(&b->copier, is_there ? f->bytes : 0);
@@ -102,7 +115,9 @@ static int add_own(struct backup *b, const struct cut_file *f)
 
 static int add_file(void *arg, const struct cut_file *f)
 {
-	return f->kind == CUT_TABLE ? add_table(arg, f) : add_own(arg, f);
+	return f->kind == CUT_TABLE || f->kind == CUT_VALUES
+		       ? add_shared(arg, f)
+		       : add_own(arg, f);
 }
 
 static int add_manifest(struct backup *b)
@@ -143,12 +158,16 @@ static int write_list(struct backup *b)
 	return r;
 }
 
-/* The names of tables found there count too: the run that gave them may not
+/* The names of files found there count too: the run that gave them may not
  * have come to this. */
-static int sync_tables(struct backup *b)
+static int sync_shared(struct backup *b)
 {
-	int r = path_join(&b->path, b->dir.path, DIR_TABLES);
+	int r = path_shared(&b->path, b->dir.path, BACKUP_TABLE);
 
+	if (r == 0)
+		r = env_sync_dir(b->dir.env, path_of(&b->path));
+	if (r == 0)
+		r = path_shared(&b->path, b->dir.path, BACKUP_VALUES);
 	return r == 0 ? env_sync_dir(b->dir.env, path_of(&b->path)) : r;
 }
 
@@ -184,7 +203,7 @@ static int run(struct backup *b, struct tt *db, const char *dir)
 	if (r == 0)
 		r = write_list(b);
 	if (r == 0)
-		r = sync_tables(b);
+		r = sync_shared(b);
 	return r == 0 ? newdir_commit(&b->own) : r;
 }
 

@@ -75,43 +75,56 @@ static int scan_backups(struct backup_dir *d)
 	return r;
 }
 
-static int see_table(void *arg, const char *name, enum env_file_type type)
+static int see_shared(void *arg, const char *name, enum env_file_type type)
 {
 	struct backup_dir *d = arg;
-	struct backup_file f, *tables;
+	struct backup_file f, *shared;
 
-	if (type != ENV_TYPE_FILE || !backup_table_of_name(name, &f))
+	if (type != ENV_TYPE_FILE || !backup_shared_of_name(name, &f))
 		return 0;
-	tables = grow(d->tables, d->n_tables, &d->cap_tables, sizeof(*tables));
-	if (!tables)
+	shared = grow(d->shared, d->n_shared, &d->cap_shared, sizeof(*shared));
+	if (!shared)
 		return -ENOMEM;
-	d->tables = tables;
-	tables[d->n_tables++] = f;
+	d->shared = shared;
+	shared[d->n_shared++] = f;
 	return 0;
 }
 
-static int table_cmp(const void *a, const void *b)
+static int shared_cmp(const void *a, const void *b)
 {
 	const struct backup_file *x = a, *y = b;
 
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
 	if (x->no != y->no)
 		return x->no < y->no ? -1 : 1;
-	if (x->header_sum != y->header_sum)
-		return x->header_sum < y->header_sum ? -1 : 1;
+	if (x->identity != y->identity)
+		return x->identity < y->identity ? -1 : 1;
 	return (x->sum > y->sum) - (x->sum < y->sum);
 }
 
-static int scan_tables(struct backup_dir *d)
+static int scan_kind(struct backup_dir *d, enum backup_kind kind)
 {
 	struct buf path = BUF_INIT;
-	int r = path_join(&path, d->path, DIR_TABLES);
+	int r = path_shared(&path, d->path, kind);
 
-	d->n_tables = 0;
 	if (r == 0)
-		r = env_list(d->env, path_of(&path), see_table, d);
-	if (r == 0 && d->n_tables)
-		qsort(d->tables, d->n_tables, sizeof(*d->tables), table_cmp);
+		r = env_list(d->env, path_of(&path), see_shared, d);
 	buf_fini(&path);
+	/* Who last added a backup may have known no value files. */
+	return r == -ENOENT && kind == BACKUP_VALUES ? 0 : r;
+}
+
+static int scan_shared(struct backup_dir *d)
+{
+	int r;
+
+	d->n_shared = 0;
+	r = scan_kind(d, BACKUP_TABLE);
+	if (r == 0)
+		r = scan_kind(d, BACKUP_VALUES);
+	if (r == 0 && d->n_shared)
+		qsort(d->shared, d->n_shared, sizeof(*d->shared), shared_cmp);
 	return r;
 }
 
@@ -129,7 +142,7 @@ void backup_dir_fini(struct backup_dir *d)
 	(void)env_unlock(d->lock); /* frees it, whatever it returns */
 	free(d->path);
 	free(d->ids);
-	free(d->tables);
+	free(d->shared);
 	*d = (struct backup_dir){ .env = NULL };
 }
 
@@ -216,12 +229,28 @@ static int take_lock(struct backup_dir *d)
 	return r;
 }
 
+static int make_shared(const struct backup_dir *d)
+{
+	static const enum backup_kind kinds[] = { BACKUP_TABLE, BACKUP_VALUES };
+	struct buf path = BUF_INIT;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds) && r == 0; i++) {
+		r = path_shared(&path, d->path, kinds[i]);
+		if (r == 0)
+			r = env_make_dirs(d->env, path_of(&path));
+	}
+	buf_fini(&path);
+	return r;
+}
+
 /* Makes it one, unless it is. */
 static int create_dir(struct backup_dir *d)
 {
-	struct buf path = BUF_INIT;
 	int r = check_magic(d);
 
+	if (r == 0)
+		r = make_shared(d);
 	if (r != -ENOENT)
 		return r;
 	r = env_make_dirs(d->env, d->path);
@@ -230,13 +259,8 @@ static int create_dir(struct backup_dir *d)
 	if (r == 0)
 		r = take_lock(d);
 	if (r == 0)
-		r = path_join(&path, d->path, DIR_TABLES);
-	if (r == 0)
-		r = env_make_dirs(d->env, path_of(&path));
-	if (r == 0)
-		r = write_magic(d);
-	buf_fini(&path);
-	return r;
+		r = make_shared(d);
+	return r == 0 ? write_magic(d) : r;
 }
 
 int backup_dir_take(struct backup_dir *d, struct env *env, const char *path,
@@ -252,7 +276,7 @@ int backup_dir_take(struct backup_dir *d, struct env *env, const char *path,
 		r = take_lock(d);
 	if (r == 0)
 		r = scan_backups(d);
-	return r == 0 ? scan_tables(d) : r;
+	return r == 0 ? scan_shared(d) : r;
 }
 
 /* ---- looking for something -------------------------------------------- */
@@ -267,12 +291,12 @@ bool backup_dir_has(const struct backup_dir *d, uint64_t id)
 static size_t lower_bound(const struct backup_dir *d,
 			  const struct backup_file *f)
 {
-	size_t lo = 0, hi = d->n_tables;
+	size_t lo = 0, hi = d->n_shared;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (table_cmp(&d->tables[mid], f) < 0)
+		if (shared_cmp(&d->shared[mid], f) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -280,18 +304,21 @@ static size_t lower_bound(const struct backup_dir *d,
 	return lo;
 }
 
-bool backup_dir_find_table(const struct backup_dir *d, struct backup_file *f)
+bool backup_dir_find(const struct backup_dir *d, struct backup_file *f)
 {
-	struct backup_file key = { .no = f->no, .header_sum = f->header_sum };
+	struct backup_file key = { .kind = f->kind,
+				   .no = f->no,
+				   .identity = f->identity };
 	struct buf path = BUF_INIT;
 	bool is_there = false;
 
-	for (size_t i = lower_bound(d, &key); i < d->n_tables && !is_there;
+	for (size_t i = lower_bound(d, &key); i < d->n_shared && !is_there;
 	     i++) {
-		const struct backup_file *t = &d->tables[i];
+		const struct backup_file *t = &d->shared[i];
 		struct env_stat st;
 
-		if (t->no != f->no || t->header_sum != f->header_sum)
+		if (t->kind != f->kind || t->no != f->no ||
+		    t->identity != f->identity)
 			break;
 		is_there = path_backup_file(&path, d->path, 0, t) == 0 &&
 			   env_stat(d->env, path_of(&path), &st) == 0 &&
@@ -307,19 +334,19 @@ bool backup_dir_find_table(const struct backup_dir *d, struct backup_file *f)
 
 struct sweep {
 	struct backup_dir *d;
-	bool *is_needed; /* for each of d->tables */
-	struct buf path;
+	bool *is_needed; /* for each of d->shared */
+	struct buf path, sub;
 };
 
-static int mark_table(void *arg, const struct backup_file *f)
+static int mark_shared(void *arg, const struct backup_file *f)
 {
 	struct sweep *s = arg;
 	size_t i;
 
-	if (f->kind != BACKUP_TABLE)
+	if (!backup_is_shared(f->kind))
 		return 0;
 	i = lower_bound(s->d, f);
-	if (i < s->d->n_tables && table_cmp(&s->d->tables[i], f) == 0)
+	if (i < s->d->n_shared && shared_cmp(&s->d->shared[i], f) == 0)
 		s->is_needed[i] = true;
 	return 0;
 }
@@ -350,7 +377,7 @@ static int mark_all(struct sweep *s, const uint64_t *ids, size_t n)
 				    ": missing",
 				    s->d->path, s->d->ids[i]);
 		if (r == 0)
-			r = backup_list_each(&text, mark_table, s);
+			r = backup_list_each(&text, mark_shared, s);
 	}
 	buf_fini(&text);
 	return r;
@@ -377,40 +404,41 @@ static int remove_tmp(void *arg, const char *name, enum env_file_type type)
 	struct sweep *s = arg;
 	int r;
 
-	if (type != ENV_TYPE_FILE || !name_is_table_tmp(name))
+	if (type != ENV_TYPE_FILE || !backup_is_shared_tmp(name))
 		return 0;
-	buf_clear(&s->path);
-	r = buf_printf(&s->path, "%s/" DIR_TABLES "/%s", s->d->path, name);
-	if (r == 0)
-		r = buf_cstr(&s->path)
-			    ? env_unlink(s->d->env, path_of(&s->path))
-			    : -ENOMEM;
-	return r;
+	r = path_join(&s->path, path_of(&s->sub), name);
+	return r == 0 ? env_unlink(s->d->env, path_of(&s->path)) : r;
 }
 
-static int remove_tables(struct sweep *s)
+/* Copies that were cut off, and makes durable that all are gone. */
+static int tidy(struct sweep *s, enum backup_kind kind)
 {
-	struct buf dir = BUF_INIT;
+	int r = path_shared(&s->sub, s->d->path, kind);
+
+	if (r == 0)
+		r = env_list(s->d->env, path_of(&s->sub), remove_tmp, s);
+	if (r == 0)
+		r = env_sync_dir(s->d->env, path_of(&s->sub));
+	return r == -ENOENT && kind == BACKUP_VALUES ? 0 : r;
+}
+
+static int remove_shared(struct sweep *s)
+{
 	int r = 0;
 
-	for (size_t i = 0; i < s->d->n_tables && r == 0; i++) {
+	for (size_t i = 0; i < s->d->n_shared && r == 0; i++) {
 		if (s->is_needed[i])
 			continue;
-		r = path_backup_file(&s->path, s->d->path, 0, &s->d->tables[i]);
+		r = path_backup_file(&s->path, s->d->path, 0, &s->d->shared[i]);
 		if (r == 0)
 			r = env_unlink(s->d->env, path_of(&s->path));
 	}
 	if (r == 0)
-		r = path_join(&dir, s->d->path, DIR_TABLES);
-	if (r == 0)
-		r = env_list(s->d->env, path_of(&dir), remove_tmp, s);
-	if (r == 0)
-		r = env_sync_dir(s->d->env, path_of(&dir));
-	buf_fini(&dir);
-	return r;
+		r = tidy(s, BACKUP_TABLE);
+	return r == 0 ? tidy(s, BACKUP_VALUES) : r;
 }
 
-/* Last: as long as there is one, the tables are not all seen to. */
+/* Last: as long as there is one, the shared files are not all seen to. */
 static int remove_rest(void *arg, const char *name, enum env_file_type type)
 {
 	struct sweep *s = arg;
@@ -426,14 +454,14 @@ static int remove_rest(void *arg, const char *name, enum env_file_type type)
 
 int backup_dir_sweep(struct backup_dir *d, const uint64_t *ids, size_t n)
 {
-	struct sweep s = { .d = d, .path = BUF_INIT };
+	struct sweep s = { .d = d, .path = BUF_INIT, .sub = BUF_INIT };
 	int r = scan_backups(d);
 
 	if (r == 0)
-		r = scan_tables(d);
+		r = scan_shared(d);
 	if (r < 0)
 		return r;
-	s.is_needed = calloc(d->n_tables + 1, sizeof(*s.is_needed));
+	s.is_needed = calloc(d->n_shared + 1, sizeof(*s.is_needed));
 	if (!s.is_needed)
 		return err_nomem("list of backups");
 	r = mark_all(&s, ids, n);
@@ -442,10 +470,11 @@ int backup_dir_sweep(struct backup_dir *d, const uint64_t *ids, size_t n)
 	if (r == 0 && n)
 		r = env_sync_dir(d->env, d->path);
 	if (r == 0)
-		r = remove_tables(&s);
+		r = remove_shared(&s);
 	if (r == 0)
 		r = env_list(d->env, d->path, remove_rest, &s);
 	free(s.is_needed);
+	buf_fini(&s.sub);
 	buf_fini(&s.path);
 	return r;
 }

@@ -23,8 +23,8 @@ struct backup_dir {
 	size_t n_ids, cap_ids;
 	uint64_t highest;	    /* number, unfinished ones included */
 	bool has_rests;		    /* of interrupted work */
-	struct backup_file *tables; /* that are there, sorted; no sizes */
-	size_t n_tables, cap_tables;
+	struct backup_file *shared; /* that are there, sorted; no sizes */
+	size_t n_shared, cap_shared;
 };
 
 /*
@@ -34,7 +34,7 @@ struct backup_dir {
 int backup_dir_look(struct backup_dir *d, struct env *env, const char *path);
 
 /*
- * Takes it for a change and notes the tables. TT_ELOCKED when another has it.
+ * Takes it for a change and notes the shared files. TT_ELOCKED when another has it.
  * With `create` it is made when it is missing or empty; TT_EFOREIGN when it
  * holds other things.
  */
@@ -45,13 +45,13 @@ void backup_dir_fini(struct backup_dir *d);
 bool backup_dir_has(const struct backup_dir *d, uint64_t id);
 
 /*
- * The table of that number and header checksum, with f->sum filled in, if it
- * is there with all of its f->bytes.
+ * The shared file of that kind, number and identity, with f->sum filled in, if
+ * it is there with all of its f->bytes.
  */
-bool backup_dir_find_table(const struct backup_dir *d, struct backup_file *f);
+bool backup_dir_find(const struct backup_dir *d, struct backup_file *f);
 
 /*
- * Removes `n` backups (there may be none), the tables that no other needs, and
+ * Removes `n` backups (there may be none), the shared files that no other needs, and
  * the rests of interrupted work. All lists of those that stay must be sound;
  * otherwise nothing is removed. After a failure the next sweep goes on.
  */

@@ -5,6 +5,7 @@
  *	DIR/BACKUPS         "ttrunks-backups 1\n": what this directory is
  *	DIR/LOCK            held by whoever changes something
  *	DIR/sst/            tables, shared by all backups
+ *	DIR/val/            value files, likewise
  *	DIR/NNNNNN/         backup number NNNNNN, whole:
  *		LIST            which files it consists of
  *		MANIFEST-NNNNNN the manifest for the restored store
@@ -12,14 +13,15 @@
  *		OPTIONS         the settings, if the store has any
  *	DIR/NNNNNN.ttrunks-unfinished/   the rest of one that was cut off, or
  *	                    is being deleted: while there is such a rest, there
- *	                    may be tables that no list names
+ *	                    may be shared files that no list names
  *
  * A table's name is NNNNNN-HHHHHHHHHHHHHHHH-SSSSSSSSSSSSSSSS.sst: its number,
  * its header checksum (which covers the checksums of all its blocks) and the
  * XXH3-64 of the whole file. A table with number, header checksum and length
  * of another is that one, so nothing else is read to know that it is there
  * already. The number alone would not do: a store and its copy give the same
- * numbers to different tables.
+ * numbers to different tables. A value file's name is the same, with its seal
+ * in place of the header checksum, and .val.
  *
  * LIST is text, one fact a line, words separated by one blank:
  *
@@ -27,6 +29,7 @@
  *	backup NUMBER TIME
  *	manifest NUMBER BYTES SUM
  *	table NUMBER BYTES SUM HEADER_SUM
+ *	values NUMBER BYTES SUM SEAL
  *	log NUMBER BYTES SUM
  *	options 1 BYTES SUM
  *	end SUM

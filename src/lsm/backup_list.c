@@ -16,6 +16,7 @@
 static const char *const kind_names[N_BACKUP_KINDS] = {
 	[BACKUP_MANIFEST] = "manifest",
 	[BACKUP_TABLE] = "table",
+	[BACKUP_VALUES] = "values",
 	[BACKUP_LOG] = "log",
 	[BACKUP_OPTIONS] = "options",
 };
@@ -39,8 +40,8 @@ int backup_list_add(struct buf *out, const struct backup_file *f)
 	int r = buf_printf(out, "%s %" PRIu64 " %" PRIu64 " %016" PRIx64,
 			   kind_names[f->kind], f->no, f->bytes, f->sum);
 
-	if (r == 0 && f->kind == BACKUP_TABLE)
-		r = buf_printf(out, " %016" PRIx64, f->header_sum);
+	if (r == 0 && backup_is_shared(f->kind))
+		r = buf_printf(out, " %016" PRIx64, f->identity);
 	return r == 0 ? buf_append_byte(out, '\n') : r;
 }
 
@@ -124,7 +125,7 @@ static bool take_file(struct tt_slice *s, struct backup_file *f)
 	if (!take_number(s, &f->no) || !take_number(s, &f->bytes) ||
 	    !take_sum(s, &f->sum))
 		return false;
-	if (f->kind == BACKUP_TABLE && !take_sum(s, &f->header_sum))
+	if (backup_is_shared(f->kind) && !take_sum(s, &f->identity))
 		return false;
 	if (f->kind == BACKUP_LOG &&
 	    (f->no > UINT32_MAX || f->bytes > UINT32_MAX))
@@ -266,15 +267,40 @@ int path_backup_list(struct buf *out, const char *dir, uint64_t id)
 				      dir, id));
 }
 
-static int path_shared_table(struct buf *out, const char *dir,
-			     const struct backup_file *f)
+static const char *shared_dir(enum backup_kind kind)
+{
+	return kind == BACKUP_TABLE ? DIR_TABLES : DIR_VALUES;
+}
+
+static const char *shared_suffix(enum backup_kind kind)
+{
+	return kind == BACKUP_TABLE ? TABLE_SUFFIX : VALUE_SUFFIX;
+}
+
+int path_shared(struct buf *out, const char *dir, enum backup_kind kind)
+{
+	return path_join(out, dir, shared_dir(kind));
+}
+
+int path_shared_tmp(struct buf *out, const char *dir,
+		    const struct backup_file *f)
 {
 	buf_clear(out);
-	return finish(out,
-		      buf_printf(out,
-				 "%s/" DIR_TABLES "/%06" PRIu64 "-%016" PRIx64
-				 "-%016" PRIx64 TABLE_SUFFIX,
-				 dir, f->no, f->header_sum, f->sum));
+	return finish(out, buf_printf(out, "%s/%s/%06" PRIu64 "%s" TMP_SUFFIX,
+				      dir, shared_dir(f->kind), f->no,
+				      shared_suffix(f->kind)));
+}
+
+static int path_shared_file(struct buf *out, const char *dir,
+			    const struct backup_file *f)
+{
+	buf_clear(out);
+	return finish(
+		out, buf_printf(out,
+				"%s/%s/%06" PRIu64 "-%016" PRIx64
+				"-%016" PRIx64 "%s",
+				dir, shared_dir(f->kind), f->no, f->identity,
+				f->sum, shared_suffix(f->kind)));
 }
 
 int path_own_file(struct buf *out, const char *own, const struct backup_file *f)
@@ -291,6 +317,7 @@ int path_own_file(struct buf *out, const char *own, const struct backup_file *f)
 		r = buf_printf(out, "%s/%06" PRIu64 ".wal", own, f->no);
 		break;
 	case BACKUP_TABLE:
+	case BACKUP_VALUES:
 		break;
 	}
 	return finish(out, r);
@@ -302,8 +329,8 @@ int path_backup_file(struct buf *out, const char *dir, uint64_t id,
 	struct buf own = BUF_INIT;
 	int r;
 
-	if (f->kind == BACKUP_TABLE)
-		return path_shared_table(out, dir, f);
+	if (backup_is_shared(f->kind))
+		return path_shared_file(out, dir, f);
 	r = path_backup(&own, dir, id);
 	if (r == 0)
 		r = path_own_file(out, path_of(&own), f);
@@ -316,6 +343,8 @@ int path_restored(struct buf *out, const char *dir, const struct backup_file *f)
 	switch (f->kind) {
 	case BACKUP_TABLE:
 		return path_table(out, dir, f->no);
+	case BACKUP_VALUES:
+		return path_values(out, dir, f->no);
 	case BACKUP_LOG:
 		return path_segment(out, dir, f->no);
 	case BACKUP_MANIFEST:
@@ -339,7 +368,7 @@ uint64_t backup_id_of_name(const char *name, bool *is_unfinished)
 	return strcmp(again, name) == 0 ? id : 0;
 }
 
-bool backup_table_of_name(const char *name, struct backup_file *out)
+bool backup_shared_of_name(const char *name, struct backup_file *out)
 {
 	struct tt_slice s = { name, strlen(name) };
 	struct backup_file f = { .kind = BACKUP_TABLE };
@@ -350,9 +379,18 @@ bool backup_table_of_name(const char *name, struct backup_file *out)
 		f.no = f.no * 10 + (uint64_t)(p[n] - '0');
 	s = slice_skip(s, n);
 	if (n < 6 || f.no == 0 || !take_word(&s, "-") ||
-	    !take_digits(&s, &f.header_sum) || !take_word(&s, "-") ||
-	    !take_digits(&s, &f.sum) || !take_word(&s, TABLE_SUFFIX) || s.len)
+	    !take_digits(&s, &f.identity) || !take_word(&s, "-") ||
+	    !take_digits(&s, &f.sum))
+		return false;
+	if (slice_eq(s, slice_str(VALUE_SUFFIX)))
+		f.kind = BACKUP_VALUES;
+	else if (!slice_eq(s, slice_str(TABLE_SUFFIX)))
 		return false;
 	*out = f;
 	return true;
+}
+
+bool backup_is_shared_tmp(const char *name)
+{
+	return name_is_table_tmp(name) || name_is_values_tmp(name);
 }

@@ -19,15 +19,29 @@ struct backup_head {
 	int64_t time; /* microseconds since the epoch */
 };
 
-enum backup_kind { BACKUP_MANIFEST, BACKUP_TABLE, BACKUP_LOG, BACKUP_OPTIONS };
-#define N_BACKUP_KINDS 4
+enum backup_kind {
+	BACKUP_MANIFEST,
+	BACKUP_TABLE,
+	BACKUP_VALUES,
+	BACKUP_LOG,
+	BACKUP_OPTIONS,
+};
+#define N_BACKUP_KINDS 5
+
+/* Files that backups share. */
+static inline bool backup_is_shared(enum backup_kind kind)
+{
+	return kind == BACKUP_TABLE || kind == BACKUP_VALUES;
+}
 
 struct backup_file {
 	enum backup_kind kind;
-	uint64_t no; /* of the table, segment, or manifest; else 1 */
+	uint64_t no; /* of the table, value file, segment, or manifest; else 1 */
 	uint64_t bytes;
-	uint64_t sum;	     /* XXH3 of the file */
-	uint64_t header_sum; /* BACKUP_TABLE */
+	uint64_t sum; /* XXH3 of the file */
+	/* Of a shared file, what tells it from others of its number: a table's
+	 * header checksum, the seal of a value file. */
+	uint64_t identity;
 };
 
 /* ---- making ----------------------------------------------------------- */
@@ -76,7 +90,15 @@ int path_restored(struct buf *out, const char *dir,
 
 /* The number in "000012" and "000012.ttrunks-unfinished", 0 for others. */
 uint64_t backup_id_of_name(const char *name, bool *is_unfinished);
-/* Of a table's name: number and sums. False for other names. */
-bool backup_table_of_name(const char *name, struct backup_file *out);
+/* Of the name of a shared file: kind, number and sums. False for other names.
+ */
+bool backup_shared_of_name(const char *name, struct backup_file *out);
+
+/* The directory of shared files of a kind, "DIR/sst". */
+int path_shared(struct buf *out, const char *dir, enum backup_kind kind);
+/* One that is being copied there, and whether a name is that of one. */
+int path_shared_tmp(struct buf *out, const char *dir,
+		    const struct backup_file *f);
+bool backup_is_shared_tmp(const char *name);
 
 #endif

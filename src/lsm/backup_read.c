@@ -133,7 +133,7 @@ static int read_file(struct reading *rd, const struct backup_file *f,
 		     bool writes)
 {
 	struct copy_job job = { .bytes = f->bytes,
-				.direct = f->kind == BACKUP_TABLE };
+				.direct = backup_is_shared(f->kind) };
 	struct env_stat st;
 	uint64_t sum = 0;
 	int r = path_backup_file(&rd->from, rd->dir.path, rd->id, f);

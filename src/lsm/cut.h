@@ -4,7 +4,7 @@
  * while writes go on.
  *
  * It is a version, whose tables stay on disk as long as the cut refers to it,
- * and the log from the place that the version's tables reach to the place
+ * the value files of that moment, and the log from the place that the version's tables reach to the place
  * where the log ended when the cut was made. The tables hold a prefix of the
  * history and the log continues it (README.md, invariant 4), so the two are
  * exactly the writes that had returned by then, and perhaps the first ones of
@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lsm/value_log.h"
 #include "lsm/version_edit.h"
 
 struct buf;
@@ -39,6 +40,7 @@ struct cut {
 	uint64_t log_from, log_to;   /* LSNs */
 	struct wal_piece *pieces;
 	size_t n_pieces;
+	struct value_cut values;
 	bool holds_log;
 	bool is_log_sealed;
 	bool has_options;
@@ -55,7 +57,7 @@ void cut_fini(struct cut *c);
  * be touched any more. */
 void cut_drop_log(struct cut *c);
 
-enum cut_kind { CUT_TABLE, CUT_LOG, CUT_OPTIONS };
+enum cut_kind { CUT_TABLE, CUT_VALUES, CUT_LOG, CUT_OPTIONS };
 
 struct cut_file {
 	enum cut_kind kind;
@@ -65,11 +67,12 @@ struct cut_file {
 	 * where it is longer than `bytes`. */
 	bool is_sealed;
 	uint32_t first_record; /* CUT_LOG: where the needed part begins */
+	uint64_t seal;	       /* CUT_VALUES: what it has in the copy */
 };
 
 typedef int (*cut_file_fn)(void *arg, const struct cut_file *f);
 
-/* Calls `fn` for every file, the tables last. A return other than 0 ends the
+/* Calls `fn` for every file, those of the log first, the tables last. A return other than 0 ends the
  * walk and is returned. */
 int cut_each_file(const struct cut *c, cut_file_fn fn, void *arg);
 
@@ -85,7 +88,7 @@ int cut_file_path(struct buf *out, const char *dir, const struct cut_file *f);
 /*
  * Copies a file of the cut to the path `to`, durable but for its name, and
  * checks meanwhile that what is copied is sound: every block of a table,
- * every record of the log. *out_sum is the XXH3 of the copy.
+ * every value that a table points to, every record of the log. *out_sum is the XXH3 of the copy.
  */
 int cut_copy_file(const struct cut *c, struct copier *copier,
 		  const struct cut_file *f, const char *to, uint64_t *out_sum);

@@ -108,6 +108,14 @@ bool name_is_table_tmp(const char *name)
 	       strcmp(end, TABLE_SUFFIX TMP_SUFFIX) == 0;
 }
 
+bool name_is_values_tmp(const char *name)
+{
+	const char *end;
+
+	return number(name, &end) != 0 &&
+	       strcmp(end, VALUE_SUFFIX TMP_SUFFIX) == 0;
+}
+
 bool name_belongs_to_store(const char *name)
 {
 	static const char *const names[] = {

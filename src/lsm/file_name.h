@@ -55,6 +55,8 @@ uint64_t table_no_of_name(const char *name);
 uint64_t value_no_of_name(const char *name);
 /* True for "000012.sst.tmp", a table whose writing was cut off. */
 bool name_is_table_tmp(const char *name);
+/* The same of one for a value file; only backups have such. */
+bool name_is_values_tmp(const char *name);
 
 /* True for a name that a store's top directory may hold. */
 bool name_belongs_to_store(const char *name);

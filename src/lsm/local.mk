@@ -170,6 +170,8 @@ liblsm_la_SOURCES += \
 	%D%/value_make.c \
 	%D%/value_mover.c \
 	%D%/value_mover.h \
+	%D%/value_pass.c \
+	%D%/value_pass.h \
 	%D%/value_read.c \
 	%D%/value_read.h \
 	%D%/value_reader.c \

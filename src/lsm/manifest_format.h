@@ -55,7 +55,8 @@
  *	                     and the bytes of the records there that it points
  *	                     to
  *	10 NAME_VALUES       file_no, bytes: this value file is part of the
- *	                     store; bytes 0: not sealed yet
+ *	                     store; bytes 0: not sealed yet; else follows its
+ *	                     seal, a random number other than 0
  *	11 DROP_VALUES       file_no: it no longer is
  *	12 MERGE_NAME        name of the merge function, length and bytes
  *

@@ -30,6 +30,11 @@ static bool is_of_log(const char *name)
 	return wal_segment_no_of_name(name) != 0;
 }
 
+static bool is_of_values(const char *name)
+{
+	return value_no_of_name(name) != 0;
+}
+
 static bool is_of_top(const char *name)
 {
 	return name_belongs_to_store(name) || is_of_log(name) ||
@@ -80,6 +85,8 @@ static int remove_contents(struct env *env, const char *dir, bool keeps_lock)
 			      .is_ours = is_of_top };
 	int r = remove_sub(env, dir, DIR_TABLES, is_of_tables);
 
+	if (r == 0)
+		r = remove_sub(env, dir, DIR_VALUES, is_of_values);
 	if (r == 0)
 		r = remove_sub(env, dir, DIR_WAL, is_of_log);
 	return r == 0 ? env_list(env, dir, remove_one, &rm) : r;
@@ -207,6 +214,8 @@ int newdir_begin(struct newdir *d, struct env *env, const char *path,
 	if (r == 0 && is_store)
 		r = make_sub(d, DIR_TABLES);
 	if (r == 0 && is_store)
+		r = make_sub(d, DIR_VALUES);
+	if (r == 0 && is_store)
 		r = make_sub(d, DIR_WAL);
 	return r;
 }
@@ -230,6 +239,8 @@ int newdir_commit(struct newdir *d)
 
 	if (d->is_store)
 		r = sync_sub(d, DIR_TABLES);
+	if (r == 0 && d->is_store)
+		r = sync_sub(d, DIR_VALUES);
 	if (r == 0 && d->is_store)
 		r = sync_sub(d, DIR_WAL);
 	if (r == 0)

@@ -28,7 +28,7 @@ struct newdir {
 
 /*
  * Begins: there is an empty d->tmp, for a store with empty directories of
- * tables and log. The parents of `path` are made when missing. -ENOTEMPTY when
+ * tables, values and log. The parents of `path` are made when missing. -ENOTEMPTY when
  * `path` is a directory with something in it (an empty one will be replaced),
  * -ENOTDIR when it is a file. On failure too, newdir_fini() it.
  */

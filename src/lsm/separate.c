@@ -145,13 +145,13 @@ static uint64_t new_file_no(void *arg)
 	return version_set_new_file_no(&db->vs);
 }
 
-static int name_file(void *arg, uint64_t no, uint64_t bytes, bool *is_refused)
+static int name_file(void *arg, const struct value_name *name, bool *is_refused)
 {
 	struct version_edit edit;
 	int r;
 
 	version_edit_init(&edit);
-	r = version_edit_name_values(&edit, no, bytes);
+	r = version_edit_name_values(&edit, name);
 	if (r == 0)
 		r = schedule_apply(arg, &edit);
 	else

@@ -81,6 +81,10 @@ struct value_file {
 	bool is_syncing;
 	uint32_t n_writing; /* places given out and not yet written */
 	uint64_t end;	    /* where the next record goes; the length */
+	uint64_t seal;	    /* of a sealed file */
+	/* The last cut of an unsealed one to which nobody was writing: its
+	 * length, n_written and what seal its copies have. */
+	uint64_t cut_end, cut_written, cut_seal;
 	uint64_t flushed;   /* the kernel was asked to write up to here */
 	uint64_t n_written; /* records, rises */
 	uint64_t n_synced;  /* of them surely durable */

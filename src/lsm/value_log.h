@@ -45,6 +45,7 @@
 #include "base/slice.h"
 #include "lsm/value_file.h"
 #include "lsm/value_format.h"
+#include "lsm/value_refs.h"
 
 struct env;
 struct value_log;
@@ -53,10 +54,9 @@ struct value_log;
 struct value_hooks {
 	void *arg;
 	uint64_t (*new_file_no)(void *arg);
-	/* Names file `no` in the manifest, durably, with its length (0: not
-	 * sealed). After a failure *is_refused says that it surely is not
-	 * named. Called without locks. */
-	int (*name_file)(void *arg, uint64_t no, uint64_t bytes,
+	/* Names a file in the manifest, durably. After a failure *is_refused
+	 * says that it surely is not named. Called without locks. */
+	int (*name_file)(void *arg, const struct value_name *name,
 			 bool *is_refused);
 	/* A dropped file has lost its last reference: somebody should call
 	 * value_log_collect() soon. May be called with locks held. */
@@ -79,7 +79,7 @@ void value_log_free(struct value_log *l);
 /* ---- starting --------------------------------------------------------- */
 
 /* A file that the manifest names; `bytes` 0: not sealed. */
-int value_log_add(struct value_log *l, uint64_t no, uint64_t bytes);
+int value_log_add(struct value_log *l, const struct value_name *name);
 
 /*
  * Opens the unsealed files, which may be read then. One that is missing or
@@ -150,11 +150,13 @@ int value_log_sync_file(struct value_file *f);
  * The value files of a store at this moment, and how far each of them counts:
  * what a copy of the store must have beside its tables and its log. Take it
  * after the end of the log. The files stay on disk until the cut is finished.
- * Only the unsealed ones still grow, behind what counts.
+ * Only the unsealed ones still grow, behind what counts. In the copy they are
+ * sealed, each time with another seal unless nothing was written in between:
+ * what they hold up to there may differ in places that were being written to.
  */
 struct value_cut_file {
 	struct value_file *file; /* a reference */
-	uint64_t bytes;
+	struct value_name name;
 	bool is_sealed;
 };
 

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/hmap.h"
 #include "base/mutex.h"
+#include "base/rand.h"
 #include "base/thread_pool.h"
 #include "lsm/value_log.h"
 
@@ -48,6 +49,7 @@ struct value_log {
 	struct list_node dead;	   /* by `link`: no references any more */
 	unsigned n_idle;	   /* of idle */
 	uint32_t n_full;
+	struct rng seals;
 	struct value_log_stats stats; /* n_puts to n_waits, n_removed */
 
 	struct thread_pool *threads; /* NULL: not started */
@@ -56,6 +58,9 @@ struct value_log {
 
 /* The failure of whoever comes to a poisoned log. */
 int value_log_refuse_locked(struct value_log *l) REQUIRES(l->mu);
+
+/* For a file that is sealed now. */
+uint64_t value_log_new_seal_locked(struct value_log *l) REQUIRES(l->mu);
 
 /* A file in memory, in the map, with the map's reference. */
 int value_file_new(struct value_log *l, uint64_t no, enum value_stream stream,

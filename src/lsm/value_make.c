@@ -94,21 +94,22 @@ static void discard(struct value_log *l, struct value_file *f)
 
 int value_make_file(struct value_log *l, enum value_stream which)
 {
-	uint64_t no = l->hooks.new_file_no(l->hooks.arg);
+	struct value_name name = { .file_no = l->hooks.new_file_no(
+					   l->hooks.arg) };
 	bool is_refused = false;
 	struct value_file *f;
 	struct env_file *file;
-	int r = create(l, no, &file);
+	int r = create(l, name.file_no, &file);
 
 	if (r < 0)
 		return r;
-	r = value_file_new(l, no, which, VALUE_FILE_OPEN, &f);
+	r = value_file_new(l, name.file_no, which, VALUE_FILE_OPEN, &f);
 	if (r < 0) {
 		(void)env_close(file); /* an orphan for the next start */
 		return r;
 	}
 	value_file_set_open(f, file);
-	r = l->hooks.name_file(l->hooks.arg, no, 0, &is_refused);
+	r = l->hooks.name_file(l->hooks.arg, &name, &is_refused);
 	if (r < 0 && is_refused)
 		discard(l, f);
 	/* After another failure it may be named: it stays, unused. */
@@ -159,6 +160,7 @@ static int fill_up(struct value_file *f)
 static int seal_locked(struct value_file *f) REQUIRES(f->log->mu)
 {
 	struct value_log *l = f->log;
+	struct value_name name = { .file_no = f->no };
 	bool is_refused; /* or not: it is tried again */
 	int r;
 
@@ -170,12 +172,15 @@ static int seal_locked(struct value_file *f) REQUIRES(f->log->mu)
 		r = value_file_sync_locked(f);
 	if (r < 0)
 		return r;
+	name.bytes = f->end;
+	name.seal = value_log_new_seal_locked(l);
 	mutex_unlock(&l->mu);
-	r = l->hooks.name_file(l->hooks.arg, f->no, f->end, &is_refused);
+	r = l->hooks.name_file(l->hooks.arg, &name, &is_refused);
 	mutex_lock(&l->mu);
 	if (r < 0)
 		return r;
 	f->state = VALUE_FILE_SEALED;
+	f->seal = name.seal;
 	l->n_full--;
 	list_remove(&f->link);
 	cond_broadcast(&l->changed);

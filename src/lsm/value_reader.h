@@ -52,6 +52,9 @@ struct value_check {
  */
 int value_check_table(struct value_check *c, struct sst_reader *table,
 		      const struct value_ref *refs, size_t n_refs);
+/* The same of those values that lie in file `no`, but not the sums. */
+int value_check_file(struct value_check *c, struct sst_reader *table,
+		     uint64_t no);
 void value_check_fini(struct value_check *c);
 
 /* ---- a whole file ----------------------------------------------------- */

@@ -15,6 +15,15 @@ struct value_ref {
 	uint64_t bytes; /* of records, value_record_space() of each */
 };
 
+/* A value file as the manifest names it. */
+struct value_name {
+	uint64_t file_no;
+	uint64_t bytes; /* 0: not sealed */
+	uint64_t seal;	/* a random number from when it was sealed, so that a
+			 * file is known again in copies of the store; not 0
+			 * then */
+};
+
 struct value_refs {
 	struct value_ref *v;
 	size_t n, cap;

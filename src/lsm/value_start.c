@@ -9,13 +9,39 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 #include "base/env.h"
 #include "base/log.h"
 #include "lsm/file_name.h"
 #include "lsm/value_log_impl.h"
 #include "lsm/value_reader.h"
+
+/* No other store, nor this one in another life, has the same. */
+static uint64_t seed_of_seals(const struct value_log *l)
+{
+	const uint64_t from[] = {
+		(uint64_t)env_now_us(l->env),
+		mono_ns(),
+		(uint64_t)getpid(),
+		(uintptr_t)l,
+	};
+
+	return checksum(from, sizeof(from));
+}
+
+uint64_t value_log_new_seal_locked(struct value_log *l)
+{
+	uint64_t seal;
+
+	mutex_assert_held(&l->mu);
+	do
+		seal = rng_next(&l->seals);
+	while (seal == 0);
+	return seal;
+}
 
 int value_log_new(const struct value_log_options *o, struct value_log **out)
 {
@@ -34,6 +60,7 @@ int value_log_new(const struct value_log_options *o, struct value_log **out)
 	l->max_open = o->max_open;
 	l->codec = o->codec;
 	l->hooks = o->hooks;
+	rng_init(&l->seals, seed_of_seals(l));
 	mutex_init(&l->mu, RANK_VALUES);
 	cond_init(&l->work);
 	cond_init(&l->changed);
@@ -81,14 +108,17 @@ void value_log_free(struct value_log *l)
 
 /* ---- starting --------------------------------------------------------- */
 
-int value_log_add(struct value_log *l, uint64_t no, uint64_t bytes)
+int value_log_add(struct value_log *l, const struct value_name *name)
 {
 	struct value_file *f;
-	int r = value_file_new(l, no, VALUE_STREAM_USER,
-			       bytes ? VALUE_FILE_SEALED : VALUE_FILE_OPEN, &f);
+	int r = value_file_new(
+		l, name->file_no, VALUE_STREAM_USER,
+		name->bytes ? VALUE_FILE_SEALED : VALUE_FILE_OPEN, &f);
 
-	if (r == 0 && bytes)
-		f->end = bytes;
+	if (r == 0 && name->bytes) {
+		f->end = name->bytes;
+		f->seal = name->seal;
+	}
 	return r;
 }
 
@@ -296,6 +326,25 @@ static int cut_cmp(const void *a, const void *b)
 	return (x->file->no > y->file->no) - (x->file->no < y->file->no);
 }
 
+/* The seal that copies of the file as it is now have. Copies of the very same
+ * bytes get the same one, so that a backup after which nothing was written is
+ * known again. */
+static uint64_t seal_of_copy_locked(struct value_file *f)
+{
+	struct value_log *l = f->log;
+	bool is_same = f->cut_seal && f->cut_end == f->end &&
+		       f->cut_written == f->n_written;
+
+	mutex_assert_held(&l->mu);
+	if (f->n_writing)
+		return value_log_new_seal_locked(l);
+	if (!is_same)
+		f->cut_seal = value_log_new_seal_locked(l);
+	f->cut_end = f->end;
+	f->cut_written = f->n_written;
+	return f->cut_seal;
+}
+
 /* An unsealed file may be a little shorter: padding is not written. */
 static int trim(struct value_cut_file *c)
 {
@@ -307,7 +356,7 @@ static int trim(struct value_cut_file *c)
 		return r;
 	r = env_file_size(file, &size);
 	if (r == 0)
-		c->bytes = MIN_OF(c->bytes, size);
+		c->name.bytes = MIN_OF(c->name.bytes, size);
 	value_file_close(c->file);
 	return r;
 }
@@ -323,14 +372,18 @@ int value_log_cut(struct value_log *l, struct value_cut *out)
 	c.files = malloc((hmap_len(&l->files) + 1) * sizeof(*c.files));
 	while (c.files && (n = hmap_walk(&l->files, n, &cursor))) {
 		struct value_file *f = container_of(n, struct value_file, node);
+		bool is_sealed;
 
 		/* Without the map's reference it is no part of the store. */
 		if (atomic_load_explicit(&f->is_dropped, memory_order_acquire))
 			continue;
+		/* Without a seal it was given up: damaged. */
+		is_sealed = f->state == VALUE_FILE_SEALED && f->seal;
 		c.files[c.n++] = (struct value_cut_file){
 			.file = value_file_ref(f),
-			.bytes = f->end,
-			.is_sealed = f->state == VALUE_FILE_SEALED,
+			.name = { f->no, f->end,
+				  is_sealed ? f->seal : seal_of_copy_locked(f) },
+			.is_sealed = is_sealed,
 		};
 	}
 	mutex_unlock(&l->mu);

@@ -127,12 +127,12 @@ int version_edit_drop(struct version_edit *e, uint64_t file_no)
 			   file_no);
 }
 
-int version_edit_name_values(struct version_edit *e, uint64_t file_no,
-			     uint64_t bytes)
+int version_edit_name_values(struct version_edit *e,
+			     const struct value_name *name)
 {
 	if (e->n_named_values == e->cap_named_values) {
 		size_t cap = e->cap_named_values ? 2 * e->cap_named_values : 8;
-		struct value_ref *p =
+		struct value_name *p =
 			realloc(e->named_values, cap * sizeof(*p));
 
 		if (!p)
@@ -140,8 +140,7 @@ int version_edit_name_values(struct version_edit *e, uint64_t file_no,
 		e->named_values = p;
 		e->cap_named_values = cap;
 	}
-	e->named_values[e->n_named_values++] =
-		(struct value_ref){ file_no, bytes };
+	e->named_values[e->n_named_values++] = *name;
 	return 0;
 }
 
@@ -223,11 +222,13 @@ static int put_name(struct buf *out, const struct merge_name *name)
 	return r < 0 ? r : put_key(out, slice_str(name->text));
 }
 
-static int put_named(struct buf *out, const struct value_ref *file)
+static int put_named(struct buf *out, const struct value_name *name)
 {
-	int r = put_pair(out, EDIT_NAME_VALUES, file->file_no);
+	int r = put_pair(out, EDIT_NAME_VALUES, name->file_no);
 
-	return r < 0 ? r : buf_append_varint(out, file->bytes);
+	if (r == 0)
+		r = buf_append_varint(out, name->bytes);
+	return r == 0 && name->bytes ? buf_append_varint(out, name->seal) : r;
 }
 
 int version_edit_encode(const struct version_edit *e, struct buf *out)
@@ -389,17 +390,19 @@ static int get_ranges(struct version_edit *e, struct tt_slice *in)
 
 static int get_named(struct version_edit *e, struct tt_slice *in)
 {
-	uint64_t no, bytes;
-	int r = get(in, &no);
+	struct value_name name = { .seal = 0 };
+	int r = get(in, &name.file_no);
 
 	if (r == 0)
-		r = get(in, &bytes);
+		r = get(in, &name.bytes);
+	if (r == 0 && name.bytes)
+		r = get(in, &name.seal);
 	if (r < 0)
 		return r;
-	if (no == 0 || (bytes && bytes < VALUE_FIRST_OFFSET) ||
-	    bytes > VALUE_FILE_MOST)
+	if (name.file_no == 0 || name.bytes > VALUE_FILE_MOST ||
+	    (name.bytes && (name.bytes < VALUE_FIRST_OFFSET || !name.seal)))
 		return bad("impossible value file");
-	return version_edit_name_values(e, no, bytes);
+	return version_edit_name_values(e, &name);
 }
 
 static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)

@@ -36,7 +36,7 @@ struct version_edit {
 	uint64_t *dropped; /* file numbers */
 	size_t n_dropped, cap_dropped;
 
-	struct value_ref *named_values; /* files and lengths, 0: not sealed */
+	struct value_name *named_values;
 	size_t n_named_values, cap_named_values;
 	uint64_t *dropped_values; /* file numbers */
 	size_t n_dropped_values, cap_dropped_values;
@@ -53,8 +53,8 @@ int version_edit_add(struct version_edit *e, const struct table_desc *d);
 int version_edit_drop(struct version_edit *e, uint64_t file_no);
 
 /* Names a value file, or, once it is sealed, its length. */
-int version_edit_name_values(struct version_edit *e, uint64_t file_no,
-			     uint64_t bytes);
+int version_edit_name_values(struct version_edit *e,
+			     const struct value_name *name);
 int version_edit_drop_values(struct version_edit *e, uint64_t file_no);
 
 /* Forgets the lists without freeing them: what `numbers = *edit` shares. */

@@ -114,9 +114,11 @@ int version_encode(const struct version *v, const struct version_edit *numbers,
 	int r = 0;
 
 	version_edit_forget_lists(&e);
-	for (uint32_t i = 0; v->values && i < v->values->n && r == 0; i++)
-		r = version_edit_name_values(&e, v->values->v[i].no,
-					     v->values->v[i].bytes);
+	for (uint32_t i = 0; v->values && i < v->values->n && r == 0; i++) {
+		struct value_name name = version_value_name(&v->values->v[i]);
+
+		r = version_edit_name_values(&e, &name);
+	}
 	for (uint32_t i = 0; i < v->n_runs && r == 0; i++) {
 		const struct run *run = &v->runs[i];
 
@@ -321,9 +323,7 @@ static int recover_edit(void *arg, uint64_t offset,
 		rec->first_bytes = offset;
 	rec->is_first_done = true;
 	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
-		r = values_builder_add_file(&rec->values,
-					    e->named_values[i].file_no,
-					    e->named_values[i].bytes);
+		r = values_builder_add_file(&rec->values, &e->named_values[i]);
 	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
 		r = values_builder_drop_file(&rec->values,
 					     e->dropped_values[i]);
@@ -371,8 +371,11 @@ static int recover_values(struct recovery *rec, struct version *v)
 	struct values_builder *b = &rec->values;
 	int r = 0;
 
-	for (size_t i = 0; rec->vs->values && i < b->n && r == 0; i++)
-		r = value_log_add(rec->vs->values, b->v[i].no, b->v[i].bytes);
+	for (size_t i = 0; rec->vs->values && i < b->n && r == 0; i++) {
+		struct value_name name = version_value_name(&b->v[i]);
+
+		r = value_log_add(rec->vs->values, &name);
+	}
 	for (uint32_t i = 0; i < v->n_runs; i++)
 		for (uint32_t k = 0; k < v->runs[i].n && r == 0; k++)
 			r = values_builder_add_table(
@@ -532,8 +535,7 @@ static int next_values(struct version_set *vs, const struct version_edit *e,
 	int r = values_builder_init(&b, vs->values, vs->current->values);
 
 	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
-		r = values_builder_add_file(&b, e->named_values[i].file_no,
-					    e->named_values[i].bytes);
+		r = values_builder_add_file(&b, &e->named_values[i]);
 	for (size_t i = 0; i < c->n_in && r == 0; i++)
 		if (!c->in[i].t->is_moving)
 			r = values_builder_add_table(&b, &c->in[i].t->desc);
@@ -581,7 +583,9 @@ static int find_dead(struct version_set *vs, struct version_edit *e)
 	int r = 0;
 
 	mutex_assert_held(&vs->mu);
-	for (uint32_t i = 0; vs->drops_values && vv && i < vv->n && r == 0; i++)
+	if (!vs->drops_values || vs->n_value_holds || !vv)
+		return 0;
+	for (uint32_t i = 0; i < vv->n && r == 0; i++)
 		if (is_dead(&vv->v[i]))
 			r = e ? version_edit_drop_values(e, vv->v[i].no) : 1;
 	return r;
@@ -591,6 +595,20 @@ void version_set_start_dropping(struct version_set *vs)
 {
 	mutex_lock(&vs->mu);
 	vs->drops_values = true;
+	mutex_unlock(&vs->mu);
+}
+
+void version_set_hold_values(struct version_set *vs)
+{
+	mutex_lock(&vs->mu);
+	vs->n_value_holds++;
+	mutex_unlock(&vs->mu);
+}
+
+void version_set_unhold_values(struct version_set *vs)
+{
+	mutex_lock(&vs->mu);
+	vs->n_value_holds--;
 	mutex_unlock(&vs->mu);
 }
 

@@ -40,6 +40,7 @@ struct version_set {
 	struct hmap by_no;	 /* its tables: table.by_no */
 	struct manifest_writer *manifest;
 	bool drops_values;	 /* see version_set_start_dropping() */
+	unsigned n_value_holds;	 /* see version_set_hold_values() */
 	uint64_t snapshot_bytes; /* size of the manifest's first record */
 	uint64_t next_group;
 	uint64_t replay_from;
@@ -118,6 +119,11 @@ int version_set_resume(struct version_set *vs);
  * dropped. Not before the log is replayed, which may point there.
  */
 void version_set_start_dropping(struct version_set *vs);
+
+/* No value file is dropped between the two: what the current version and the
+ * log name stays. */
+void version_set_hold_values(struct version_set *vs);
+void version_set_unhold_values(struct version_set *vs);
 
 /* Whether the next edit would drop a value file. */
 bool version_set_has_dead_values(struct version_set *vs);

@@ -83,6 +83,11 @@ void values_builder_fini(struct values_builder *b)
 	*b = (struct values_builder){ .log = b->log };
 }
 
+struct value_name version_value_name(const struct version_value *v)
+{
+	return (struct value_name){ v->no, v->bytes, v->seal };
+}
+
 /* The entry of file `no`, NULL when there is none. */
 static struct version_value *find(struct values_builder *b, uint64_t no)
 {
@@ -91,14 +96,16 @@ static struct version_value *find(struct values_builder *b, uint64_t no)
 	return at < b->n && b->v[at].no == no ? &b->v[at] : NULL;
 }
 
-int values_builder_add_file(struct values_builder *b, uint64_t no,
-			    uint64_t bytes)
+int values_builder_add_file(struct values_builder *b,
+			    const struct value_name *name)
 {
+	uint64_t no = name->file_no;
 	size_t at = lower_bound(b->v, b->n, no);
 
 	b->is_changed = true;
 	if (at < b->n && b->v[at].no == no) {
-		b->v[at].bytes = bytes;
+		b->v[at].bytes = name->bytes;
+		b->v[at].seal = name->seal;
 		return 0;
 	}
 	if (b->n == b->cap) {
@@ -111,7 +118,8 @@ int values_builder_add_file(struct values_builder *b, uint64_t no,
 		b->cap = cap;
 	}
 	memmove(&b->v[at + 1], &b->v[at], (b->n - at) * sizeof(*b->v));
-	b->v[at] = (struct version_value){ NULL, no, bytes, 0 };
+	b->v[at] = (struct version_value){ NULL, no, name->bytes, name->seal,
+					   0 };
 	b->n++;
 	return 0;
 }
@@ -217,10 +225,12 @@ bool version_values_check(const struct version *v)
 
 	if (values_builder_init(&b, NULL, NULL) < 0)
 		return true;
-	for (uint32_t i = 0; vv && i < vv->n; i++)
-		if (values_builder_add_file(&b, vv->v[i].no, vv->v[i].bytes) <
-		    0)
+	for (uint32_t i = 0; vv && i < vv->n; i++) {
+		struct value_name name = version_value_name(&vv->v[i]);
+
+		if (values_builder_add_file(&b, &name) < 0)
 			goto nomem;
+	}
 	for (uint32_t i = 0; i < v->n_runs; i++)
 		for (uint32_t k = 0; k < v->runs[i].n; k++)
 			if (values_builder_add_table(

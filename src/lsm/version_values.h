@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lsm/value_refs.h"
+
 struct table_desc;
 struct value_file;
 struct value_log;
@@ -26,7 +28,8 @@ struct version_value {
 	struct value_file *file; /* a reference; NULL without a log of values */
 	uint64_t no;
 	uint64_t bytes; /* of the file; 0: not sealed */
-	uint64_t live;	/* of its records that tables point to */
+	uint64_t seal;
+	uint64_t live; /* of its records that tables point to */
 };
 
 struct version_values {
@@ -46,6 +49,8 @@ void version_values_unref(struct version_values *vv);
 const struct version_value *version_values_find(const struct version_values *vv,
 						uint64_t no);
 
+struct value_name version_value_name(const struct version_value *v);
+
 /* True when the sums are those of the version's tables. */
 bool version_values_check(const struct version *v);
 
@@ -64,9 +69,9 @@ int values_builder_init(struct values_builder *b, struct value_log *log,
 			struct version_values *base);
 void values_builder_fini(struct values_builder *b);
 
-/* Names a file, or its length. */
-int values_builder_add_file(struct values_builder *b, uint64_t no,
-			    uint64_t bytes);
+/* Names a file, or its length and seal. */
+int values_builder_add_file(struct values_builder *b,
+			    const struct value_name *name);
 /* TT_ECORRUPT when there is none, or a table points into it. */
 int values_builder_drop_file(struct values_builder *b, uint64_t no);
 

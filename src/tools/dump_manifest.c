@@ -55,12 +55,13 @@ static int show_drop(struct dump *d, const char *type, uint64_t file_no)
 	return dump_end(d);
 }
 
-static int show_named(struct dump *d, const struct value_ref *file)
+static int show_named(struct dump *d, const struct value_name *file)
 {
 	dump_begin(d, "values");
 	dump_uint(d, "file_no", file->file_no);
 	dump_bool(d, "sealed", file->bytes != 0);
 	dump_uint(d, "file_bytes", file->bytes);
+	dump_uint(d, "seal", file->seal);
 	return dump_end(d);
 }
 

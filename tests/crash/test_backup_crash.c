@@ -28,16 +28,16 @@ static void start_anew(void)
 	climb(250);
 }
 
-struct tables {
+struct shared {
 	struct backup_file v[200];
 	unsigned n;
 };
 
-static int note_table(void *arg, const struct backup_file *f)
+static int note_shared(void *arg, const struct backup_file *f)
 {
-	struct tables *t = arg;
+	struct shared *t = arg;
 
-	if (f->kind != BACKUP_TABLE)
+	if (!backup_is_shared(f->kind))
 		return 0;
 	for (unsigned i = 0; i < t->n; i++)
 		if (memcmp(&t->v[i], f, sizeof(*f)) == 0)
@@ -52,18 +52,20 @@ static void expect_tidy(unsigned n_backups)
 {
 	const char *backups = tmpdir_path(dir, "backups");
 	struct listed l = list_backups();
-	struct tables needed = { .n = 0 };
+	struct shared needed = { .n = 0 };
 	struct buf text = BUF_INIT;
 	struct backup_head h;
 
 	ck_assert_uint_eq(l.n, n_backups);
-	/* BACKUPS, LOCK, sst */
-	ck_assert_uint_eq(count_names("backups"), 3 + n_backups);
+	/* BACKUPS, LOCK, sst, val */
+	ck_assert_uint_eq(count_names("backups"), 4 + n_backups);
 	for (unsigned i = 0; i < l.n; i++) {
 		ck_ok(backup_list_load(env, backups, l.ids[i], &text, &h));
-		ck_ok(backup_list_each(&text, note_table, &needed));
+		ck_ok(backup_list_each(&text, note_shared, &needed));
 	}
-	ck_assert_uint_eq(count_names("backups/sst"), needed.n);
+	ck_assert_uint_eq(count_names("backups/sst") +
+				  count_names("backups/val"),
+			  needed.n);
 	buf_fini(&text);
 }
 

@@ -5,7 +5,7 @@
 read_backup.py DIR
     Reads every list as data/README.md describes it, and compares every file
     that one names with its length and checksum; tables also with the header
-    checksum in their names. Exit status 1 and a message for what is not sound.
+    checksum in their names, value files with their numbers. Exit status 1 and a message for what is not sound.
 """
 
 import os
@@ -19,7 +19,7 @@ NUMBER = r"(0|[1-9][0-9]*)"
 SUM = r"([0-9a-f]{16})"
 END = re.compile(r"end " + SUM)
 HEAD = re.compile(r"backup " + NUMBER + " " + NUMBER)
-FILE = re.compile(r"(manifest|table|log|options) " + NUMBER + " " + NUMBER + " " +
+FILE = re.compile(r"(manifest|table|values|log|options) " + NUMBER + " " + NUMBER + " " +
                   SUM + "(?: " + SUM + ")?")
 
 
@@ -54,7 +54,7 @@ def read_list(path):
     for line in lines[2:-1]:
         m = FILE.fullmatch(line)
         need(m and int(m[2]) > 0, "%s: line %s" % (path, line))
-        need((m[1] == "table") == (m[5] is not None),
+        need((m[1] in ("table", "values")) == (m[5] is not None),
              "%s: line %s" % (path, line))
         files.append(m.groups())
     need(sum(f[0] == "manifest" for f in files) == 1, "%s: manifests" % path)
@@ -73,6 +73,8 @@ def check_file(directory, backup, entry, seen):
     no = int(no)
     if kind == "table":
         path = "%s/sst/%06d-%s-%s.sst" % (directory, no, header, total)
+    elif kind == "values":
+        path = "%s/val/%06d-%s-%s.val" % (directory, no, header, total)
     elif kind == "log":
         path = "%s/%06d/%06d.wal" % (directory, backup, no)
     elif kind == "options":
@@ -84,6 +86,9 @@ def check_file(directory, backup, entry, seen):
     data = read(path)
     need(len(data) == int(size), "%s: length" % path)
     need(xxh3(data) == int(total, 16), "%s: checksum" % path)
+    if kind == "values":
+        need(data[:4] == b"TTVL" and struct.unpack_from("<Q", data, 16)[0] == no,
+             "%s: not value file %d" % (path, no))
     if kind == "table":
         need(header_sum(data) == int(header, 16), "%s: header" % path)
     seen.add(path)
@@ -100,9 +105,9 @@ def check(directory):
         for entry in files:
             check_file(directory, no, entry, seen)
         print("backup %d: %d files" % (no, len(files)))
-    shared = {"%s/sst/%s" % (directory, name)
-              for name in os.listdir(directory + "/sst")}
-    need(shared <= seen, "tables that no list names: %s" % (shared - seen))
+    shared = {"%s/%s/%s" % (directory, sub, name) for sub in ("sst", "val")
+              for name in os.listdir("%s/%s" % (directory, sub))}
+    need(shared <= seen, "files that no list names: %s" % (shared - seen))
 
 
 def main(args):

@@ -209,11 +209,10 @@ static uint64_t new_file_no(void *arg)
 	return next_value_file++;
 }
 
-static int name_file(void *arg, uint64_t no, uint64_t bytes, bool *is_refused)
+static int name_file(void *arg, const struct value_name *name, bool *is_refused)
 {
 	(void)arg;
-	(void)no;
-	(void)bytes;
+	(void)name;
 	(void)is_refused;
 	return 0;
 }

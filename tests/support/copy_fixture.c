@@ -34,6 +34,8 @@ static void set_options(void)
 		{ "l0_trigger", "2" },
 		{ "sync_interval", "0" },
 		{ "compression", "none" },
+		{ "separate_bytes", "400" },
+		{ "value_file_bytes", "32k" },
 	};
 
 	opts = tt_options_new();

@@ -8,6 +8,7 @@
 
 #include "lsm/backup.h"
 #include "lsm/newdir.h"
+#include "lsm/value_reader.h"
 #include "support/check_main.h"
 #include "support/copy_fixture.h"
 #include "support/ladder.h"
@@ -190,7 +191,9 @@ START_TEST(deleting_one_keeps_what_others_need)
 		(void)delete_backup(id);
 	ck_assert_uint_eq(list_backups().n, 0);
 	ck_assert_uint_eq(count_names("backups/sst"), 0);
-	ck_assert_uint_eq(count_names("backups"), 3); /* BACKUPS, LOCK, sst */
+	ck_assert_uint_eq(count_names("backups/val"), 0);
+	/* BACKUPS, LOCK, sst, val */
+	ck_assert_uint_eq(count_names("backups"), 4);
 	ck_err(verify(0), TT_NOTFOUND);
 }
 END_TEST
@@ -271,6 +274,9 @@ START_TEST(one_damaged_byte_is_found_and_named)
 		       damage_each, (void *)(uintptr_t) "backups/000001"));
 	ck_ok(env_list(env_posix(), tmpdir_path(dir, "backups/sst"),
 		       damage_each, (void *)(uintptr_t) "backups/sst"));
+	ck_assert_uint_gt(count_names("backups/val"), 0);
+	ck_ok(env_list(env_posix(), tmpdir_path(dir, "backups/val"),
+		       damage_each, (void *)(uintptr_t) "backups/val"));
 }
 END_TEST
 
@@ -314,6 +320,66 @@ START_TEST(a_damaged_list_takes_no_other_backup_along)
 	ck_assert_uint_eq(list_backups().n_damaged, 0);
 	check_backup(2, 600);
 	check_backup(3, 900);
+}
+END_TEST
+
+/* Where in DIR/store the value of `key` lies, one that is not compressed. */
+static uint64_t find_value(const char *key, size_t len, char *path)
+{
+	struct value_found rec;
+	struct value_scan s;
+	uint64_t at = 0;
+	int r;
+
+	(void)snprintf(path, 600, "%s/%s", tmpdir_path(dir, "store/val"),
+		       some_name("store/val"));
+	ck_ok(value_scan_open(&s, env_posix(), path));
+	while ((r = value_scan_next(&s, &rec)) == 0)
+		if (rec.is_sound && slice_eq(rec.key, tt_str(key)) &&
+		    rec.ptr.stored_len == len)
+			at = value_offset(&rec.ptr, rec.key.len);
+	ck_assert_int_eq(r, TT_END);
+	value_scan_fini(&s);
+	ck_assert_uint_ne(at, 0);
+	return at;
+}
+
+static void put_long(const char *key, size_t len)
+{
+	char value[2000];
+
+	memset(value, 'v', sizeof(value));
+	ck_ok(tt_put(db, NULL, tt_str(key), (struct tt_slice){ value, len },
+		     NULL));
+}
+
+/* In a sound value file there may be places that are no records. */
+START_TEST(damage_counts_where_something_points_to_it)
+{
+	char path[600];
+	uint64_t at;
+	int r;
+
+	put_long("needed", 1500);
+	put_long("not", 1501);
+	put_long("not", 10);
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	at = find_value("not", 1501, path);
+	flip_byte(path, at + 77);
+	ck_ok(backup(NULL));
+	ck_ok(verify(1));
+	put_long("more", 1000); /* else it is there already */
+	at = find_value("needed", 1500, path);
+	flip_byte(path, at + 77);
+	r = backup(NULL);
+	ck_assert_int_eq(r, TT_ECORRUPT);
+	ck_assert_msg(strstr(tt_error_text(r), ".val") != NULL, "%s",
+		      tt_error_text(r));
+	ck_assert_uint_eq(list_backups().n, 1);
+	flip_byte(path, at + 77);
+	ck_ok(backup(NULL));
+	ck_ok(restore(0, "restored"));
+	(void)check_store("restored");
 }
 END_TEST
 
@@ -405,12 +471,12 @@ START_TEST(progress_is_told_and_may_end_it)
 	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
 	ck_err(tt_backup(db, backups, &co, NULL), -ECANCELED);
 	ck_assert_uint_eq(list_backups().n, 0);
-	n = count_names("backups/sst");
+	n = count_names("backups/sst") + count_names("backups/val");
 	ck_assert_uint_gt(n, 0); /* for the next one */
 	w = (struct watcher){ .n_most = 1000 };
 	ck_ok(tt_backup(db, backups, &co, NULL));
 	expect_finished(&w);
-	ck_assert_uint_eq(count_names("backups"), 4);
+	ck_assert_uint_eq(count_names("backups"), 5);
 	ck_ok(tt_backup(db, backups, &co, NULL));
 	expect_finished(&w);
 	ck_ok(backup_verify(env, backups, 0, NULL, NULL, &co));
@@ -443,6 +509,7 @@ static Suite *suite(void)
 	tcase_add_test(t, one_damaged_byte_is_found_and_named);
 	tcase_add_test(t, a_missing_table_is_named_and_copied_again);
 	tcase_add_test(t, a_damaged_list_takes_no_other_backup_along);
+	tcase_add_test(t, damage_counts_where_something_points_to_it);
 	tcase_add_test(t, damage_in_the_store_is_not_backed_up);
 	tcase_add_test(t, other_directories_are_left_alone);
 	tcase_add_test(t, one_change_at_a_time);

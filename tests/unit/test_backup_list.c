@@ -18,12 +18,17 @@ static const struct backup_file files[] = {
 	  .no = 12,
 	  .bytes = 1048576,
 	  .sum = 0xfedcba9876543210,
-	  .header_sum = 0x0123456789abcdef },
+	  .identity = 0x0123456789abcdef },
 	{ .kind = BACKUP_TABLE,
 	  .no = 1234567,
 	  .bytes = 1,
 	  .sum = UINT64_MAX,
-	  .header_sum = 0 },
+	  .identity = 0 },
+	{ .kind = BACKUP_VALUES,
+	  .no = 13,
+	  .bytes = 123456,
+	  .sum = 0x1111111111111111,
+	  .identity = 0xfedcba9876543210 },
 	{ .kind = BACKUP_MANIFEST, .no = 17, .bytes = 65536, .sum = 0 },
 };
 #define N_FILES (sizeof(files) / sizeof(files[0]))
@@ -174,6 +179,7 @@ START_TEST(names_are_recognised)
 		"12-0123456789abcdef-fedcba9876543210.sst",
 		"000000-0123456789abcdef-fedcba9876543210.sst",
 		"000012.sst",
+		"000012-0123456789abcdef-fedcba9876543210.val.tmp",
 		"",
 	};
 	struct buf path = BUF_INIT;
@@ -183,11 +189,17 @@ START_TEST(names_are_recognised)
 	ck_ok(path_backup_file(&path, "d", 7, &files[2]));
 	ck_assert_str_eq((char *)path.data,
 			 "d/sst/000012-0123456789abcdef-fedcba9876543210.sst");
-	ck_assert(backup_table_of_name((char *)path.data + 6, &f));
+	ck_assert(backup_shared_of_name((char *)path.data + 6, &f));
 	f.bytes = files[2].bytes;
 	ck_assert(memcmp(&f, &files[2], sizeof(f)) == 0);
+	ck_ok(path_backup_file(&path, "d", 7, &files[4]));
+	ck_assert_str_eq((char *)path.data,
+			 "d/val/000013-fedcba9876543210-1111111111111111.val");
+	ck_assert(backup_shared_of_name((char *)path.data + 6, &f));
+	f.bytes = files[4].bytes;
+	ck_assert(memcmp(&f, &files[4], sizeof(f)) == 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert(!backup_table_of_name(bad[i], &f));
+		ck_assert(!backup_shared_of_name(bad[i], &f));
 	ck_assert_uint_eq(backup_id_of_name("000012", &is_unfinished), 12);
 	ck_assert(!is_unfinished);
 	ck_assert_uint_eq(backup_id_of_name("000012.ttrunks-unfinished",

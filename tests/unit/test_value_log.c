@@ -28,6 +28,7 @@ static _Atomic uint64_t next_no;
 #define MAX_NAMED 256
 static _Atomic uint64_t named[MAX_NAMED];
 static _Atomic bool is_named[MAX_NAMED];
+static _Atomic uint64_t seals[MAX_NAMED];
 static _Atomic int name_fails;
 
 static uint64_t new_file_no(void *arg)
@@ -36,15 +37,17 @@ static uint64_t new_file_no(void *arg)
 	return atomic_fetch_add(&next_no, 1);
 }
 
-static int name_file(void *arg, uint64_t no, uint64_t bytes, bool *is_refused)
+static int name_file(void *arg, const struct value_name *name, bool *is_refused)
 {
 	(void)arg;
-	ck_assert_uint_lt(no, MAX_NAMED);
+	ck_assert_uint_lt(name->file_no, MAX_NAMED);
 	*is_refused = atomic_load(&name_fails) == -ENOSPC;
 	if (atomic_load(&name_fails))
 		return err_set(atomic_load(&name_fails), "no name");
-	atomic_store(&is_named[no], true);
-	atomic_store(&named[no], bytes);
+	ck_assert((name->bytes == 0) == (name->seal == 0));
+	atomic_store(&is_named[name->file_no], true);
+	atomic_store(&named[name->file_no], name->bytes);
+	atomic_store(&seals[name->file_no], name->seal);
 	return 0;
 }
 
@@ -90,6 +93,14 @@ static void teardown(void)
 	tmpdir_free(dir);
 }
 
+static void add_named(uint64_t no)
+{
+	const struct value_name name = { no, atomic_load(&named[no]),
+					 atomic_load(&seals[no]) };
+
+	ck_ok(value_log_add(l, &name));
+}
+
 /* Begins again with what the manifest knows. */
 static void restart(uint64_t file_bytes, enum codec codec)
 {
@@ -98,7 +109,7 @@ static void restart(uint64_t file_bytes, enum codec codec)
 	make_log(file_bytes, codec);
 	for (uint64_t i = 0; i < MAX_NAMED; i++)
 		if (atomic_load(&is_named[i]))
-			ck_ok(value_log_add(l, i, atomic_load(&named[i])));
+			add_named(i);
 	ck_ok(value_log_recover(l));
 	ck_ok(value_log_sync(l));
 	ck_ok(value_log_start(l));
@@ -283,6 +294,51 @@ START_TEST(a_changed_byte_is_noticed_and_named)
 }
 END_TEST
 
+/* Length and seal of the oldest unsealed file in a cut. */
+static struct value_name cut_open(void)
+{
+	struct value_name found = { .file_no = 0 };
+	struct value_cut c;
+
+	ck_ok(value_log_cut(l, &c));
+	for (size_t i = 0; i < c.n; i++) {
+		const struct value_cut_file *f = &c.files[i];
+
+		ck_assert(i == 0 || f[-1].name.file_no < f->name.file_no);
+		ck_assert_uint_ne(f->name.seal, 0);
+		if (f->is_sealed)
+			ck_assert_uint_eq(f->name.seal,
+					  atomic_load(&seals[f->name.file_no]));
+		else if (!found.file_no)
+			found = f->name;
+	}
+	value_cut_fini(&c);
+	return found;
+}
+
+START_TEST(a_cut_tells_what_counts_and_knows_it_again)
+{
+	struct value_ptr p = put("k", 5000, 1);
+	struct value_name a = cut_open(), b = cut_open();
+	struct value_file *f;
+
+	ck_assert_uint_eq(a.file_no, p.file_no);
+	ck_assert_uint_ge(a.bytes, value_offset(&p, 1) + 5000);
+	ck_assert(a.bytes == b.bytes && a.seal == b.seal);
+	/* What is put in the same place is something else. */
+	f = value_log_find(l, p.file_no);
+	value_log_take_back(l, f, &p, 1);
+	value_file_unref(f);
+	p = put("k", 5000, 2);
+	b = cut_open();
+	ck_assert(a.bytes == b.bytes && a.seal != b.seal);
+	while (p.file_no < a.file_no + 3)
+		p = put("k", 5000, 3);
+	b = cut_open();
+	ck_assert_uint_gt(b.file_no, a.file_no);
+}
+END_TEST
+
 START_TEST(synced_values_survive_a_power_cut)
 {
 	struct value_ptr a = put("k", 50000, 1), b;
@@ -294,7 +350,7 @@ START_TEST(synced_values_survive_a_power_cut)
 	value_log_free(l);
 	ck_ok(fault_env_power_on(fe));
 	make_log(64 << 10, CODEC_NONE);
-	ck_ok(value_log_add(l, a.file_no, 0));
+	add_named(a.file_no);
 	ck_ok(value_log_recover(l));
 	ck_assert(value_log_is_unsealed(l, a.file_no));
 	ck_assert(value_log_has_unsealed(l));
@@ -520,6 +576,7 @@ static Suite *suite(void)
 	tcase_add_test(t, descriptors_stay_within_their_bound);
 	tcase_add_test(t, the_last_file_goes_on_after_a_restart);
 	tcase_add_test(t, a_changed_byte_is_noticed_and_named);
+	tcase_add_test(t, a_cut_tells_what_counts_and_knows_it_again);
 	tcase_add_test(t, synced_values_survive_a_power_cut);
 	tcase_add_test(t, a_missing_file_fails_its_values_only);
 	tcase_add_test(t, a_full_disk_fails_writes_until_there_is_room);
