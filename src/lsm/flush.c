@@ -161,7 +161,7 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 	db_output_options(db, &o);
 	o.group = group;
 	o.guards = &db->guards;
-	if (db->sv) /* else it is being opened */
+	if (db->queue) /* else it is being opened */
 		o.pace = pace_flush;
 	r = fit_guards(db);
 	if (r == 0)
