@@ -14,10 +14,8 @@
 #include "lsm/newdir.h"
 
 static const char *const kind_names[N_BACKUP_KINDS] = {
-	[BACKUP_MANIFEST] = "manifest",
-	[BACKUP_TABLE] = "table",
-	[BACKUP_VALUES] = "values",
-	[BACKUP_LOG] = "log",
+	[BACKUP_MANIFEST] = "manifest", [BACKUP_TABLE] = "table",
+	[BACKUP_VALUES] = "values",	[BACKUP_LOG] = "log",
 	[BACKUP_OPTIONS] = "options",
 };
 
@@ -295,12 +293,12 @@ static int path_shared_file(struct buf *out, const char *dir,
 			    const struct backup_file *f)
 {
 	buf_clear(out);
-	return finish(
-		out, buf_printf(out,
-				"%s/%s/%06" PRIu64 "-%016" PRIx64
-				"-%016" PRIx64 "%s",
-				dir, shared_dir(f->kind), f->no, f->identity,
-				f->sum, shared_suffix(f->kind)));
+	return finish(out,
+		      buf_printf(out,
+				 "%s/%s/%06" PRIu64 "-%016" PRIx64
+				 "-%016" PRIx64 "%s",
+				 dir, shared_dir(f->kind), f->no, f->identity,
+				 f->sum, shared_suffix(f->kind)));
 }
 
 int path_own_file(struct buf *out, const char *own, const struct backup_file *f)

@@ -36,7 +36,8 @@ static inline bool backup_is_shared(enum backup_kind kind)
 
 struct backup_file {
 	enum backup_kind kind;
-	uint64_t no; /* of the table, value file, segment, or manifest; else 1 */
+	uint64_t
+		no; /* of the table, value file, segment, or manifest; else 1 */
 	uint64_t bytes;
 	uint64_t sum; /* XXH3 of the file */
 	/* Of a shared file, what tells it from others of its number: a table's

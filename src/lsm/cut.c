@@ -11,8 +11,8 @@
 #include "lsm/file_name.h"
 #include "lsm/manifest_writer.h"
 #include "lsm/sst_stream.h"
-#include "lsm/value_reader.h"
 #include "lsm/value_pass.h"
+#include "lsm/value_reader.h"
 #include "lsm/version_values.h"
 #include "lsm/wal_hold.h"
 
@@ -239,8 +239,8 @@ static void note_damage(void *arg, const char *text)
 	d->is_any = true;
 }
 
-static int check_table_values(const struct cut *c, struct table *t,
-			      uint64_t no, struct value_check *check)
+static int check_table_values(const struct cut *c, struct table *t, uint64_t no,
+			      struct value_check *check)
 {
 	const struct table_desc *d = &t->desc;
 	size_t at = value_refs_find(d->values, d->n_values, no);

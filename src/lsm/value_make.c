@@ -94,8 +94,8 @@ static void discard(struct value_log *l, struct value_file *f)
 
 int value_make_file(struct value_log *l, enum value_stream which)
 {
-	struct value_name name = { .file_no = l->hooks.new_file_no(
-					   l->hooks.arg) };
+	struct value_name name = { .file_no =
+					   l->hooks.new_file_no(l->hooks.arg) };
 	bool is_refused = false;
 	struct value_file *f;
 	struct env_file *file;

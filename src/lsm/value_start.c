@@ -382,7 +382,8 @@ int value_log_cut(struct value_log *l, struct value_cut *out)
 		c.files[c.n++] = (struct value_cut_file){
 			.file = value_file_ref(f),
 			.name = { f->no, f->end,
-				  is_sealed ? f->seal : seal_of_copy_locked(f) },
+				  is_sealed ? f->seal
+					    : seal_of_copy_locked(f) },
 			.is_sealed = is_sealed,
 		};
 	}

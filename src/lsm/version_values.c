@@ -118,8 +118,8 @@ int values_builder_add_file(struct values_builder *b,
 		b->cap = cap;
 	}
 	memmove(&b->v[at + 1], &b->v[at], (b->n - at) * sizeof(*b->v));
-	b->v[at] = (struct version_value){ NULL, no, name->bytes, name->seal,
-					   0 };
+	b->v[at] =
+		(struct version_value){ NULL, no, name->bytes, name->seal, 0 };
 	b->n++;
 	return 0;
 }
