@@ -441,7 +441,12 @@ TT_API int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 		       struct tt_iter **out);
 TT_API void tt_iter_free(struct tt_iter *it);
 
-/* Positioning: 0 on a key, TT_END past either end, < 0 an error. */
+/*
+ * Positioning: 0 on a key, TT_END past either end, < 0 an error. When only the
+ * value of the key that was reached cannot be read (it is damaged), the
+ * iterator stands there all the same: tt_iter_valid() says so, the key can be
+ * read, the value is empty, and the walk may go on.
+ */
 TT_API int tt_iter_first(struct tt_iter *it);
 TT_API int tt_iter_last(struct tt_iter *it);
 /* The first key >= `key`. */

@@ -59,6 +59,7 @@ enum env_advice {
 	ENV_ADVICE_SEQUENTIAL,
 	ENV_ADVICE_WILLNEED,
 	ENV_ADVICE_DONTNEED, /* drop clean pages from the page cache */
+	ENV_ADVICE_WRITE,    /* begin to write dirty pages to the disk */
 };
 
 enum env_file_type { ENV_TYPE_FILE, ENV_TYPE_DIR, ENV_TYPE_OTHER };

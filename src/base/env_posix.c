@@ -321,6 +321,10 @@ static int posix_advise(struct env_file *file, uint64_t off, uint64_t len,
 		[ENV_ADVICE_DONTNEED] = POSIX_FADV_DONTNEED,
 	};
 
+	if (advice == ENV_ADVICE_WRITE)
+		return check(sync_file_range(to_file(file)->fd, (off_t)off,
+					     (off_t)len, SYNC_FILE_RANGE_WRITE),
+			     file->path, "begin to write");
 	errno = posix_fadvise(to_file(file)->fd, (off_t)off, (off_t)len,
 			      values[advice]);
 	return check(errno ? -1 : 0, file->path, "advise about");

@@ -28,6 +28,7 @@
 	X(RANK_MANIFEST, ONE, "lsm: version set, manifest writer")         \
 	X(RANK_DB, ONE, "lsm: memtable set, versions, schedule")           \
 	X(RANK_WAL, ONE, "lsm: log writer")                                \
+	X(RANK_VALUES, ONE, "lsm: value files")                            \
 	X(RANK_SNAPSHOT, ONE, "lsm: list of snapshots")                    \
 	X(RANK_GC, ONE, "lsm: tables nobody refers to")                    \
 	X(RANK_TABLE_CACHE, MANY, "lsm: open tables, one shard")           \

@@ -12,6 +12,7 @@
 #include "base/varint.h"
 #include "lsm/operand.h"
 #include "lsm/record.h"
+#include "lsm/value_format.h"
 
 int batch_check_op(struct tt_slice key, size_t value_len)
 {
@@ -75,6 +76,8 @@ void tt_batch_clear(struct tt_batch *b)
 	buf_clear(&b->savepoints);
 	b->n_ops = b->n_merges = b->n_ranges = 0;
 	b->needs_function = false;
+	b->longest = 0;
+	b->separated_bytes = 0;
 }
 
 size_t tt_batch_count(const struct tt_batch *b)
@@ -148,7 +151,18 @@ static int add_parts(struct tt_batch *b, uint8_t kind, struct tt_slice key,
 	put_varint(&b->data, len);
 	for (size_t i = 0; i < n; i++)
 		buf_put(&b->data, parts[i].data, parts[i].len);
+	b->longest = MAX_OF(b->longest, len);
+	if (unlikely(kind == RECORD_POINTER))
+		b->separated_bytes += batch_separated(key, parts[0]);
 	return 0;
+}
+
+uint64_t batch_separated(struct tt_slice key, struct tt_slice stored)
+{
+	struct value_ptr p;
+
+	value_ptr_decode(stored.data, &p);
+	return value_record_space(key.len, p.stored_len);
 }
 
 int batch_add(struct tt_batch *b, uint8_t kind, struct tt_slice key,
@@ -354,6 +368,9 @@ int batch_reader_next(struct batch_reader *r, struct batch_op *out)
 	if (out->kind != RECORD_TOMBSTONE &&
 	    !take(r, TT_VALUE_MAX, &out->value))
 		return bad(r, "an impossible value");
+	if (unlikely(out->kind == RECORD_POINTER) &&
+	    !value_ptr_is_sound(out->value.data, out->value.len))
+		return bad(r, "an impossible pointer to a value");
 	if (unlikely(out->kind == RECORD_RANGE) &&
 	    !record_range_is_sound(out->key, out->value))
 		return bad(r, "an impossible range");

@@ -24,6 +24,8 @@ struct tt_batch {
 	uint32_t n_ranges;     /* of them range deletions */
 	bool needs_function;   /* a merge record has a tt_merge() operand */
 	struct buf savepoints; /* struct batch_savepoint, the last one behind */
+	size_t longest;	       /* no value of a put is longer */
+	uint64_t separated_bytes; /* that its pointers name */
 };
 
 /* What a batch was like. */
@@ -57,6 +59,9 @@ void batch_fini(struct tt_batch *b);
 /* Appends an operation; as tt_batch_put(), any kind. */
 int batch_add(struct tt_batch *b, uint8_t kind, struct tt_slice key,
 	      struct tt_slice value);
+
+/* Bytes of a value file that a pointer, the value of `key`, stands for. */
+uint64_t batch_separated(struct tt_slice key, struct tt_slice stored);
 
 /* The encoded form, without copying; valid until the batch changes. */
 struct tt_slice batch_encoded(const struct tt_batch *b);

@@ -37,11 +37,13 @@ static int take_stock(struct tt_batch *b)
 	int r = batch_reader_init(&rd, batch_encoded(b));
 
 	while (r == 0 && (r = batch_reader_next(&rd, &op)) == 0) {
-		if (op.kind == RECORD_MERGE)
+		if (op.kind == RECORD_VALUE)
+			b->longest = MAX_OF(b->longest, op.value.len);
+		else if (op.kind == RECORD_MERGE)
 			r = note_merge(b, op.value);
 		else if (op.kind == RECORD_RANGE)
 			b->n_ranges++;
-		else if (op.kind != RECORD_VALUE && op.kind != RECORD_TOMBSTONE)
+		else if (op.kind != RECORD_TOMBSTONE)
 			r = err_set(TT_ECORRUPT,
 				    "batch: operation %u is of kind %u, which "
 				    "is none",
@@ -96,6 +98,7 @@ int tt_batch_append(struct tt_batch *to, const struct tt_batch *from)
 	to->n_merges += from->n_merges;
 	to->n_ranges += from->n_ranges;
 	to->needs_function |= from->needs_function;
+	to->longest = MAX_OF(to->longest, from->longest);
 	le32_store(to->data.data, to->n_ops);
 	return 0;
 }

@@ -14,8 +14,9 @@
  *	varint  key length, 1 to TT_KEY_MAX
  *	n       key
  *	varint  value length (absent for a tombstone)
- *	m       value (absent for a tombstone); of a range tombstone the key
- *	        at which the range ends, or nothing
+ *	m       value (absent for a tombstone); of a pointer to a separated
+ *	        value, a struct value_ptr_stored (value_format.h); of a range
+ *	        tombstone the key at which the range ends, or nothing
  *
  * Of several operations on one key the last counts; a batch with a merge record
  * has only one operation for its key. A range tombstone deletes what was there

@@ -16,7 +16,7 @@ void compact_pick_fini(struct compact_pick *pick)
 {
 	free(pick->parts);
 	version_unref(pick->version);
-	*pick = (struct compact_pick){ NULL, 0, 0, NULL, 0, 0, false };
+	*pick = (struct compact_pick){ .version = NULL };
 }
 
 void pick_add(struct compact_pick *pick, const struct run *run, uint32_t from,
@@ -183,6 +183,18 @@ int compact_pick_drop(const struct compact_pick *pick,
 				edit, part->run->tables[k]->desc.file_no);
 	}
 	return r;
+}
+
+int compact_pick_table(struct version *v, const struct run *run, uint32_t i,
+		       struct compact_pick *out)
+{
+	int r = pick_begin(out, v, run->level, run->level);
+
+	if (r < 0)
+		return r;
+	out->group = run->group;
+	pick_add(out, run, i, i + 1);
+	return 1;
 }
 
 int compact_pick_move(const struct compact_pick *pick,

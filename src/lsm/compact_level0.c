@@ -64,9 +64,9 @@ static uint32_t first_run(const struct picker *p, const struct version *v)
 
 	while (first > 0 &&
 	       (v->n_l0 - first < p->l0_trigger ||
-		bytes + v->runs[first - 1].bytes <= 2 * p->base_bytes)) {
+		bytes + v->runs[first - 1].weight <= 2 * p->base_bytes)) {
 		first--;
-		bytes += v->runs[first].bytes;
+		bytes += v->runs[first].weight;
 	}
 	return first;
 }

@@ -47,13 +47,13 @@ void level_targets(const struct picker *p, const struct version *v,
 
 	for (unsigned i = 1; i < N_LEVELS; i++) {
 		out->bytes[i] = 0;
-		size = MAX_OF(size, v->level_bytes[i]);
+		size = MAX_OF(size, v->level_weight[i]);
 	}
 	out->bytes[0] = p->base_bytes;
 	out->bytes[level] = size;
 	/* What level 0 holds is newer than any level: it may not pass one. */
 	for (unsigned i = LAST_LEVEL; i >= 1; i--)
-		if (v->level_bytes[i])
+		if (v->level_weight[i])
 			top = i;
 	while (level > 1 && (level > top ||
 			     out->bytes[level] > BASE_GROWTH * p->base_bytes)) {
@@ -73,7 +73,7 @@ void level_targets(const struct picker *p, const struct version *v,
 static uint64_t level_score(const struct picker *p, const struct version *v,
 			    const struct level_targets *t, unsigned level)
 {
-	uint64_t bytes = v->level_bytes[level];
+	uint64_t bytes = v->level_weight[level];
 
 	if (level == 0)
 		return MAX_OF((uint64_t)v->n_l0 * 1024 / p->l0_trigger,
@@ -91,11 +91,20 @@ uint64_t compaction_debt(const struct picker *p, const struct version *v)
 
 	level_targets(p, v, &t);
 	if (v->n_l0 > p->l0_trigger)
-		debt += v->level_bytes[0] / v->n_l0 * (v->n_l0 - p->l0_trigger);
+		debt += v->level_weight[0] / v->n_l0 *
+			(v->n_l0 - p->l0_trigger);
 	for (unsigned i = 1; i < LAST_LEVEL; i++)
-		if (v->level_bytes[i] > t.bytes[i])
-			debt += v->level_bytes[i] - t.bytes[i];
+		if (v->level_weight[i] > t.bytes[i])
+			debt += v->level_weight[i] - t.bytes[i];
 	return debt;
+}
+
+/* What of so much weight of a level lies in its tables. */
+static uint64_t to_move(const struct version *v, unsigned level,
+			uint64_t weight)
+{
+	return (uint64_t)((double)weight * (double)v->level_bytes[level] /
+			  (double)v->level_weight[level]);
 }
 
 uint64_t compaction_work(const struct picker *p, const struct version *v)
@@ -107,8 +116,8 @@ uint64_t compaction_work(const struct picker *p, const struct version *v)
 	if (v->n_l0 >= p->l0_trigger)
 		work += v->level_bytes[0] + v->level_bytes[t.l0_out];
 	for (unsigned i = 1; i < LAST_LEVEL; i++)
-		if (v->level_bytes[i] > t.bytes[i])
-			work += (v->level_bytes[i] - t.bytes[i]) *
+		if (v->level_weight[i] > t.bytes[i])
+			work += to_move(v, i, v->level_weight[i] - t.bytes[i]) *
 				(1 + p->level_ratio);
 	return work;
 }

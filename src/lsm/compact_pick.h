@@ -106,6 +106,7 @@ struct compact_pick {
 	struct run_part *parts;
 	size_t n_parts;
 	uint64_t bytes; /* of all inputs */
+	uint64_t group; /* out_level 0: of the outputs */
 	bool is_move;	/* the tables change level as they are */
 };
 
@@ -123,6 +124,13 @@ int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
  */
 int compact_pick_range(struct picker *p, struct version *v,
 		       struct tt_slice lower, struct tt_slice upper,
+		       struct compact_pick *out);
+
+/*
+ * For the collector of values: table `i` of `run`, to be rewritten where it
+ * is. 1 with *out set, or -ENOMEM.
+ */
+int compact_pick_table(struct version *v, const struct run *run, uint32_t i,
 		       struct compact_pick *out);
 
 /* The edit of a pick that is a move. */

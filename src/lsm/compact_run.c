@@ -11,6 +11,7 @@
 #include "lsm/snapshot.h"
 #include "lsm/sst_ranges.h"
 #include "lsm/sst_reader.h"
+#include "lsm/value_mover.h"
 #include "lsm/version_edit.h"
 #include "lsm/version_filter.h"
 
@@ -105,6 +106,8 @@ static int drop_spent_ranges(struct compaction *c)
 {
 	const struct version *v = c->job->pick->version;
 
+	if (c->job->pick->out_level == 0) /* older runs lie below, too */
+		return 0;
 	return range_list_drop_spent(&c->ranges, c->job->times,
 				     v->runs + v->n_runs - c->n_below,
 				     c->n_below);
@@ -212,6 +215,9 @@ static const struct version_filter_ops filter_ops = {
 	.may_lie_below = may_lie_below,
 };
 
+/* Within level 0 older runs lie below, too: tombstones stay. */
+static const struct version_filter_ops level0_filter_ops = { .emit = emit };
+
 /* ---- the whole -------------------------------------------------------- */
 
 static int take_all(struct compaction *c)
@@ -242,8 +248,12 @@ int compact_run(const struct compact_job *job, struct version_edit *edit,
 	int r;
 
 	o.level = job->pick->out_level;
-	o.group = 0;
-	version_filter_init(&c.filter, &filter_ops, &c, job->times, job->merge);
+	o.group = job->pick->group;
+	version_filter_init(&c.filter,
+			    o.level ? &filter_ops : &level0_filter_ops, &c,
+			    job->times, job->merge);
+	if (o.mover)
+		version_filter_use_values(&c.filter, o.mover->log);
 	range_list_init(&c.ranges);
 	follow_below(&c);
 	r = take_ranges(&c);

@@ -14,6 +14,7 @@
 #include "lsm/recovery.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
+#include "lsm/separate.h"
 
 #define LOG_FILE_BYTES (4u << 20)
 #define LOG_FILES_KEPT 2
@@ -144,6 +145,8 @@ static int db_free(struct tt *db)
 	write_queue_free(db->queue);
 	if (db->wal)
 		r = wal_close(db->wal);
+	if (db->values)
+		(void)value_log_stop(db->values); /* the log has synced it */
 	db_free_iters(db_sweep_iters(db));
 	if (db->sv)
 		slot_sweep(&db->slots, drop_cached, NULL);
@@ -151,9 +154,11 @@ static int db_free(struct tt *db)
 	for (uint32_t i = 0; i < db->n_imms; i++)
 		memtable_unref(db->imms[i].mem);
 	free(db->imms);
+	value_gc_fini(&db->values_gc);
 	if (db->gc)
 		version_set_fini(&db->vs);
 	gc_free(db->gc);
+	value_log_free(db->values);
 	table_cache_free(db->tables);
 	block_cache_free(db->blocks);
 	thread_pool_free(db->pool);
@@ -193,6 +198,7 @@ static int make_parts(struct tt *db)
 		.max_bytes = db->cfg.table_cache_bytes,
 		.max_open = db->cfg.max_open_tables,
 	};
+	struct value_log_options values;
 	int r = path_join(&tables, db->dir, DIR_TABLES);
 
 	if (r < 0)
@@ -210,8 +216,13 @@ static int make_parts(struct tt *db)
 	if (r == 0)
 		r = gc_new(db->env, db->dir, db->tables, db->blocks,
 			   schedule_gc, db, &db->gc);
-	if (r == 0)
+	if (r == 0) {
 		version_set_init(&db->vs, db->env, db->dir, db->gc);
+		separate_options(db, &values);
+		r = value_log_new(&values, &db->values);
+	}
+	if (r == 0)
+		version_set_use_values(&db->vs, db->values);
 	buf_fini(&tables);
 	return r;
 }
@@ -316,6 +327,7 @@ static int start(struct tt *db)
 
 	if (r < 0)
 		return r;
+	version_set_start_dropping(&db->vs);
 	mutex_lock(&db->mu);
 	room_update_locked(db);
 	schedule_locked(db);
@@ -339,6 +351,8 @@ static int bring_up(struct tt *db, enum store_kind kind)
 		return r;
 	recovery_remove_orphans(db);
 	r = recovery_replay(db);
+	if (r == 0)
+		r = value_log_start(db->values);
 	return r < 0 ? r : start(db);
 }
 
@@ -400,6 +414,8 @@ int tt_close(struct tt *db)
 int tt_put(struct tt *db, const struct tt_write_options *wo,
 	   struct tt_slice key, struct tt_slice value, int64_t *out_ts)
 {
+	if (unlikely(value.len >= db->cfg.separate_bytes))
+		return separate_put(db, key, value, wo, out_ts);
 	return write_commit_one(db->queue, RECORD_VALUE, key, value, wo,
 				out_ts);
 }
@@ -435,8 +451,12 @@ int tt_write(struct tt *db, const struct tt_write_options *wo,
 
 	batch_init(&folded);
 	r = batch_fold(batch, &db->cfg.merge, &folded);
+	if (r > 0)
+		batch = &folded;
 	if (r >= 0)
-		r = write_commit(db->queue, r ? &folded : batch, wo, out_ts);
+		r = unlikely(batch->longest >= db->cfg.separate_bytes)
+			    ? separate_write(db, batch, wo, out_ts)
+			    : write_commit(db->queue, batch, wo, out_ts);
 	if (r == 0 && unlikely(batch->n_ranges))
 		db_count(db, STAT_RANGE_DELETES, batch->n_ranges);
 	batch_fini(&folded);

@@ -40,6 +40,7 @@
 #include "lsm/stats.h"
 #include "lsm/superversion.h"
 #include "lsm/table_cache.h"
+#include "lsm/value_gc.h"
 #include "lsm/version_set.h"
 #include "lsm/wal_writer.h"
 #include "lsm/write.h"
@@ -59,6 +60,8 @@ struct manual_compaction {
 	struct err_saved err;
 };
 
+struct value_log;
+
 struct tt {
 	/* set in tt_open(), then constant */
 	struct db_config cfg;
@@ -71,6 +74,7 @@ struct tt {
 	struct counters *counters;
 	struct block_cache *blocks;
 	struct table_cache *tables;
+	struct value_log *values;
 	struct gc *gc;
 	struct wal *wal;
 	struct write_queue *queue;
@@ -101,6 +105,7 @@ struct tt {
 	uint64_t compaction_due_ns, flush_due_ns;
 	uint64_t ingest, last_switch_ns;
 	struct err_saved err; /* code 0: background work is well */
+	uint32_t value_brake; /* ns per KiB of separated values; see room.c */
 	/* code 0, or the damaged table that stands in compaction's way */
 	struct err_saved compaction_err;
 	/* only tasks in the pool touch these while they are queued */
@@ -111,6 +116,7 @@ struct tt {
 
 	/* owned by the compaction task; its sizes are constant */
 	struct picker picker;
+	struct value_gc values_gc; /* see value_gc.h for its flags */
 
 	/* owned by the leader of the write queue (the opener before) */
 	struct memtable *active; /* borrowed from sv */

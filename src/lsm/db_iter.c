@@ -17,6 +17,10 @@
  * have some: an iterator at rest is then built anew.
  *
  * The superversion is taken before the timestamp, as in get.c.
+ *
+ * A move that comes to a separated value reads it, unless only keys are wanted:
+ * so a value that cannot be read fails the move and not the access, which has
+ * no way to say so. The position stays then, and the walk can go on.
  */
 #include <stdlib.h>
 
@@ -28,6 +32,7 @@
 #include "lsm/run_iter.h"
 #include "lsm/sst_reader.h"
 #include "lsm/user_iter.h"
+#include "lsm/value_read.h"
 
 /* Copies of keys, values and bounds up to this size are kept at rest. */
 #define REST_BUF_BYTES ((size_t)4 << 10)
@@ -41,9 +46,14 @@ struct tt_iter {
 	struct rec_iter **runs;	 /* owned by the merge in `u`; the array here */
 	size_t n_runs;
 	struct range_cover *cover; /* a reference; NULL: there are no ranges */
+	struct tt_slice value;	   /* of the current entry, when it is valid */
+	struct buf separated;	   /* where it is if it was a separated one */
 	size_t borrowed;	   /* bytes of the budget, for all of this */
 	struct tt_iter *next;	   /* in a list of swept ones */
 };
+
+/* More memory is not kept from one separated value to the next. */
+#define KEEP_BYTES ((size_t)1 << 20)
 
 /* ---- what an iterator goes through ---------------------------------------- */
 
@@ -234,6 +244,7 @@ static void free_iter(struct tt_iter *it)
 	user_iter_fini(&it->u);
 	range_cover_unref(it->cover);
 	superversion_unref(it->sv);
+	buf_fini(&it->separated);
 	free(it->runs);
 	free(it);
 }
@@ -248,6 +259,7 @@ static int make_iter(struct tt *db, struct tt_iter **out)
 	it->db = db;
 	user_iter_init(&it->u, &db->cfg.merge);
 	user_iter_set_gaps(&it->u, &db->gaps);
+	user_iter_set_values(&it->u, db->values);
 	it->sv = reference(db);
 	r = make_source(it);
 	if (r < 0) {
@@ -308,6 +320,7 @@ static int set_options(struct tt_iter *it, const struct tt_iter_options *o)
 	if (r < 0)
 		return r;
 	user_iter_set_keys_only(&it->u, o->keys_only);
+	user_iter_set_verify(&it->u, o->verify);
 	it->bounds.lower = buf_slice(&it->u.lower);
 	it->bounds.upper = buf_slice(&it->u.upper);
 	for (size_t i = 0; i < it->n_runs; i++)
@@ -368,6 +381,7 @@ void tt_iter_free(struct tt_iter *it)
 		return;
 	count_moves(it);
 	user_iter_rest(&it->u, REST_BUF_BYTES);
+	buf_shrink(&it->separated, REST_BUF_BYTES);
 	for (size_t i = 0; i < it->n_runs; i++)
 		run_iter_rest(it->runs[i]);
 	if (unlikely(it->cover))
@@ -426,38 +440,72 @@ int tt_iter_refresh(struct tt_iter *it)
 
 /* ---- moves ------------------------------------------------------------------ */
 
+/* Reads the value of the current entry, or says why it has none. */
+static NOINLINE int show_separated(struct tt_iter *it, const struct record *rec)
+{
+	int r;
+
+	it->value = SLICE_EMPTY;
+	if (it->u.keys_only)
+		return 0;
+	if (rec->kind == RECORD_MERGE)
+		return it->u.value_error;
+	buf_shrink(&it->separated, KEEP_BYTES);
+	r = value_resolve(it->db->values, rec->key, rec->value,
+			  it->u.verifies_values, &it->separated);
+	if (r < 0)
+		return r;
+	it->value = buf_slice(&it->separated);
+	db_count(it->db, STAT_VALUE_READS, 1);
+	db_count(it->db, STAT_VALUE_READ_BYTES, it->value.len);
+	return 0;
+}
+
+/* Shows the entry after a move of the cursor that returned `r`. */
+static ALWAYS_INLINE int show(struct tt_iter *it, int r)
+{
+	const struct record *rec = user_iter_rec(&it->u);
+
+	if (unlikely(r != 0))
+		return r;
+	if (unlikely(rec->kind != RECORD_VALUE))
+		return show_separated(it, rec);
+	it->value = rec->value;
+	return 0;
+}
+
 int tt_iter_first(struct tt_iter *it)
 {
 	begin_search(it);
-	return user_iter_first(&it->u);
+	return show(it, user_iter_first(&it->u));
 }
 
 int tt_iter_last(struct tt_iter *it)
 {
 	begin_search(it);
-	return user_iter_last(&it->u);
+	return show(it, user_iter_last(&it->u));
 }
 
 int tt_iter_seek(struct tt_iter *it, struct tt_slice key)
 {
 	begin_search(it);
-	return user_iter_seek(&it->u, key);
+	return show(it, user_iter_seek(&it->u, key));
 }
 
 int tt_iter_seek_for_prev(struct tt_iter *it, struct tt_slice key)
 {
 	begin_search(it);
-	return user_iter_seek_for_prev(&it->u, key);
+	return show(it, user_iter_seek_for_prev(&it->u, key));
 }
 
 int tt_iter_next(struct tt_iter *it)
 {
-	return user_iter_next(&it->u);
+	return show(it, user_iter_next(&it->u));
 }
 
 int tt_iter_prev(struct tt_iter *it)
 {
-	return user_iter_prev(&it->u);
+	return show(it, user_iter_prev(&it->u));
 }
 
 bool tt_iter_valid(const struct tt_iter *it)
@@ -472,7 +520,7 @@ struct tt_slice tt_iter_key(const struct tt_iter *it)
 
 struct tt_slice tt_iter_value(const struct tt_iter *it)
 {
-	return user_iter_rec(&it->u)->value;
+	return it->value;
 }
 
 int64_t tt_iter_ts(const struct tt_iter *it)

@@ -51,6 +51,15 @@ int path_table_tmp(struct buf *out, const char *dir, uint64_t file_no)
 				      dir, file_no));
 }
 
+int path_values(struct buf *out, const char *dir, uint64_t file_no)
+{
+	buf_clear(out);
+	return finish(out,
+		      buf_printf(out,
+				 "%s/" DIR_VALUES "/%06" PRIu64 VALUE_SUFFIX,
+				 dir, file_no));
+}
+
 /* Reads six digits or more; *end is behind them. 0 when there are none. */
 static uint64_t number(const char *s, const char **end)
 {
@@ -83,6 +92,14 @@ uint64_t table_no_of_name(const char *name)
 	return strcmp(end, TABLE_SUFFIX) == 0 ? no : 0;
 }
 
+uint64_t value_no_of_name(const char *name)
+{
+	const char *end;
+	uint64_t no = number(name, &end);
+
+	return strcmp(end, VALUE_SUFFIX) == 0 ? no : 0;
+}
+
 bool name_is_table_tmp(const char *name)
 {
 	const char *end;
@@ -97,8 +114,9 @@ bool name_belongs_to_store(const char *name)
 		FILE_LOCK,    FILE_CURRENT,
 		FILE_LOG,     FILE_CURRENT TMP_SUFFIX,
 		FILE_OPTIONS, FILE_OPTIONS TMP_SUFFIX,
-		DIR_TABLES,   DIR_WAL,
-		"lost+found", "ttrunks.conf",
+		DIR_TABLES,   DIR_VALUES,
+		DIR_WAL,      "ttrunks.conf",
+		"lost+found",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -12,6 +12,7 @@
 #include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/sst_output.h"
+#include "lsm/value_mover.h"
 #include "lsm/version_filter.h"
 
 /* ---- one memtable ----------------------------------------------------- */
@@ -19,6 +20,7 @@
 struct flush {
 	struct tt *db;
 	struct sst_output *output;
+	const struct value_mover *mover; /* or NULL */
 	/*
 	 * All that is older than the memtable lies in its tables: memtables are
 	 * flushed in order, and what compaction makes of the tables meanwhile
@@ -89,6 +91,8 @@ static int take_live(struct flush *f, struct memtable *m,
 	range_list_init(&f->ranges);
 	f->below = version_set_current(&db->vs);
 	version_filter_init(&filter, &filter_ops, f, &times, &db->cfg.merge);
+	if (f->mover)
+		version_filter_use_values(&filter, f->mover->log);
 	r = mem_ranges_each(memtable_ranges(m), take_range, f);
 	if (r == 0)
 		r = range_list_reduce(&f->ranges, &times);
@@ -147,9 +151,10 @@ static int fit_guards(struct tt *db)
 	return r;
 }
 
-int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
+int flush_memtable(struct tt *db, struct memtable *m, struct value_mover *mover,
+		   struct version_edit *edit)
 {
-	struct flush f = { .db = db };
+	struct flush f = { .db = db, .mover = mover };
 	struct sst_output_options o;
 	uint64_t group;
 	int r;
@@ -161,13 +166,17 @@ int flush_memtable(struct tt *db, struct memtable *m, struct version_edit *edit)
 	db_output_options(db, &o);
 	o.group = group;
 	o.guards = &db->guards;
-	if (db->queue) /* else it is being opened */
+	o.mover = mover;
+	if (mover) /* else it is being opened */
 		o.pace = pace_flush;
 	r = fit_guards(db);
 	if (r == 0)
 		r = sst_output_new(&o, edit, &f.output);
 	if (r == 0)
 		r = take_live(&f, m, edit);
+	/* What the tables point to must be durable before they are named. */
+	if (r == 0)
+		r = memtable_sync_values(m);
 	if (r == 0)
 		db_count(db, STAT_FLUSH_BYTES, sst_output_bytes(f.output));
 	/* Also that of records that were dropped: time does not run back when
@@ -218,13 +227,15 @@ static int install_flushed(void *arg, struct version *v)
 static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
 {
 	struct installation in = { .db = db, .flushed = m };
+	struct value_mover mover;
 	struct version_edit edit;
 	uint64_t since = mono_ns(), us;
 	uint64_t bytes = 0;
 	int r;
 
 	version_edit_init(&edit);
-	r = flush_memtable(db, m, &edit);
+	value_mover_init(&mover, db->values, db->cfg.separate_bytes, NULL);
+	r = flush_memtable(db, m, &mover, &edit);
 	if (r < 0)
 		goto out;
 	for (size_t i = 0; i < edit.n_added; i++)
@@ -246,6 +257,7 @@ static int flush_one(struct tt *db, struct memtable *m, uint64_t log_end)
 		 db->dir, memtable_count(m), memtable_bytes(m), edit.n_added,
 		 bytes, us / 1000);
 out:
+	value_mover_fini(&mover);
 	version_edit_fini(&edit);
 	return r;
 }

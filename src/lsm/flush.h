@@ -12,14 +12,17 @@
 #include "lsm/version_edit.h"
 
 struct memtable;
+struct value_mover;
 struct tt;
 
 /*
  * Writes a memtable as tables of level 0 into `edit` (initialized, empty),
  * without what nobody can see: older versions, and deletions of keys that no
  * table may hold. There may be nothing left. On failure no table is left.
+ * `mover` (may be NULL: no value is separated) is finished by the caller once
+ * the edit stands.
  */
-int flush_memtable(struct tt *db, struct memtable *m,
+int flush_memtable(struct tt *db, struct memtable *m, struct value_mover *mover,
 		   struct version_edit *edit);
 
 /*

@@ -7,6 +7,10 @@
  * in that order, newest first, and the first that knows the key decides. The
  * key is hashed once, when the first table is asked.
  *
+ * A record found may be a pointer to a separated value. That is read straight
+ * into the caller's memory where it fits, while the superversion is held: it
+ * keeps the value file.
+ *
  * The superversion is taken before the timestamp: one as of which the read
  * happens may then be newer than what the superversion holds, never older
  * than what a later one has dropped.
@@ -21,6 +25,7 @@
 #include "lsm/key_hash.h"
 #include "lsm/merge_chain.h"
 #include "lsm/sst_reader.h"
+#include "lsm/value_read.h"
 
 /* What a read found, and what holds it: a block, memory of its own, or a
  * memtable of `sv`. */
@@ -109,19 +114,26 @@ static NOINLINE int find_merged(struct tt *db, const struct superversion *sv,
 				struct found *f)
 {
 	int64_t ts = f->rec.ts;
+	struct buf separated = BUF_INIT;
 	struct merge_chain chain;
 	bool has_base;
 	int r;
 
 	merge_chain_init(&chain, &db->cfg.merge);
 	r = gather(db, sv, key, no_fill, &chain, f);
-	has_base = r == 0 && f->rec.kind == RECORD_VALUE;
+	has_base = r == 0 && !record_is_deletion(&f->rec);
+	if (has_base && f->rec.kind == RECORD_POINTER) {
+		r = value_resolve(db->values, key, f->rec.value, false,
+				  &separated);
+		f->rec.value = buf_slice(&separated);
+	}
 	if (r >= 0)
 		r = merge_chain_resolve(&chain, key,
 					has_base ? &f->rec.value : NULL,
 					&f->merged);
 	sst_hit_release(&f->hit);
 	merge_chain_fini(&chain);
+	buf_fini(&separated);
 	f->rec =
 		(struct record){ key, buf_slice(&f->merged), ts, RECORD_VALUE };
 	f->mem = NULL;
@@ -147,7 +159,7 @@ static int find(struct tt *db, const struct superversion *sv,
 	if (r == 0 && unlikely(f->rec.kind != RECORD_VALUE)) {
 		if (f->rec.kind == RECORD_MERGE)
 			r = find_merged(db, sv, key, no_fill, f);
-		else
+		else if (record_is_deletion(&f->rec))
 			r = TT_NOTFOUND;
 		if (r != 0)
 			found_release(f);
@@ -155,7 +167,8 @@ static int find(struct tt *db, const struct superversion *sv,
 	db_count(db, STAT_GETS, 1);
 	if (r == 0) {
 		db_count(db, STAT_GET_HITS, 1);
-		db_count(db, STAT_GET_BYTES, f->rec.value.len);
+		if (likely(f->rec.kind != RECORD_POINTER))
+			db_count(db, STAT_GET_BYTES, f->rec.value.len);
 	}
 	return r;
 }
@@ -177,6 +190,57 @@ static void give(struct tt_slice value, int64_t ts, void *buf, size_t cap,
 		*out_len = value.len;
 	if (out_ts)
 		*out_ts = ts;
+}
+
+/* ---- separated values ------------------------------------------------- */
+
+static void count_value(struct tt *db, uint64_t bytes)
+{
+	db_count(db, STAT_VALUE_READS, 1);
+	db_count(db, STAT_VALUE_READ_BYTES, bytes);
+	db_count(db, STAT_GET_BYTES, bytes);
+}
+
+/* *f is a pointer: reads the value into memory of its own. */
+static NOINLINE int load(struct tt *db, struct found *f)
+{
+	int r = value_resolve(db->values, f->rec.key, f->rec.value, false,
+			      &f->merged);
+
+	sst_hit_release(&f->hit);
+	f->mem = NULL;
+	if (r < 0) {
+		found_release(f);
+		return r;
+	}
+	count_value(db, f->merged.len);
+	f->rec.value = buf_slice(&f->merged);
+	return 0;
+}
+
+/* Straight into the caller's memory where there is room for all of it: a part
+ * must be verified as a whole. */
+static NOINLINE int give_separated(struct tt *db, struct found *f, void *buf,
+				   size_t cap, size_t *out_len, int64_t *out_ts)
+{
+	struct value_ptr p;
+	int r;
+
+	value_ptr_decode(f->rec.value.data, &p);
+	if (unlikely(p.raw_len > cap && cap)) {
+		r = load(db, f);
+		if (r == 0)
+			give(f->rec.value, f->rec.ts, buf, cap, out_len, out_ts);
+		return r;
+	}
+	if (cap) {
+		r = value_read(db->values, &p, f->rec.key.len, buf);
+		if (r < 0)
+			return r;
+		count_value(db, p.raw_len);
+	}
+	give(SLICE(NULL, p.raw_len), f->rec.ts, NULL, 0, out_len, out_ts);
+	return 0;
 }
 
 static COLD int copy_verified(struct tt *db, const struct tt_read_options *ro,
@@ -211,7 +275,11 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 	if (r == 0)
 		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
 	if (r == 0) {
-		give(f.rec.value, f.rec.ts, buf, cap, out_len, out_ts);
+		if (unlikely(f.rec.kind == RECORD_POINTER))
+			r = give_separated(db, &f, buf, cap, out_len,
+					   out_ts);
+		else
+			give(f.rec.value, f.rec.ts, buf, cap, out_len, out_ts);
 		found_release(&f);
 	}
 	db_release(db, &token, sv);
@@ -248,6 +316,8 @@ int get_pinned(struct tt *db, const struct superversion *sv,
 
 	if (r == 0)
 		r = find(db, sv, key, as_of, no_fill, &f);
+	if (r == 0 && unlikely(f.rec.kind == RECORD_POINTER))
+		r = load(db, &f);
 	if (r != 0)
 		return r;
 	out->value = f.rec.value;

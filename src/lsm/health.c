@@ -7,17 +7,20 @@
 #include "lsm/db.h"
 #include "lsm/room.h"
 #include "lsm/schedule.h"
+#include "lsm/value_log.h"
 
 _Static_assert(sizeof(((struct tt_background_error *)0)->text) >= ERR_TEXT_MAX,
 	       "any error text fits");
 
 /* 0, or TT_EPOISONED when a write was lost between log and memtable, or the
- * log could not be synced. */
+ * log or a value file could not be synced. */
 static int check_poison(struct tt *db)
 {
 	int r = write_queue_check(db->queue);
 
-	return r < 0 ? r : wal_check(db->wal);
+	if (r == 0)
+		r = wal_check(db->wal);
+	return r < 0 ? r : value_log_check(db->values);
 }
 
 /* The failure of background work, if any. */
@@ -76,5 +79,6 @@ int tt_resume(struct tt *db)
 	schedule_locked(db);
 	cond_broadcast(&db->changed); /* a retry that rests, too */
 	mutex_unlock(&db->mu);
+	value_log_resume(db->values);
 	return 0;
 }

@@ -122,6 +122,8 @@ liblsm_la_SOURCES += \
 	%D%/run_iter.h \
 	%D%/schedule.c \
 	%D%/schedule.h \
+	%D%/separate.c \
+	%D%/separate.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
 	%D%/sst_cursor.h \
@@ -154,6 +156,29 @@ liblsm_la_SOURCES += \
 	%D%/tombstones.h \
 	%D%/user_iter.c \
 	%D%/user_iter.h \
+	%D%/value_check.c \
+	%D%/value_disk.c \
+	%D%/value_disk.h \
+	%D%/value_file.c \
+	%D%/value_file.h \
+	%D%/value_format.h \
+	%D%/value_gc.c \
+	%D%/value_gc.h \
+	%D%/value_log.c \
+	%D%/value_log.h \
+	%D%/value_log_impl.h \
+	%D%/value_make.c \
+	%D%/value_mover.c \
+	%D%/value_mover.h \
+	%D%/value_read.c \
+	%D%/value_read.h \
+	%D%/value_reader.c \
+	%D%/value_reader.h \
+	%D%/value_recovery.c \
+	%D%/value_recovery.h \
+	%D%/value_refs.c \
+	%D%/value_refs.h \
+	%D%/value_start.c \
 	%D%/version.c \
 	%D%/version.h \
 	%D%/version_edit.c \
@@ -162,6 +187,8 @@ liblsm_la_SOURCES += \
 	%D%/version_filter.h \
 	%D%/version_set.c \
 	%D%/version_set.h \
+	%D%/version_values.c \
+	%D%/version_values.h \
 	%D%/wal_format.h \
 	%D%/wal_hold.c \
 	%D%/wal_hold.h \

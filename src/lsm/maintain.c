@@ -10,6 +10,9 @@
 #include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/sst_reader.h"
+#include "lsm/value_log.h"
+#include "lsm/value_reader.h"
+#include "lsm/version_values.h"
 
 /* ---- flush ------------------------------------------------------------ */
 
@@ -69,6 +72,21 @@ static void report(void *arg, const char *text)
 		v->fn(v->arg, text);
 }
 
+/* Every value that the table points to; the version keeps the files. */
+static int verify_values(struct tt *db, const struct table *t,
+			 struct sst_reader *reader, struct verification *v)
+{
+	struct value_check c = {
+		.disk = { .env = db->env, .dir = db->dir },
+		.report = report,
+		.arg = v,
+	};
+	int r = value_check_table(&c, reader, t->desc.values, t->desc.n_values);
+
+	value_check_fini(&c);
+	return r;
+}
+
 /* Opens the table by itself: what is cached may hide what is on disk. */
 static int verify_table(struct tt *db, const struct table *t,
 			struct verification *v)
@@ -88,6 +106,8 @@ static int verify_table(struct tt *db, const struct table *t,
 		return 0;
 	}
 	r = sst_verify(reader, report, v);
+	if (r == 0)
+		r = verify_values(db, t, reader, v);
 	sst_close(reader);
 	return r == TT_ECORRUPT ? 0 : r;
 }
@@ -112,13 +132,17 @@ int tt_verify(struct tt *db, void (*fn)(void *arg, const char *text), void *arg)
 uint64_t db_disk_bytes(struct tt *db)
 {
 	struct wal_stats wal;
+	struct value_log_stats values;
 	uint64_t n;
 
 	mutex_lock(&db->vs.mu);
 	n = db->vs.current->bytes + manifest_size(db->vs.manifest);
+	if (db->vs.current->values)
+		n += db->vs.current->values->bytes;
 	mutex_unlock(&db->vs.mu);
 	wal_get_stats(db->wal, &wal);
-	return n + wal.disk_bytes;
+	value_log_get_stats(db->values, &values);
+	return n + wal.disk_bytes + values.bytes;
 }
 
 int tt_space(struct tt *db, struct tt_space *out)

@@ -50,10 +50,18 @@
  *	8 TABLE_RANGES       range tombstones of the table added last, at least
  *	                     1, flags: 1: max_key itself is not part of the
  *	                     table; 2: nor is it the end: there is none
+ *	9 TABLE_VALUES       n, then n times file_no, bytes: the value files
+ *	                     that the table just added points into, rising,
+ *	                     and the bytes of the records there that it points
+ *	                     to
+ *	10 NAME_VALUES       file_no, bytes: this value file is part of the
+ *	                     store; bytes 0: not sealed yet
+ *	11 DROP_VALUES       file_no: it no longer is
  *	12 MERGE_NAME        name of the merge function, length and bytes
  *
  * A table may be dropped and added (at another level) in one edit: drops
- * count first. Unknown tags are refused.
+ * count first. Value files are named before the tables that point into them
+ * and dropped after those. Unknown tags are refused.
  */
 #ifndef LSM_MANIFEST_FORMAT_H
 #define LSM_MANIFEST_FORMAT_H
@@ -101,6 +109,9 @@ enum edit_tag {
 	EDIT_DROP_TABLE = 6,
 	EDIT_COMPLETE_FROM = 7,
 	EDIT_TABLE_RANGES = 8,
+	EDIT_TABLE_VALUES = 9,
+	EDIT_NAME_VALUES = 10,
+	EDIT_DROP_VALUES = 11,
 	EDIT_MERGE_NAME = 12,
 };
 

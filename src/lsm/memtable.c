@@ -4,6 +4,7 @@
  */
 #include "lsm/memtable.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -11,19 +12,28 @@
 #include "base/err.h"
 #include "lsm/mem_ranges.h"
 #include "lsm/memindex.h"
+#include "lsm/value_log.h"
 
 struct memtable {
-	/* set in memtable_new(), then constant */
+	/* set before the first record, then constant */
 	struct memindex *index;
+	struct value_log *values;
 	struct mem_ranges ranges; /* see mem_ranges.h */
 	/* any thread; acq_rel on the way down, so that the one who frees sees
 	 * what the others did */
 	_Atomic uint32_t n_refs;
+	/* stored by the writer, loaded by anybody, relaxed */
+	_Atomic uint64_t value_bytes;
+
+	/* owned by the writer, and once it is immutable by nobody: value files
+	 * in use, few, the one used last at the end */
+	struct value_file **files;
+	size_t n_files, cap_files;
 };
 
 int memtable_new(struct memtable **out)
 {
-	struct memtable *m = malloc(sizeof(*m));
+	struct memtable *m = calloc(1, sizeof(*m));
 	int r;
 
 	if (!m)
@@ -37,6 +47,11 @@ int memtable_new(struct memtable **out)
 	atomic_init(&m->n_refs, 1);
 	*out = m;
 	return 0;
+}
+
+void memtable_use_values(struct memtable *m, struct value_log *values)
+{
+	m->values = values;
 }
 
 struct memtable *memtable_ref(struct memtable *m)
@@ -57,11 +72,89 @@ void memtable_unref(struct memtable *m)
 	was = atomic_fetch_sub_explicit(&m->n_refs, 1, memory_order_acq_rel);
 	assert(was > 0);
 	if (was == 1) {
+		for (size_t i = 0; i < m->n_files; i++)
+			value_file_unuse(m->files[i]);
+		free(m->files);
 		memindex_free(m->index);
 		mem_ranges_fini(&m->ranges);
 		free(m);
 	}
 }
+
+/* ---- value files ------------------------------------------------------ */
+
+static bool uses_file(const struct memtable *m, uint64_t no)
+{
+	for (size_t i = m->n_files; i > 0; i--)
+		if (m->files[i - 1]->no == no)
+			return true;
+	return false;
+}
+
+/* Uses the file that a pointer names, of which somebody holds a use. */
+static int use_file(struct memtable *m, uint64_t no)
+{
+	struct value_file *f;
+
+	if (m->n_files == m->cap_files) {
+		size_t cap = m->cap_files ? 2 * m->cap_files : 4;
+		struct value_file **files =
+			realloc(m->files, cap * sizeof(struct value_file *));
+
+		if (!files)
+			return err_nomem("memtable");
+		m->files = files;
+		m->cap_files = cap;
+	}
+	f = m->values ? value_log_find(m->values, no) : NULL;
+	if (!f)
+		return err_set(TT_ECORRUPT,
+			       "value file %06" PRIu64
+			       " is no part of the store, but the log points "
+			       "into it",
+			       no);
+	value_file_use(f);
+	value_file_unref(f);
+	m->files[m->n_files++] = f;
+	return 0;
+}
+
+static NOINLINE int add_pointer(struct memtable *m, const struct record *rec)
+{
+	struct value_ptr p;
+	int r;
+
+	value_ptr_decode(rec->value.data, &p);
+	if (!uses_file(m, p.file_no)) {
+		r = use_file(m, p.file_no);
+		if (r < 0)
+			return r;
+	}
+	r = memindex_insert(m->index, rec);
+	if (r == 0)
+		(void)atomic_fetch_add_explicit(
+			&m->value_bytes,
+			value_record_space(rec->key.len, p.stored_len),
+			memory_order_relaxed);
+	return r;
+}
+
+uint64_t memtable_value_bytes(const struct memtable *m)
+{
+	return atomic_load_explicit(&((struct memtable *)m)->value_bytes,
+				    memory_order_relaxed);
+}
+
+int memtable_sync_values(struct memtable *m)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < m->n_files && r == 0; i++)
+		r = value_log_sync_file(m->files[i]);
+	return r;
+}
+
+/* ---- records ---------------------------------------------------------- */
 
 static NOINLINE int add_range(struct memtable *m, struct tt_slice key,
 			      int64_t ts, struct tt_slice end)
@@ -76,9 +169,10 @@ int memtable_add(struct memtable *m, struct tt_slice key, int64_t ts,
 {
 	const struct record rec = { key, value, ts, kind };
 
-	if (unlikely(kind == RECORD_RANGE))
-		return add_range(m, key, ts, value);
-	return memindex_insert(m->index, &rec);
+	if (likely(kind != RECORD_POINTER && kind != RECORD_RANGE))
+		return memindex_insert(m->index, &rec);
+	return kind == RECORD_POINTER ? add_pointer(m, &rec)
+				      : add_range(m, key, ts, value);
 }
 
 /* Whatever the index found, with result `r`, a range may hide. */

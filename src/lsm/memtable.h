@@ -18,6 +18,7 @@
 
 struct mem_ranges;
 struct memtable;
+struct value_log;
 
 /*
  * What surely fits into one, whatever the sizes of keys and values: this many
@@ -31,14 +32,18 @@ struct memtable;
 
 /* An empty one with one reference, the caller's. */
 int memtable_new(struct memtable **out);
+/* Where pointers to separated values lead; before the first one is added. */
+void memtable_use_values(struct memtable *m, struct value_log *values);
 struct memtable *memtable_ref(struct memtable *m);
 /* Frees with the last reference. NULL does nothing. */
 void memtable_unref(struct memtable *m);
 
 /*
  * Adds a version of a key (copied); replaces one with the same key and
- * timestamp. A range tombstone (RECORD_RANGE) is kept beside the others. Writer
- * only. -ENOMEM leaves the memtable as it was.
+ * timestamp. A range tombstone (RECORD_RANGE) is kept beside the others. A
+ * pointer makes it use the value file that it names, until the memtable goes;
+ * TT_ECORRUPT when there is no such file. Writer only. -ENOMEM leaves the
+ * memtable as it was.
  */
 int memtable_add(struct memtable *m, struct tt_slice key, int64_t ts,
 		 uint8_t kind, struct tt_slice value);
@@ -56,6 +61,11 @@ int memtable_get(struct memtable *m, struct tt_slice key, int64_t as_of,
  * tombstones. Any thread. */
 size_t memtable_bytes(const struct memtable *m);
 uint64_t memtable_count(const struct memtable *m);
+/* Bytes of value files that its pointers name. Any thread. */
+uint64_t memtable_value_bytes(const struct memtable *m);
+
+/* Makes durable the value files that it uses. Not while it is added to. */
+int memtable_sync_values(struct memtable *m);
 
 /* Its range tombstones; they live as long as a reference is held. */
 const struct mem_ranges *memtable_ranges(const struct memtable *m);

@@ -278,6 +278,18 @@ static void resolve(const struct option_values *v, struct db_config *c)
 	c->wal_segment_bytes = (uint32_t)segment;
 }
 
+static void resolve_values(const struct option_values *v, struct db_config *c)
+{
+	c->separate_bytes =
+		v->separate_bytes ? (size_t)v->separate_bytes : SIZE_MAX;
+	c->value_file_bytes =
+		v->value_file_bytes
+			? MAX_OF((uint64_t)v->value_file_bytes, 4096ull)
+			: MIN_OF((uint64_t)v->memory / 2, 256ull << 20);
+	c->value_garbage = (unsigned)v->value_garbage;
+	c->max_open_values = MAX_OF(c->max_open_tables / 4, 4u);
+}
+
 int options_resolve(const struct tt_options *opts, struct db_config *out)
 {
 	struct tt_options *defaults = NULL;
@@ -289,6 +301,7 @@ int options_resolve(const struct tt_options *opts, struct db_config *out)
 		opts = defaults;
 	}
 	resolve(&opts->v, out);
+	resolve_values(&opts->v, out);
 	out->env = opts->env ? opts->env : env_posix();
 	out->merge = opts->merge;
 	out->merge_name = opts->merge_name;

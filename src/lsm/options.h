@@ -46,6 +46,10 @@ struct db_config {
 	size_t block_bytes;
 	size_t table_bytes;
 	uint32_t wal_segment_bytes;
+	size_t separate_bytes; /* SIZE_MAX: never */
+	uint64_t value_file_bytes;
+	unsigned value_garbage; /* percent */
+	unsigned max_open_values;
 	unsigned bloom_bits;
 	unsigned level_ratio;
 	unsigned l0_trigger;

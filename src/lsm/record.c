@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "lsm/value_format.h"
 #include "ttrunks.h"
 
 _Static_assert(KEY_LARGEST_LEN == TT_KEY_MAX, "the largest key");
@@ -44,6 +45,9 @@ int record_check(const struct record *r)
 			       r->value.len);
 	if (r->kind == RECORD_TOMBSTONE && r->value.len)
 		return err_set(TT_ECORRUPT, "tombstone with a value");
+	if (r->kind == RECORD_POINTER &&
+	    !value_ptr_is_sound(r->value.data, r->value.len))
+		return err_set(TT_ECORRUPT, "impossible pointer to a value");
 	if (r->kind == RECORD_RANGE && !record_range_is_sound(r->key, r->value))
 		return err_set(TT_ECORRUPT, "range tombstone without a range");
 	return 0;

@@ -28,6 +28,8 @@ enum record_kind {
 	RECORD_VALUE = 0,
 	RECORD_TOMBSTONE = 1, /* the key is deleted; the value is empty */
 	RECORD_MERGE = 2, /* operands over an older version: operand_format.h */
+	RECORD_POINTER = 3, /* the value lies in a value file: the record's says
+			     * where (value_format.h) */
 	/* Every key from this one up to the value, itself not included, is
 	 * deleted; up to the end of all keys when the value is empty. */
 	RECORD_RANGE = 4,
@@ -36,7 +38,7 @@ enum record_kind {
 /* The kinds that this program knows, a bit each. */
 #define RECORD_KINDS                                                        \
 	(1u << RECORD_VALUE | 1u << RECORD_TOMBSTONE | 1u << RECORD_MERGE | \
-	 1u << RECORD_RANGE)
+	 1u << RECORD_POINTER | 1u << RECORD_RANGE)
 
 static ALWAYS_INLINE bool record_kind_is_known(uint8_t kind)
 {

@@ -12,6 +12,7 @@
  *	12+N+M       8     timestamp, int64
  *	20+N+M       4     tombstone size, always 1
  *	24+N+M       1     flag (enum record_kind): 0 value, 1 tombstone,
+ *	                   3 pointer, whose value is a struct value_ptr_stored,
  *	                   4 range tombstone, whose value is a key
  *
  * The old Go program wrote its timestamp size as 8 bytes; only the dumper
@@ -28,6 +29,7 @@
 #include "base/le.h"
 #include "base/slice.h"
 #include "lsm/record.h"
+#include "lsm/value_format.h"
 #include "ttrunks.h"
 
 #define RECORD_TS_SIZE 8u
@@ -116,6 +118,9 @@ static ALWAYS_INLINE size_t record_check_at(const uint8_t *p, size_t len)
 	if (unlikely(le32_load(t) != RECORD_TS_SIZE ||
 		     le32_load(t + 12) != RECORD_FLAG_SIZE ||
 		     !record_kind_is_known(t[16])))
+		return 0;
+	if (unlikely(t[16] == RECORD_POINTER) &&
+	    !value_ptr_is_sound(t - vlen, vlen))
 		return 0;
 	return RECORD_OVERHEAD + klen + vlen;
 }

@@ -10,6 +10,10 @@
 #include "lsm/batch.h"
 #include "lsm/file_name.h"
 #include "lsm/flush.h"
+#include "lsm/room.h"
+#include "lsm/value_log.h"
+#include "lsm/value_recovery.h"
+#include "lsm/version_values.h"
 #include "lsm/wal_reader.h"
 
 /* ---- what is there ---------------------------------------------------- */
@@ -44,7 +48,8 @@ static int see_data(void *arg, const char *name, enum env_file_type type)
 	struct look *l = arg;
 
 	(void)type;
-	if (table_no_of_name(name) || wal_segment_no_of_name(name))
+	if (table_no_of_name(name) || wal_segment_no_of_name(name) ||
+	    value_no_of_name(name))
 		l->has_data = true;
 	else if (!name_is_table_tmp(name) && !l->is_foreign) {
 		l->is_foreign = true;
@@ -83,6 +88,8 @@ int recovery_look(struct env *env, const char *dir, enum store_kind *out)
 	}
 	r = look_inside(&l, DIR_TABLES);
 	if (r == 0)
+		r = look_inside(&l, DIR_VALUES);
+	if (r == 0)
 		r = look_inside(&l, DIR_WAL);
 	if (r < 0)
 		return r;
@@ -102,7 +109,7 @@ int recovery_look(struct env *env, const char *dir, enum store_kind *out)
 
 int recovery_make_dirs(struct env *env, const char *dir)
 {
-	static const char *const subs[] = { DIR_TABLES, DIR_WAL };
+	static const char *const subs[] = { DIR_TABLES, DIR_VALUES, DIR_WAL };
 	struct buf path = BUF_INIT;
 	int r = env_make_dirs(env, dir);
 
@@ -128,6 +135,7 @@ struct replay {
 	struct memtable **full; /* could not be flushed for want of space */
 	uint64_t *full_end;	/* where the log of each ends */
 	uint32_t n_full;
+	struct value_recovery values;
 };
 
 static int keep_full(struct replay *rp, struct memtable *m, uint64_t end)
@@ -154,7 +162,7 @@ static int flush_now(struct tt *db, struct memtable *m, uint64_t end)
 	int r;
 
 	version_edit_init(&edit);
-	r = flush_memtable(db, m, &edit);
+	r = flush_memtable(db, m, NULL, &edit);
 	version_edit_set_replay_from(&edit, end);
 	if (r == 0)
 		r = version_set_apply(&db->vs, &edit, NULL, NULL);
@@ -172,6 +180,7 @@ static int next_memtable(struct replay *rp, uint64_t lsn)
 
 	if (r < 0)
 		return r;
+	memtable_use_values(fresh, rp->db->values);
 	/* Once one is kept, those behind it are too: order counts. */
 	r = rp->n_full ? -ENOSPC : flush_now(rp->db, rp->m, lsn);
 	if (r == 0)
@@ -194,11 +203,13 @@ static int replay_record(void *arg, uint64_t lsn, int64_t ts,
 	struct batch_op op;
 	int r;
 
+	r = value_recovery_check(&rp->values, lsn, payload);
+	if (r != 0)
+		return r;
 	/* Nothing reads yet: all that is replayed counts as published, so
 	 * that a flush on the way may drop what it hides. */
 	clock_publish(&rp->db->clk, ts);
-	if (memtable_count(rp->m) &&
-	    memtable_bytes(rp->m) + payload.len > rp->db->cfg.memtable_bytes) {
+	if (room_is_full(&rp->db->cfg, rp->m, payload.len, 0)) {
 		r = next_memtable(rp, lsn);
 		if (r < 0)
 			return r;
@@ -251,14 +262,40 @@ static int take_memtables(struct tt *db, struct replay *rp)
 	return 0;
 }
 
+static int sync_values(void *arg)
+{
+	return value_log_sync(arg);
+}
+
 static int open_wal(struct tt *db, const char *dir, const struct wal_tail *tail)
 {
 	struct wal_options o = {
 		.segment_bytes = db->cfg.wal_segment_bytes,
 		.sync_interval_ms = (uint64_t)db->cfg.sync_interval_ms,
+		.sync_before = sync_values,
+		.sync_arg = db->values,
 	};
 
 	return wal_open(db->env, dir, &o, tail, &db->wal);
+}
+
+/*
+ * Makes the log ready to be continued. What it points to and where it was cut
+ * must be durable first: from then on it says that it is.
+ */
+static int settle_log(struct tt *db, const char *dir,
+		      const struct wal_tail *tail)
+{
+	int r = value_log_sync(db->values);
+
+	if (r == 0 && tail->cut_lsn) {
+		log_warn(LOG_RECOVERY,
+			 "%s: the log ends where a value did not reach the "
+			 "disk",
+			 db->dir);
+		r = wal_cut(db->env, dir, tail->cut_lsn);
+	}
+	return r < 0 ? r : open_wal(db, dir, tail);
 }
 
 int recovery_replay(struct tt *db)
@@ -273,15 +310,19 @@ int recovery_replay(struct tt *db)
 	clock_init(&db->clk, db->env, last_ts);
 	atomic_init(&db->active_since, last_ts);
 	r = memtable_new(&rp.m);
+	if (r < 0)
+		goto out;
+	memtable_use_values(rp.m, db->values);
+	r = path_join(&dir, db->dir, DIR_WAL);
 	if (r == 0)
-		r = path_join(&dir, db->dir, DIR_WAL);
+		r = value_recovery_begin(&rp.values, db, path_of(&dir));
 	if (r == 0)
 		r = wal_replay(db->env, path_of(&dir), db->vs.replay_from,
 			       replay_record, &rp, &tail);
 	if (r < 0)
 		goto out;
 	clock_init(&db->clk, db->env, MAX_OF(last_ts, tail.last_ts));
-	r = open_wal(db, path_of(&dir), &tail);
+	r = settle_log(db, path_of(&dir), &tail);
 	if (r == 0)
 		r = take_memtables(db, &rp);
 	if (r < 0)
@@ -290,11 +331,13 @@ int recovery_replay(struct tt *db)
 	db_count(db, STAT_REPLAYED_RECORDS, tail.n_records);
 	log_info(LOG_RECOVERY,
 		 "%s: %" PRIu64 " records, %" PRIu64
-		 " bytes of log replayed in %" PRIu64 " ms%s",
+		 " bytes of log replayed in %" PRIu64 " ms, %" PRIu64
+		 " values looked at%s",
 		 db->dir, tail.n_records, tail.n_bytes,
-		 (mono_ns() - since) / 1000000,
+		 (mono_ns() - since) / 1000000, rp.values.n_verified,
 		 tail.is_torn ? "; its end was torn" : "");
 out:
+	value_recovery_end(&rp.values);
 	memtable_unref(rp.m);
 	for (uint32_t i = 0; i < rp.n_full; i++)
 		memtable_unref(rp.full[i]);
@@ -306,9 +349,11 @@ out:
 
 /* ---- orphans ---------------------------------------------------------- */
 
-/* The file numbers of a version, sorted. */
+/* The file numbers that a version names in a folder, sorted. */
 struct live_files {
 	struct tt *db;
+	const char *dir; /* within the store */
+	uint64_t (*no_of_name)(const char *name);
 	uint64_t *no;
 	size_t n;
 	uint64_t n_removed;
@@ -326,7 +371,7 @@ static int no_cmp(const void *a, const void *b)
 static int remove_orphan(void *arg, const char *name, enum env_file_type type)
 {
 	struct live_files *live = arg;
-	uint64_t no = table_no_of_name(name);
+	uint64_t no = live->no_of_name(name);
 	struct buf path = BUF_INIT;
 
 	if (type == ENV_TYPE_DIR || (!no && !name_is_table_tmp(name)))
@@ -334,40 +379,76 @@ static int remove_orphan(void *arg, const char *name, enum env_file_type type)
 	if (no && live->n &&
 	    bsearch(&no, live->no, live->n, sizeof(no), no_cmp))
 		return 0;
-	if (buf_printf(&path, "%s/" DIR_TABLES "/%s", live->db->dir, name) ==
+	if (buf_printf(&path, "%s/%s/%s", live->db->dir, live->dir, name) ==
 		    0 &&
 	    buf_cstr(&path) && env_unlink(live->db->env, path_of(&path)) == 0)
 		live->n_removed++;
 	else
-		log_warn(LOG_RECOVERY, "%s/" DIR_TABLES "/%s stays: %s",
-			 live->db->dir, name, err_text());
+		log_warn(LOG_RECOVERY, "%s/%s/%s stays: %s", live->db->dir,
+			 live->dir, name, err_text());
 	buf_fini(&path);
 	return 0;
+}
+
+static void remove_from(struct live_files *live)
+{
+	struct buf dir = BUF_INIT;
+	int r = path_join(&dir, live->db->dir, live->dir);
+
+	if (live->n)
+		qsort(live->no, live->n, sizeof(*live->no), no_cmp);
+	if (r == 0)
+		r = env_list(live->db->env, path_of(&dir), remove_orphan, live);
+	if (r < 0 && r != -ENOENT)
+		log_warn(LOG_RECOVERY, "%s: orphaned files stay: %s",
+			 live->db->dir, err_text());
+	if (live->n_removed)
+		log_info(LOG_RECOVERY,
+			 "%s/%s: %" PRIu64 " files that nothing names removed",
+			 live->db->dir, live->dir, live->n_removed);
+	buf_fini(&dir);
+}
+
+static void remove_tables(struct tt *db, const struct version *v, uint64_t *no)
+{
+	struct live_files live = {
+		.db = db,
+		.dir = DIR_TABLES,
+		.no_of_name = table_no_of_name,
+		.no = no,
+	};
+
+	for (uint32_t i = 0; i < v->n_runs; i++)
+		for (uint32_t k = 0; k < v->runs[i].n; k++)
+			no[live.n++] = v->runs[i].tables[k]->desc.file_no;
+	remove_from(&live);
+}
+
+static void remove_values(struct tt *db, const struct version *v, uint64_t *no)
+{
+	struct live_files live = {
+		.db = db,
+		.dir = DIR_VALUES,
+		.no_of_name = value_no_of_name,
+		.no = no,
+	};
+
+	for (uint32_t i = 0; v->values && i < v->values->n; i++)
+		no[live.n++] = v->values->v[i].no;
+	remove_from(&live);
 }
 
 void recovery_remove_orphans(struct tt *db)
 {
 	struct version *v = version_set_current(&db->vs);
-	struct live_files live = { .db = db };
-	struct buf dir = BUF_INIT;
+	size_t n =
+		MAX_OF(v->n_tables, (uint64_t)(v->values ? v->values->n : 0));
+	uint64_t *no = malloc((n + 1) * sizeof(*no));
 
-	live.no = malloc((v->n_tables + 1) * sizeof(*live.no));
-	if (!live.no)
-		goto out;
-	for (uint32_t i = 0; i < v->n_runs; i++)
-		for (uint32_t k = 0; k < v->runs[i].n; k++)
-			live.no[live.n++] = v->runs[i].tables[k]->desc.file_no;
-	qsort(live.no, live.n, sizeof(*live.no), no_cmp);
-	if (path_join(&dir, db->dir, DIR_TABLES) < 0 ||
-	    env_list(db->env, path_of(&dir), remove_orphan, &live) < 0)
-		log_warn(LOG_RECOVERY, "%s: orphaned tables stay: %s", db->dir,
-			 err_text());
-	if (live.n_removed)
-		log_info(LOG_RECOVERY,
-			 "%s: %" PRIu64 " tables that nothing names removed",
-			 db->dir, live.n_removed);
-out:
+	if (no) {
+		remove_tables(db, v, no);
+		remove_values(db, v, no);
+	}
 	version_unref(v);
-	free(live.no);
-	buf_fini(&dir);
+	free(no);
 }

@@ -35,7 +35,7 @@ int recovery_make_dirs(struct env *env, const char *dir);
  */
 int recovery_replay(struct tt *db);
 
-/* Removes table files that the version does not name. The manifest must be
+/* Removes table and value files that the version does not name. The manifest must be
  * durable. */
 void recovery_remove_orphans(struct tt *db);
 

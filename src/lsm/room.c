@@ -25,6 +25,14 @@
 /* Full debt: this many times the soft limit. */
 #define HARD_FACTOR 4
 
+/* A flush handles the values behind pointers this many times as fast as
+ * records. */
+#define VALUE_FEE 16
+
+/* A memtable is full as well when its pointers name this many times its bytes
+ * in value files: overwritten values must be found out in time. */
+#define VALUE_FACTOR 4
+
 /* The square of how far `x` is from soft to hard, times `most`. */
 static uint64_t slope(uint64_t x, uint64_t soft, uint64_t hard, uint64_t most)
 {
@@ -63,11 +71,17 @@ bool room_is_braking(const struct tt *db)
 void room_update_locked(struct tt *db)
 {
 	const struct version *v = db->sv->version;
+	struct value_garbage garbage;
 	uint32_t brake;
 
 	mutex_assert_held(&db->mu);
 	brake = room_brake(v->n_l0, db->cfg.l0_trigger,
 			   compaction_debt(&db->picker, v), room_debt_soft(db));
+	value_gc_look_locked(db, &garbage);
+	db->value_brake = (uint32_t)slope(garbage.bytes, garbage.allowed,
+					  garbage.allowed / 2 * 3, BRAKE_MAX);
+	if (db->value_brake)
+		brake = MAX_OF(brake, 1);
 	if (db->n_imms >= MAX_IMMUTABLES)
 		brake = MAX_OF(brake, 1); /* look at the fill of the active */
 	if (db->err.code)
@@ -135,6 +149,7 @@ int room_switch(struct tt *db)
 	r = memtable_new(&fresh);
 	if (r < 0)
 		return r;
+	memtable_use_values(fresh, db->values);
 	mutex_lock(&db->mu);
 	r = db->n_imms >= MAX_IMMUTABLES ? -EAGAIN
 					 : switch_locked(db, fresh, &old);
@@ -146,22 +161,33 @@ int room_switch(struct tt *db)
 
 /* ---- waiting ---------------------------------------------------------- */
 
-static bool is_full(const struct tt *db, size_t bytes)
+bool room_is_full(const struct db_config *c, const struct memtable *m,
+		  size_t bytes, uint64_t value_bytes)
 {
-	return memtable_count(db->active) != 0 &&
-	       memtable_bytes(db->active) + bytes > db->cfg.memtable_bytes;
+	return memtable_count(m) != 0 &&
+	       (memtable_bytes(m) + bytes > c->memtable_bytes ||
+		memtable_value_bytes(m) + value_bytes >
+			VALUE_FACTOR * (uint64_t)c->memtable_bytes);
 }
 
-/* Delay per KiB now, ns. */
-static uint64_t brake_now_locked(const struct tt *db)
+/*
+ * What a write owes, ns. Tables weigh as much as their records and the values
+ * that they keep, so debt slows both alike; a flush only makes sure that
+ * values are on the disk, which was writing them all the time; and garbage is
+ * the business of values alone.
+ */
+static uint64_t fee_locked(const struct tt *db, size_t bytes,
+			   uint64_t value_bytes)
 {
-	uint64_t brake = atomic_load_explicit(&db->brake, memory_order_relaxed);
-	size_t limit = db->cfg.memtable_bytes;
+	uint64_t debt = atomic_load_explicit(&db->brake, memory_order_relaxed);
+	uint64_t used = MAX_OF((uint64_t)memtable_bytes(db->active),
+			       memtable_value_bytes(db->active) / VALUE_FACTOR);
+	uint64_t limit = db->cfg.memtable_bytes, flush = 0, values;
 
 	if (db->n_imms >= MAX_IMMUTABLES)
-		brake = MAX_OF(brake, slope(memtable_bytes(db->active),
-					    limit / 4, limit, BRAKE_IMMUTABLE));
-	return brake;
+		flush = slope(used, limit / 4, limit, BRAKE_IMMUTABLE);
+	values = MAX_OF(debt, MAX_OF(flush / VALUE_FEE, db->value_brake));
+	return (MAX_OF(debt, flush) * bytes + values * value_bytes) / 1024;
 }
 
 static void count_stall(struct tt *db, uint64_t since_ns)
@@ -200,17 +226,19 @@ static int wait_for_flush_locked(struct tt *db) REQUIRES(db->mu)
 	return r;
 }
 
-static int make_slowly(struct tt *db, size_t bytes, bool no_wait)
+static int make_slowly(struct tt *db, size_t bytes, uint64_t value_bytes,
+		       bool no_wait)
 {
+	bool is_full = room_is_full(&db->cfg, db->active, bytes, value_bytes);
 	int r;
 
 	mutex_lock(&db->mu);
 	r = db_check_locked(db);
 	/* Short of space, the memtable may still be filled. */
-	if (r < 0 && db->is_short_of_space && !is_full(db, bytes))
+	if (r < 0 && db->is_short_of_space && !is_full)
 		r = 0;
 	if (r == 0) {
-		uint64_t fee = brake_now_locked(db) * bytes / 1024;
+		uint64_t fee = fee_locked(db, bytes, value_bytes);
 
 		db->owed_ns += fee;
 		if (db->owed_ns >= WAIT_LEAST_NS && no_wait) {
@@ -220,7 +248,7 @@ static int make_slowly(struct tt *db, size_t bytes, bool no_wait)
 			pay_locked(db);
 		}
 	}
-	if (r == 0 && is_full(db, bytes) && db->n_imms >= MAX_IMMUTABLES)
+	if (r == 0 && is_full && db->n_imms >= MAX_IMMUTABLES)
 		r = no_wait ? -EAGAIN : wait_for_flush_locked(db);
 	mutex_unlock(&db->mu);
 	return r;
@@ -244,17 +272,23 @@ static void switch_littered(struct tt *db)
 		db_count(db, STAT_LITTERED_SWITCHES, 1);
 }
 
-int room_make(void *arg, size_t bytes, bool no_wait, struct memtable **out)
+int room_make(void *arg, size_t bytes, uint64_t value_bytes, bool no_wait,
+	      struct memtable **out)
 {
 	struct tt *db = arg;
+	bool is_full = room_is_full(&db->cfg, db->active, bytes, value_bytes);
 	int r = 0;
 
-	if (unlikely(is_littered(db)))
+	if (unlikely(is_littered(db))) {
 		switch_littered(db);
-	if (unlikely(atomic_load_explicit(&db->brake, memory_order_relaxed) ||
-		     is_full(db, bytes))) {
-		r = make_slowly(db, bytes, no_wait);
-		if (r == 0 && is_full(db, bytes))
+		is_full = room_is_full(&db->cfg, db->active, bytes,
+				       value_bytes);
+	}
+	if (unlikely(is_full ||
+		     atomic_load_explicit(&db->brake, memory_order_relaxed))) {
+		r = make_slowly(db, bytes, value_bytes, no_wait);
+		if (r == 0 && room_is_full(&db->cfg, db->active, bytes,
+					   value_bytes))
 			r = room_switch(db);
 	}
 	if (r < 0)

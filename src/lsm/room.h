@@ -26,7 +26,12 @@
 #include "lsm/db.h"
 
 /* write_hooks.make_room; `arg` is the struct tt. Leader only. */
-int room_make(void *arg, size_t bytes, bool no_wait, struct memtable **out);
+int room_make(void *arg, size_t bytes, uint64_t value_bytes, bool no_wait,
+	      struct memtable **out);
+
+/* True when so much more should go to a fresh memtable. */
+bool room_is_full(const struct db_config *c, const struct memtable *m,
+		  size_t bytes, uint64_t value_bytes);
 
 /* Makes the active memtable immutable if there is anything in it and room for
  * it: 0, TT_END when it is empty, -EAGAIN when two are waiting already.

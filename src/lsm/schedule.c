@@ -9,6 +9,8 @@
 #include "lsm/flush.h"
 #include "lsm/pace.h"
 #include "lsm/room.h"
+#include "lsm/value_log.h"
+#include "lsm/value_mover.h"
 
 /* Pause between two looks for room on a full disk. */
 #define SPACE_RETRY_NS 500000000ull
@@ -74,6 +76,13 @@ static bool is_stopped_locked(const struct tt *db)
 	return is_closing(db) || (db->err.code && !db->is_short_of_space);
 }
 
+/* Removes what nobody refers to any more. */
+static void collect(struct tt *db)
+{
+	gc_run(db->gc);
+	value_log_collect(db->values);
+}
+
 /* ---- flush ------------------------------------------------------------ */
 
 static void flush_task(void *arg)
@@ -83,6 +92,8 @@ static void flush_task(void *arg)
 
 	do {
 		r = flush_oldest(db);
+		if (r == 0)
+			r = value_gc_drop_dead(db);
 	} while (r < 0 && note_failure(db, r, "flush"));
 	mutex_lock(&db->mu);
 	db->is_flushing = false;
@@ -91,7 +102,7 @@ static void flush_task(void *arg)
 	schedule_locked(db);
 	cond_broadcast(&db->changed);
 	mutex_unlock(&db->mu);
-	gc_run(db->gc);
+	collect(db);
 }
 
 int schedule_wait_flushed(struct tt *db, uint64_t no)
@@ -139,7 +150,7 @@ static int install_compacted(void *arg, struct version *v)
 	return in->old ? 0 : err_nomem("superversion");
 }
 
-static int apply(struct tt *db, struct version_edit *edit)
+int schedule_apply(struct tt *db, struct version_edit *edit)
 {
 	struct installation in = { .db = db };
 	int r = version_set_apply(&db->vs, edit, install_compacted, &in);
@@ -187,13 +198,16 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		.stop_arg = db,
 	};
 	struct retained_times times;
+	struct value_mover mover;
 	uint64_t since = mono_ns(), us;
 	int r = snapshots_collect(&db->snaps, &db->clk, &times);
 
 	if (r < 0)
 		return r;
 	db_output_options(db, &job.output);
-	job.output.pace = pace_compaction;
+	/* Collecting has a pace of its own: writers wait for it. */
+	if (pick->level != pick->out_level)
+		job.output.pace = pace_compaction;
 	if (pick->out_level == LAST_LEVEL) {
 		job.output.table.codec = db->cfg.bottom_codec;
 		job.output.table.with_dict = true;
@@ -201,11 +215,15 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 	job.output.table.past_page_cache = !are_inputs_cached(db, pick);
 	job.times = &times;
 	job.merge = &db->cfg.merge;
+	value_mover_init(&mover, db->values, db->cfg.separate_bytes,
+			 db->values_gc.n ? pick->version->values : NULL);
+	job.output.mover = &mover;
 	r = compact_run(&job, edit, &res);
 	if (r == 0)
-		r = apply(db, edit);
+		r = schedule_apply(db, edit);
 	if (r < 0 && edit->is_refused)
 		sst_output_discard(db->env, db->dir, edit);
+	value_mover_fini(&mover);
 	retained_times_fini(&times);
 	if (r < 0)
 		return r;
@@ -231,7 +249,7 @@ static int move(struct tt *db, const struct compact_pick *pick,
 	int r = compact_pick_move(pick, edit);
 
 	if (r == 0)
-		r = apply(db, edit);
+		r = schedule_apply(db, edit);
 	if (r < 0)
 		return r;
 	db_count(db, STAT_TRIVIAL_MOVES, edit->n_added);
@@ -264,7 +282,7 @@ static int drop_covered(struct tt *db, const struct version *v)
 			     db->cfg.table_bytes, &edit);
 	retained_times_fini(&times);
 	if (r == 0 && edit.n_dropped) {
-		r = apply(db, &edit);
+		r = schedule_apply(db, &edit);
 		if (r == 0) {
 			db_count(db, STAT_COVERED_TABLES, edit.n_dropped);
 			log_info(LOG_COMPACT,
@@ -276,6 +294,31 @@ static int drop_covered(struct tt *db, const struct version *v)
 	}
 	version_edit_fini(&edit);
 	return r;
+}
+
+/* What to do next: compaction and the collection of values in turns. */
+static int pick_work(struct tt *db, struct version *v, struct compact_pick *out)
+{
+	bool collects, was_last = db->values_gc.was_last;
+	int r = 0;
+
+	mutex_lock(&db->mu);
+	collects = value_gc_is_due_locked(db);
+	mutex_unlock(&db->mu);
+	db->values_gc.was_last = false;
+	if (was_last || !collects)
+		r = compact_pick_next(&db->picker, v, oldest_read(db), out);
+	if (r != 0 || !collects)
+		return r;
+	r = value_gc_pick(db, v, out);
+	if (r != 0) {
+		db->values_gc.was_last = true;
+		db_count(db, STAT_VALUE_COLLECTIONS, r > 0);
+		return r;
+	}
+	return was_last ? 0
+			: compact_pick_next(&db->picker, v, oldest_read(db),
+					    out);
 }
 
 /* One piece of work: 1 when there was one, 0 when nothing is due. */
@@ -294,7 +337,7 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 		r = compact_pick_range(&db->picker, v, m->lower, m->upper,
 				       &pick);
 	else
-		r = compact_pick_next(&db->picker, v, oldest_read(db), &pick);
+		r = pick_work(db, v, &pick);
 	version_unref(v);
 	if (r <= 0)
 		return r;
@@ -315,7 +358,8 @@ static bool is_compaction_due_locked(struct tt *db)
 	atomic_store_explicit(&db->has_dense, asks, memory_order_relaxed);
 	return db->manual ||
 	       (!db->compaction_err.code &&
-		compaction_is_due(&db->picker, v, asks ? oldest_read(db) : 0));
+		(compaction_is_due(&db->picker, v, asks ? oldest_read(db) : 0) ||
+		 value_gc_is_due_locked(db)));
 }
 
 void schedule_snapshot_gone(struct tt *db)
@@ -361,12 +405,14 @@ static void compact_task(void *arg)
 {
 	struct tt *db = arg;
 	struct manual_compaction *m;
-	int r;
+	int r, dropped;
 
 	mutex_lock(&db->mu);
 	m = db->manual;
 	mutex_unlock(&db->mu);
 	r = compact_once(db, m);
+	if (r > 0 && (dropped = value_gc_drop_dead(db)) < 0)
+		r = dropped;
 	if (r < 0 && !is_damage(r))
 		(void)note_failure(db, r, "compaction");
 	mutex_lock(&db->mu);
@@ -380,7 +426,7 @@ static void compact_task(void *arg)
 	schedule_locked(db);
 	cond_broadcast(&db->changed);
 	mutex_unlock(&db->mu);
-	gc_run(db->gc);
+	collect(db);
 }
 
 int schedule_manual(struct tt *db, struct manual_compaction *m)
@@ -411,7 +457,7 @@ static void gc_task(void *arg)
 {
 	struct tt *db = arg;
 
-	gc_run(db->gc);
+	collect(db);
 }
 
 void schedule_gc(void *arg)

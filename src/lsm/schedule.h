@@ -18,11 +18,16 @@
 #include "base/compiler.h"
 #include "lsm/db.h"
 
+struct version_edit;
+
 /* Prepares the tasks. */
 void schedule_init(struct tt *db);
 
 /* Starts whatever is due and does not run. */
 void schedule_locked(struct tt *db) REQUIRES(db->mu);
+
+/* Writes an edit to the manifest and shows the version that it makes. */
+int schedule_apply(struct tt *db, struct version_edit *edit);
 
 /* gc's wake: somebody must run it soon. `arg` is the struct tt. */
 void schedule_gc(void *arg);

@@ -49,14 +49,16 @@
 #define SST_MAGIC "TTSX"
 #define SST_VERSION 1
 
-/* Feature bits. A reader may ignore unknown compat
- * bits, must not rewrite a file with unknown ro_compat bits (tables are
- * never rewritten in place), and refuses unknown incompat bits. */
+/* Feature bits. A reader may ignore unknown compat bits, must not rewrite a
+ * file with unknown ro_compat bits (tables are never rewritten in place), and
+ * refuses unknown incompat bits. */
 #define SST_INCOMPAT_DICT 1u   /* blocks need the dictionary */
 #define SST_INCOMPAT_RANGES 2u /* there are range tombstones, and their list */
-#define SST_INCOMPAT_MERGES 8u /* there are merge records */
-#define SST_INCOMPAT_KNOWN \
-	(SST_INCOMPAT_DICT | SST_INCOMPAT_RANGES | SST_INCOMPAT_MERGES)
+#define SST_INCOMPAT_POINTERS 4u /* records of kind RECORD_POINTER */
+#define SST_INCOMPAT_MERGES 8u	 /* there are merge records */
+#define SST_INCOMPAT_KNOWN                                             \
+	(SST_INCOMPAT_DICT | SST_INCOMPAT_RANGES | SST_INCOMPAT_POINTERS | \
+	 SST_INCOMPAT_MERGES)
 
 /* The first byte of a filter box. */
 enum filter_kind {

@@ -9,6 +9,7 @@
 #include "lsm/file_name.h"
 #include "lsm/guards.h"
 #include "lsm/range_cut.h"
+#include "lsm/value_mover.h"
 #include "lsm/version_edit.h"
 
 struct sst_output {
@@ -66,6 +67,9 @@ static int note_table(struct sst_output *s, uint64_t file_no,
 		.n_ranges = m->n_ranges,
 		.group = s->o.group,
 		.level = s->o.level,
+		.values = m->values.v,
+		.n_values = (uint32_t)m->values.n,
+		.value_bytes = m->values.bytes,
 	};
 
 	s->bytes += m->file_bytes;
@@ -250,6 +254,7 @@ void sst_output_set_ranges(struct sst_output *s, const struct range_del *dels,
 
 int sst_output_add(struct sst_output *s, const struct record *rec)
 {
+	struct record moved;
 	size_t bytes;
 	int r = 0;
 
@@ -259,6 +264,12 @@ int sst_output_add(struct sst_output *s, const struct record *rec)
 		r = pass_guard(s, rec);
 	else if (must_cut(s, rec->key))
 		r = end_table(s);
+	if (r == 0 && s->o.mover &&
+	    unlikely(value_mover_wants(s->o.mover, rec))) {
+		moved = *rec;
+		r = value_mover_take(s->o.mover, &moved);
+		rec = &moved;
+	}
 	if (r == 0)
 		r = sst_writer_add(s->writer, rec);
 	if (r < 0)
@@ -318,6 +329,9 @@ int sst_output_finish(struct sst_output *s)
 		r = end_table_before(s, SLICE_EMPTY);
 	if (r == 0 && s->edit->n_added > s->first_added)
 		r = sync_tables(s);
+	/* What tables point to must be durable before they are named. */
+	if (r == 0 && s->o.mover)
+		r = value_mover_sync(s->o.mover);
 	s->is_finished = r == 0;
 	return r;
 }

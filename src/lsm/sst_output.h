@@ -23,6 +23,7 @@ struct env;
 struct guards;
 struct range_del;
 struct sst_output;
+struct value_mover;
 struct version_edit;
 
 #define SST_OUTPUT_PACE ((size_t)256 << 10)
@@ -35,6 +36,9 @@ struct sst_output_options {
 	unsigned level;		     /* for the edit … */
 	uint64_t group;		     /* … as well */
 	const struct guards *guards; /* NULL: none; kept */
+	/* Takes values out; NULL: none does. Its user finishes it once the
+	 * edit stands. */
+	struct value_mover *mover;
 	uint64_t (*new_file_no)(void *arg);
 	/* Called every SST_OUTPUT_PACE bytes or so, to wait; NULL: does not. */
 	void (*pace)(void *arg, size_t bytes);

@@ -30,6 +30,7 @@ struct verify {
 	bool has_last;
 	uint64_t n_tombstones;
 	uint32_t n_ranges; /* records of range tombstones */
+	bool has_pointers;
 	int64_t min_ts, max_ts;
 };
 
@@ -116,6 +117,7 @@ static void check_records(struct verify *v, const struct block *b, uint32_t i)
 			check_range_record(v, i, &rec);
 		n_odd += rec.kind == RECORD_MERGE &&
 			 operands_check(rec.value) < 0;
+		v->has_pointers |= rec.kind == RECORD_POINTER;
 		v->min_ts = MIN_OF(v->min_ts, rec.ts);
 		v->max_ts = MAX_OF(v->max_ts, rec.ts);
 		n_hidden +=
@@ -163,6 +165,8 @@ static void check_sums(struct verify *v)
 	if (v->min_ts != (int64_t)le64_get(h->min_ts) ||
 	    v->max_ts != (int64_t)le64_get(h->max_ts))
 		report_header(v, "has another range of timestamps");
+	if (v->has_pointers && !(le32_get(h->incompat) & SST_INCOMPAT_POINTERS))
+		report_header(v, "does not announce its pointers to values");
 }
 
 int sst_verify(struct sst_reader *r, sst_report_fn fn, void *arg)

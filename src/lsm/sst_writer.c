@@ -25,6 +25,7 @@
 #include "lsm/sst_format.h"
 #include "lsm/sst_ranges.h"
 #include "lsm/table_dict.h"
+#include "lsm/value_format.h"
 
 struct sst_writer {
 	/* set in sst_writer_new(), then constant */
@@ -45,6 +46,7 @@ struct sst_writer {
 	uint64_t n_records, n_tombstones, raw_bytes;
 	uint32_t incompat; /* SST_INCOMPAT_* */
 	int64_t min_ts, max_ts;
+	struct value_refs values;
 	struct buf ranges; /* the list of range tombstones, as stored */
 	uint64_t n_ranges;
 	struct buf range_end; /* the last end; empty: none */
@@ -54,6 +56,7 @@ void sst_meta_fini(struct sst_meta *m)
 {
 	buf_fini(&m->min_key);
 	buf_fini(&m->max_key);
+	value_refs_fini(&m->values);
 }
 
 int sst_writer_new(const struct sst_writer_options *o, struct sst_writer **out)
@@ -84,6 +87,7 @@ void sst_writer_free(struct sst_writer *w)
 	buf_fini(&w->keys);
 	buf_fini(&w->hashes);
 	buf_fini(&w->last_key);
+	value_refs_fini(&w->values);
 	buf_fini(&w->ranges);
 	buf_fini(&w->range_end);
 	free(w);
@@ -97,6 +101,7 @@ void sst_writer_reset(struct sst_writer *w)
 	buf_clear(&w->keys);
 	buf_clear(&w->hashes);
 	buf_clear(&w->last_key);
+	value_refs_clear(&w->values);
 	buf_clear(&w->ranges);
 	w->n_records = w->n_tombstones = w->raw_bytes = 0;
 	w->incompat = 0;
@@ -148,6 +153,16 @@ static int begin_block(struct sst_writer *w, const struct record *r,
 	return 0;
 }
 
+static int note_pointer(struct sst_writer *w, const struct record *r)
+{
+	struct value_ptr p;
+
+	w->incompat |= SST_INCOMPAT_POINTERS;
+	value_ptr_decode(r->value.data, &p);
+	return value_refs_add(&w->values, p.file_no,
+			      value_record_space(r->key.len, p.stored_len));
+}
+
 static int note_record(struct sst_writer *w, const struct record *r,
 		       bool same_key)
 {
@@ -171,7 +186,7 @@ static int note_record(struct sst_writer *w, const struct record *r,
 	w->n_tombstones += r->kind == RECORD_TOMBSTONE;
 	if (unlikely(r->kind == RECORD_MERGE))
 		w->incompat |= SST_INCOMPAT_MERGES;
-	return 0;
+	return unlikely(r->kind == RECORD_POINTER) ? note_pointer(w, r) : 0;
 }
 
 int sst_writer_add(struct sst_writer *w, const struct record *r)
@@ -343,7 +358,7 @@ static int make_bound(const struct sst_writer *w, struct sst_meta *m)
 	return m->has_no_end ? 0 : buf_set(&m->max_key, max);
 }
 
-static int make_meta(const struct sst_writer *w, size_t head_len,
+static int make_meta(struct sst_writer *w, size_t head_len,
 		     struct sst_meta *out)
 {
 	struct sst_meta m = SST_META_INIT;
@@ -362,6 +377,8 @@ static int make_meta(const struct sst_writer *w, size_t head_len,
 		sst_meta_fini(&m);
 		return err_nomem("a table's description");
 	}
+	m.values = w->values;
+	value_refs_init(&w->values);
 	*out = m;
 	return 0;
 }

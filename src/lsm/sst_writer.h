@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/compress.h"
 #include "lsm/record.h"
+#include "lsm/value_refs.h"
 
 struct env;
 struct range_del;
@@ -45,6 +46,7 @@ struct sst_meta {
 	 * unless max_is_open. Without an end max_key is empty. */
 	struct buf min_key, max_key;
 	bool max_is_open, has_no_end;
+	struct value_refs values; /* what its pointers name */
 };
 
 #define SST_META_INIT ((struct sst_meta){ .file_bytes = 0 })

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "lsm/db.h"
+#include "lsm/value_log.h"
+#include "lsm/version_values.h"
 
 typedef void (*stat_fn)(void *arg, const char *name, uint64_t value,
 			const char *help);
@@ -65,6 +67,37 @@ static void show_wal(struct tt *db, const struct stat_walk *w)
 	     "writes that waited for a segment");
 	show(w, "engine.wal.segments", s.n_segments, "segments on disk");
 	show(w, "engine.wal.disk_bytes", s.disk_bytes, "what they take");
+}
+
+static void show_values(struct tt *db, const struct stat_walk *w)
+{
+	struct value_log_stats s;
+	struct version *v = version_set_current(&db->vs);
+	uint64_t sealed = v->values ? v->values->bytes : 0;
+	uint64_t live = v->values ? v->values->live : 0;
+	uint64_t n = v->values ? v->values->n : 0;
+
+	version_unref(v);
+	value_log_get_stats(db->values, &s);
+	show(w, "engine.values.files", n, "value files of the store");
+	show(w, "engine.values.bytes", sealed + s.bytes, "what they take");
+	show(w, "engine.values.sealed_bytes", sealed,
+	     "what the finished ones take");
+	show(w, "engine.values.live_bytes", live,
+	     "of that, what tables point to");
+	show(w, "engine.values.puts", s.n_puts, "separated values written");
+	show(w, "engine.values.put_bytes", s.put_bytes,
+	     "bytes of value files written for them");
+	show(w, "engine.values.moves", s.n_moves,
+	     "values moved out of files with garbage");
+	show(w, "engine.values.move_bytes", s.move_bytes,
+	     "bytes of value files written for them");
+	show(w, "engine.values.syncs", s.n_syncs, "device flushes of them");
+	show(w, "engine.values.file_waits", s.n_waits,
+	     "writes that waited for a value file");
+	show(w, "engine.values.open", s.n_open, "value files open now");
+	show(w, "engine.values.files_removed", s.n_removed,
+	     "value files removed");
 }
 
 static void show_caches(struct tt *db, const struct stat_walk *w)
@@ -171,6 +204,7 @@ void tt_stats_each(struct tt *db, stat_fn fn, void *arg)
 	show_counters(db, &w);
 	show_writes(db, &w);
 	show_wal(db, &w);
+	show_values(db, &w);
 	show_caches(db, &w);
 	show_state(db, &w);
 	show(&w, "engine.background_error",

@@ -20,6 +20,7 @@
 
 #include "base/assert.h"
 #include "lsm/gaps.h"
+#include "lsm/value_read.h"
 #include "tt_errors.h"
 
 /* Steps over versions of one key before a search is cheaper. */
@@ -42,6 +43,16 @@ void user_iter_set_gaps(struct user_iter *u, struct gaps *g)
 	u->gaps = g;
 }
 
+void user_iter_set_values(struct user_iter *u, struct value_log *values)
+{
+	u->values = values;
+}
+
+void user_iter_set_verify(struct user_iter *u, bool on)
+{
+	u->verifies_values = on;
+}
+
 void user_iter_fini(struct user_iter *u)
 {
 	rec_iter_free(u->in);
@@ -52,6 +63,7 @@ void user_iter_fini(struct user_iter *u)
 	buf_fini(&u->jump);
 	buf_fini(&u->lower);
 	buf_fini(&u->upper);
+	buf_fini(&u->separated);
 	merge_chain_fini(&u->chain);
 	u->state = USER_ITER_NONE;
 }
@@ -98,6 +110,7 @@ void user_iter_rest(struct user_iter *u, size_t keep)
 	buf_shrink(&u->jump, keep);
 	buf_shrink(&u->lower, keep);
 	buf_shrink(&u->upper, keep);
+	buf_shrink(&u->separated, keep);
 }
 
 /* Ends a move that found nothing or failed. */
@@ -145,22 +158,46 @@ static int gather(struct user_iter *u, bool *has_base)
 			r = rec_iter_next(in);
 	} while (r == 0 && in->rec.kind == RECORD_MERGE &&
 		 key_eq(in->rec.key, buf_slice(&u->key)));
-	*has_base = r == 0 && in->rec.kind == RECORD_VALUE &&
+	*has_base = r == 0 && !record_is_deletion(&in->rec) &&
 		    key_eq(in->rec.key, buf_slice(&u->key));
 	return r;
+}
+
+/* The value under the merge records; on failure the entry is shown without
+ * one. */
+static int read_base(struct user_iter *u, struct tt_slice *base)
+{
+	*base = u->in->rec.value;
+	if (u->in->rec.kind != RECORD_POINTER)
+		return 0;
+	u->value_error = value_resolve(u->values, buf_slice(&u->key), *base,
+				       u->verifies_values, &u->separated);
+	*base = buf_slice(&u->separated);
+	return u->value_error;
 }
 
 /* The same, into u->value and u->cur. */
 static int merge_kept_key(struct user_iter *u)
 {
 	int64_t ts = u->in->rec.ts;
+	struct tt_slice base = SLICE_EMPTY;
 	bool has_base;
-	int r = gather(u, &has_base);
+	int r;
 
+	u->cur = (struct record){ buf_slice(&u->key), SLICE_EMPTY, ts,
+				  RECORD_VALUE };
+	if (u->keys_only)
+		return 0;
+	r = gather(u, &has_base);
 	if (r < 0)
 		return r;
+	if (has_base && read_base(u, &base) < 0) {
+		u->cur.kind = RECORD_MERGE;
+		buf_clear(&u->value);
+		return 0;
+	}
 	r = merge_chain_resolve(&u->chain, buf_slice(&u->key),
-				has_base ? &u->in->rec.value : NULL, &u->value);
+				has_base ? &base : NULL, &u->value);
 	merge_chain_reset(&u->chain);
 	u->cur = (struct record){ buf_slice(&u->key), buf_slice(&u->value), ts,
 				  RECORD_VALUE };
@@ -337,7 +374,7 @@ static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 			continue;
 		}
 		if (unlikely(rec->kind != RECORD_VALUE &&
-			     rec->kind != RECORD_MERGE)) {
+			     record_is_deletion(rec))) {
 			r = pass_dead(u);
 			has_passed = true;
 			continue;
@@ -418,7 +455,8 @@ static int take_version(struct user_iter *u)
 
 	u->cur.ts = rec->ts;
 	u->cur.kind = rec->kind;
-	return rec->kind == RECORD_VALUE && !u->keys_only
+	return (rec->kind == RECORD_VALUE || rec->kind == RECORD_POINTER) &&
+			       !u->keys_only
 		       ? buf_set(&u->value, rec->value)
 		       : 0;
 }

@@ -17,6 +17,8 @@
 #include "lsm/merge_chain.h"
 #include "lsm/rec_iter.h"
 
+struct value_log;
+
 enum user_iter_state {
 	USER_ITER_NONE,	   /* no position */
 	USER_ITER_FORWARD, /* `in` stands on the current record */
@@ -39,6 +41,12 @@ struct user_iter {
 	struct buf key;	  /* current key (both directions) */
 	struct buf value; /* current value in REVERSE and PAST */
 	struct merge_chain chain;
+	struct value_log *values; /* for bases of merges; NULL: none */
+	bool verifies_values;	  /* reads them with `verify` */
+	struct buf separated;	  /* such a base */
+	int value_error;	  /* why the current value is missing, when the
+				   * current record is of kind RECORD_MERGE and
+				   * not only keys are wanted */
 	struct gaps *gaps; /* kept; NULL: none are used */
 	/* Deleted keys that the move has passed, and where the stretch of them
 	 * begins: forward its first key, back the key behind it. Between moves
@@ -63,6 +71,10 @@ struct user_iter {
 void user_iter_init(struct user_iter *u, const struct merge_function *fn);
 /* Has it jump over gaps and tell of those it finds; keeps `g`. */
 void user_iter_set_gaps(struct user_iter *u, struct gaps *g);
+/* Has it read the separated values that merge records apply to; keeps it. */
+void user_iter_set_values(struct user_iter *u, struct value_log *values);
+/* Whether it reads them from the disk (value_resolve()). */
+void user_iter_set_verify(struct user_iter *u, bool on);
 /* Frees the source and the memory. */
 void user_iter_fini(struct user_iter *u);
 
@@ -100,7 +112,8 @@ static inline bool user_iter_is_valid(const struct user_iter *u)
 	return u->state != USER_ITER_NONE;
 }
 
-/* The current record; valid position only. */
+/* The current record; valid position only. A pointer is shown as it is. One
+ * of kind RECORD_MERGE could not be put together: see value_error. */
 static inline const struct record *user_iter_rec(const struct user_iter *u)
 {
 	return &u->cur;

@@ -11,21 +11,26 @@
 #include "lsm/gc.h"
 #include "lsm/record.h"
 #include "lsm/tombstones.h"
+#include "lsm/version_values.h"
 
 /* ---- tables ----------------------------------------------------------- */
 
 int table_new(struct gc *gc, const struct table_desc *desc, struct table **out)
 {
 	bool has_end = !key_is_largest(desc->max_key);
+	size_t n_values = desc->n_values * sizeof(struct value_ref);
 	size_t n_min = desc->min_key.len;
 	size_t n_max = has_end ? desc->max_key.len : 0;
-	struct table *t = malloc(sizeof(*t) + n_min + n_max);
+	struct table *t = malloc(sizeof(*t) + n_values + n_min + n_max);
 	uint8_t *keys;
 
 	if (!t)
 		return err_nomem("table");
-	keys = (uint8_t *)(t + 1);
+	keys = (uint8_t *)(t + 1) + n_values;
 	t->desc = *desc;
+	if (n_values)
+		memcpy(t + 1, desc->values, n_values);
+	t->desc.values = (struct value_ref *)(void *)(t + 1);
 	if (n_min)
 		memcpy(keys, desc->min_key.data, n_min);
 	if (n_max)
@@ -207,6 +212,7 @@ static void run_index(struct run *run)
 
 		run->max_prefix[i] = prefix_at(d->max_key, run->skip);
 		run->bytes += d->file_bytes;
+		run->weight += table_weight(d);
 		run->n_records += d->n_records;
 		run->n_tombstones += d->n_tombstones;
 		note_ranges(run, d);
@@ -238,6 +244,7 @@ static void version_free(struct version *v)
 	for (uint32_t i = 0; i < v->n_runs; i++)
 		body_unref(v->runs[i].body);
 	free(v->runs);
+	version_values_unref(v->values);
 	free(v);
 }
 
@@ -444,6 +451,7 @@ static void sum_up(struct version *v, const struct version *base)
 		v->newest_no = MAX_OF(v->newest_no, run->newest_no);
 		v->bytes += run->bytes;
 		v->level_bytes[run->level] += run->bytes;
+		v->level_weight[run->level] += run->weight;
 		v->level_tables[run->level] += run->n;
 	}
 }

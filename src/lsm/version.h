@@ -28,12 +28,14 @@
 #include "base/slice.h"
 #include "lsm/record.h"
 #include "lsm/table_cache.h"
+#include "lsm/value_refs.h"
 
 #define N_LEVELS 7
 #define LAST_LEVEL (N_LEVELS - 1)
 
 struct gc;
 struct version;
+struct version_values;
 
 /* What the manifest knows of a table. Slices as long as their source says. */
 struct table_desc {
@@ -51,11 +53,22 @@ struct table_desc {
 	uint64_t n_ranges; /* range tombstones, records of them */
 	uint64_t group;	   /* flush group: rises with every flush */
 	unsigned level;
+	/* The value files that its pointers name, rising, and the sum. */
+	const struct value_ref *values;
+	uint32_t n_values;
+	uint64_t value_bytes;
 };
+
+/* What a table weighs where the sizes of levels count: with the values that
+ * it keeps alive. */
+static inline uint64_t table_weight(const struct table_desc *d)
+{
+	return d->file_bytes + d->value_bytes;
+}
 
 /* A table in use. */
 struct table {
-	/* set at birth, then constant; keys lie behind the struct */
+	/* set at birth, then constant; values and keys lie behind it */
 	struct table_desc desc; /* level and group: where it was born */
 	struct gc *gc;
 
@@ -78,7 +91,7 @@ struct table {
 	bool is_moving; /* within one edit */
 };
 
-/* A table with one reference. Copies the keys. 0 or -ENOMEM. */
+/* A table with one reference. Copies the slices. 0 or -ENOMEM. */
 int table_new(struct gc *gc, const struct table_desc *desc, struct table **out);
 struct table *table_ref(struct table *t);
 void table_unref(struct table *t);
@@ -100,6 +113,7 @@ struct run {
 	uint32_t skip;
 	uint32_t n_ranged; /* tables with range tombstones */
 	uint64_t bytes;
+	uint64_t weight; /* table_weight() of all */
 	uint64_t n_records;
 	uint64_t n_tombstones;
 	uint64_t n_ranges;	/* range tombstones */
@@ -121,6 +135,7 @@ struct version {
 	struct run *runs;
 	/* sums */
 	uint64_t level_bytes[N_LEVELS];
+	uint64_t level_weight[N_LEVELS];
 	uint64_t level_tables[N_LEVELS];
 	uint64_t n_tables;
 	uint64_t n_records;
@@ -134,6 +149,8 @@ struct version {
 	/* A read as of this timestamp or a later one misses nothing that has
 	 * been dropped; TS_OLDEST: nothing has. Set before it is shared. */
 	int64_t complete_from;
+	/* Set before it is shared; a reference, NULL: no value files. */
+	struct version_values *values;
 };
 
 struct version *version_ref(struct version *v);

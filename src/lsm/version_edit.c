@@ -8,6 +8,7 @@
 #include "base/varint.h"
 #include "lsm/manifest_format.h"
 #include "lsm/record.h"
+#include "lsm/value_format.h"
 #include "ttrunks.h"
 
 void version_edit_init(struct version_edit *e)
@@ -26,10 +27,25 @@ void version_edit_fini(struct version_edit *e)
 	for (size_t i = 0; i < e->n_added; i++) {
 		free_key(e->added[i].min_key);
 		free_key(e->added[i].max_key);
+		free((void *)e->added[i].values);
 	}
 	free(e->added);
 	free(e->dropped);
+	free(e->named_values);
+	free(e->dropped_values);
 	version_edit_init(e);
+}
+
+void version_edit_forget_lists(struct version_edit *e)
+{
+	e->added = NULL;
+	e->n_added = e->cap_added = 0;
+	e->dropped = NULL;
+	e->n_dropped = e->cap_dropped = 0;
+	e->named_values = NULL;
+	e->n_named_values = e->cap_named_values = 0;
+	e->dropped_values = NULL;
+	e->n_dropped_values = e->cap_dropped_values = 0;
 }
 
 static int copy_key(struct tt_slice *key)
@@ -47,6 +63,21 @@ static int copy_key(struct tt_slice *key)
 	return 0;
 }
 
+static int copy_values(struct table_desc *d)
+{
+	size_t n = d->n_values * sizeof(*d->values);
+	void *p = NULL;
+
+	if (n) {
+		p = malloc(n);
+		if (!p)
+			return err_nomem("version edit");
+		memcpy(p, d->values, n);
+	}
+	d->values = p;
+	return 0;
+}
+
 int version_edit_add(struct version_edit *e, const struct table_desc *d)
 {
 	struct table_desc copy = *d;
@@ -60,9 +91,14 @@ int version_edit_add(struct version_edit *e, const struct table_desc *d)
 		e->added = p;
 		e->cap_added = cap;
 	}
-	if (copy_key(&copy.min_key) < 0)
+	if (copy_values(&copy) < 0)
 		return -ENOMEM;
+	if (copy_key(&copy.min_key) < 0) {
+		free((void *)copy.values);
+		return -ENOMEM;
+	}
 	if (copy_key(&copy.max_key) < 0) {
+		free((void *)copy.values);
 		free_key(copy.min_key);
 		return -ENOMEM;
 	}
@@ -70,19 +106,49 @@ int version_edit_add(struct version_edit *e, const struct table_desc *d)
 	return 0;
 }
 
-int version_edit_drop(struct version_edit *e, uint64_t file_no)
+static int push_number(uint64_t **v, size_t *n, size_t *cap, uint64_t no)
 {
-	if (e->n_dropped == e->cap_dropped) {
-		size_t cap = e->cap_dropped ? 2 * e->cap_dropped : 8;
-		uint64_t *p = realloc(e->dropped, cap * sizeof(*p));
+	if (*n == *cap) {
+		size_t more = *cap ? 2 * *cap : 8;
+		uint64_t *p = realloc(*v, more * sizeof(*p));
 
 		if (!p)
 			return err_nomem("version edit");
-		e->dropped = p;
-		e->cap_dropped = cap;
+		*v = p;
+		*cap = more;
 	}
-	e->dropped[e->n_dropped++] = file_no;
+	(*v)[(*n)++] = no;
 	return 0;
+}
+
+int version_edit_drop(struct version_edit *e, uint64_t file_no)
+{
+	return push_number(&e->dropped, &e->n_dropped, &e->cap_dropped,
+			   file_no);
+}
+
+int version_edit_name_values(struct version_edit *e, uint64_t file_no,
+			     uint64_t bytes)
+{
+	if (e->n_named_values == e->cap_named_values) {
+		size_t cap = e->cap_named_values ? 2 * e->cap_named_values : 8;
+		struct value_ref *p =
+			realloc(e->named_values, cap * sizeof(*p));
+
+		if (!p)
+			return err_nomem("version edit");
+		e->named_values = p;
+		e->cap_named_values = cap;
+	}
+	e->named_values[e->n_named_values++] =
+		(struct value_ref){ file_no, bytes };
+	return 0;
+}
+
+int version_edit_drop_values(struct version_edit *e, uint64_t file_no)
+{
+	return push_number(&e->dropped_values, &e->n_dropped_values,
+			   &e->cap_dropped_values, file_no);
 }
 
 /* ---- encoding --------------------------------------------------------- */
@@ -99,6 +165,18 @@ static int put_key(struct buf *out, struct tt_slice key)
 	int r = buf_append_varint(out, key.len);
 
 	return r < 0 ? r : buf_append_slice(out, key);
+}
+
+static int put_values(struct buf *out, const struct table_desc *d)
+{
+	int r = put_pair(out, EDIT_TABLE_VALUES, d->n_values);
+
+	for (uint32_t i = 0; i < d->n_values && r == 0; i++) {
+		r = buf_append_varint(out, d->values[i].file_no);
+		if (r == 0)
+			r = buf_append_varint(out, d->values[i].bytes);
+	}
+	return r;
 }
 
 static int put_ranges(struct buf *out, const struct table_desc *d)
@@ -133,7 +211,9 @@ static int put_table(struct buf *out, const struct table_desc *d)
 		r = put_key(out, d->min_key);
 	if (r == 0)
 		r = put_key(out, has_end ? d->max_key : d->min_key);
-	return r == 0 && d->n_ranges ? put_ranges(out, d) : r;
+	if (r == 0 && d->n_ranges)
+		r = put_ranges(out, d);
+	return r == 0 && d->n_values ? put_values(out, d) : r;
 }
 
 static int put_name(struct buf *out, const struct merge_name *name)
@@ -141,6 +221,13 @@ static int put_name(struct buf *out, const struct merge_name *name)
 	int r = buf_append_varint(out, EDIT_MERGE_NAME);
 
 	return r < 0 ? r : put_key(out, slice_str(name->text));
+}
+
+static int put_named(struct buf *out, const struct value_ref *file)
+{
+	int r = put_pair(out, EDIT_NAME_VALUES, file->file_no);
+
+	return r < 0 ? r : buf_append_varint(out, file->bytes);
 }
 
 int version_edit_encode(const struct version_edit *e, struct buf *out)
@@ -162,8 +249,12 @@ int version_edit_encode(const struct version_edit *e, struct buf *out)
 		r = put_name(out, &e->merge_name);
 	for (size_t i = 0; i < e->n_dropped && r == 0; i++)
 		r = put_pair(out, EDIT_DROP_TABLE, e->dropped[i]);
+	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
+		r = put_named(out, &e->named_values[i]);
 	for (size_t i = 0; i < e->n_added && r == 0; i++)
 		r = put_table(out, &e->added[i]);
+	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
+		r = put_pair(out, EDIT_DROP_VALUES, e->dropped_values[i]);
 	return r;
 }
 
@@ -241,6 +332,38 @@ static int get_name(struct version_edit *e, struct tt_slice *in)
 	return 0;
 }
 
+/* The references of the table added last. */
+static int get_values(struct version_edit *e, struct tt_slice *in)
+{
+	struct table_desc *d = e->n_added ? &e->added[e->n_added - 1] : NULL;
+	struct value_ref *v;
+	uint64_t n, before = 0;
+	int r = get(in, &n);
+
+	if (r < 0)
+		return r;
+	if (!d || d->n_values || n == 0 || n > in->len / 2)
+		return bad("impossible references to values");
+	v = malloc(n * sizeof(*v));
+	if (!v)
+		return err_nomem("version edit");
+	d->values = v;
+	d->n_values = (uint32_t)n;
+	for (uint64_t i = 0; i < n; i++) {
+		r = get(in, &v[i].file_no);
+		if (r == 0)
+			r = get(in, &v[i].bytes);
+		if (r < 0)
+			return r;
+		if (v[i].file_no <= before || v[i].bytes == 0 ||
+		    v[i].bytes > VALUE_FILE_MOST)
+			return bad("impossible references to values");
+		before = v[i].file_no;
+		d->value_bytes += v[i].bytes;
+	}
+	return 0;
+}
+
 /* More about the table just added. */
 static int get_ranges(struct version_edit *e, struct tt_slice *in)
 {
@@ -264,6 +387,21 @@ static int get_ranges(struct version_edit *e, struct tt_slice *in)
 	return 0;
 }
 
+static int get_named(struct version_edit *e, struct tt_slice *in)
+{
+	uint64_t no, bytes;
+	int r = get(in, &no);
+
+	if (r == 0)
+		r = get(in, &bytes);
+	if (r < 0)
+		return r;
+	if (no == 0 || (bytes && bytes < VALUE_FIRST_OFFSET) ||
+	    bytes > VALUE_FILE_MOST)
+		return bad("impossible value file");
+	return version_edit_name_values(e, no, bytes);
+}
+
 static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 {
 	uint64_t v;
@@ -275,7 +413,12 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 		return get_ranges(e, in);
 	if (tag == EDIT_MERGE_NAME)
 		return get_name(e, in);
-	if (tag < EDIT_NEXT_FILE_NO || tag > EDIT_COMPLETE_FROM)
+	if (tag == EDIT_TABLE_VALUES)
+		return get_values(e, in);
+	if (tag == EDIT_NAME_VALUES)
+		return get_named(e, in);
+	if ((tag < EDIT_NEXT_FILE_NO || tag > EDIT_COMPLETE_FROM) &&
+	    tag != EDIT_DROP_VALUES)
 		return bad("unknown tag");
 	r = get(in, &v);
 	if (r < 0)
@@ -298,9 +441,13 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 		break;
 	case EDIT_DROP_TABLE:
 		return version_edit_drop(e, v);
+	case EDIT_DROP_VALUES:
+		return version_edit_drop_values(e, v);
 	case EDIT_ADD_TABLE:
 	case EDIT_TABLE_RANGES:
 	case EDIT_MERGE_NAME:
+	case EDIT_TABLE_VALUES:
+	case EDIT_NAME_VALUES:
 		break;
 	}
 	return 0;

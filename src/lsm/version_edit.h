@@ -36,6 +36,10 @@ struct version_edit {
 	uint64_t *dropped; /* file numbers */
 	size_t n_dropped, cap_dropped;
 
+	struct value_ref *named_values; /* files and lengths, 0: not sealed */
+	size_t n_named_values, cap_named_values;
+	uint64_t *dropped_values; /* file numbers */
+	size_t n_dropped_values, cap_dropped_values;
 	/* Set by version_set_apply() when it failed with nothing written: the
 	 * tables added are nobody's. Not stored. */
 	bool is_refused;
@@ -44,9 +48,17 @@ struct version_edit {
 void version_edit_init(struct version_edit *e);
 void version_edit_fini(struct version_edit *e);
 
-/* Copies the description, keys included. */
+/* Copies the description, keys and references included. */
 int version_edit_add(struct version_edit *e, const struct table_desc *d);
 int version_edit_drop(struct version_edit *e, uint64_t file_no);
+
+/* Names a value file, or, once it is sealed, its length. */
+int version_edit_name_values(struct version_edit *e, uint64_t file_no,
+			     uint64_t bytes);
+int version_edit_drop_values(struct version_edit *e, uint64_t file_no);
+
+/* Forgets the lists without freeing them: what `numbers = *edit` shares. */
+void version_edit_forget_lists(struct version_edit *e);
 
 static inline void version_edit_set_replay_from(struct version_edit *e,
 						uint64_t lsn)

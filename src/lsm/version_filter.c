@@ -5,9 +5,13 @@
 
 #include "lsm/range_set.h"
 #include "lsm/snapshot.h"
+#include "lsm/value_read.h"
 
 /* Merge records are not gathered into larger ones. */
 #define CHAIN_MOST ((size_t)16 << 20)
+/* Merge records become one with a separated value when they are this part of
+ * its size. */
+#define SEPARATED_PART 2
 
 void version_filter_init(struct version_filter *f,
 			 const struct version_filter_ops *ops, void *arg,
@@ -30,6 +34,7 @@ void version_filter_fini(struct version_filter *f)
 {
 	buf_fini(&f->key);
 	buf_fini(&f->merged);
+	buf_fini(&f->separated);
 	merge_chain_fini(&f->chain);
 }
 
@@ -120,6 +125,30 @@ static int add_merge(struct version_filter *f, const struct record *rec)
 	return merge_chain_push(&f->chain, rec->value);
 }
 
+/* A value that cannot be read stays under the chain, for readers to hear. */
+static int meet_pointer(struct version_filter *f, const struct record *rec)
+{
+	struct tt_slice base;
+	struct value_ptr p;
+	int r;
+
+	value_ptr_decode(rec->value.data, &p);
+	if (!f->values || f->chain.bytes.len < p.raw_len / SEPARATED_PART)
+		return fuse_chain(f);
+	r = value_resolve(f->values, rec->key, rec->value, false,
+			  &f->separated);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return fuse_chain(f);
+	base = buf_slice(&f->separated);
+	r = resolve_chain(f, &base);
+	buf_shrink(&f->separated, CHAIN_MOST);
+	if (r == TT_END)
+		return fuse_chain(f);
+	return r < 0 ? r : 1;
+}
+
 /*
  * A version older than the chain: part of it unless somebody reads between
  * the two. 1 when the record is used up.
@@ -134,6 +163,8 @@ static int meet_chain(struct version_filter *f, const struct record *rec)
 	note_gone(f, f->chain_oldest_ts);
 	if (rec->kind == RECORD_MERGE)
 		return 0;
+	if (rec->kind == RECORD_POINTER)
+		return meet_pointer(f, rec);
 	r = resolve_chain(f, has_base ? &rec->value : NULL);
 	if (r == TT_END)
 		return fuse_chain(f);

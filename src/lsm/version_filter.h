@@ -16,7 +16,9 @@
  * Merge records are gathered as long as nobody reads between two of them, and
  * become one: with the value or tombstone under them a value; by themselves a
  * value too where nothing older can lie below, else one merge record. Where
- * the merge function fails they stay as they are.
+ * the merge function fails they stay as they are. Over a separated value they
+ * stay as well, as one merge record, until they are a good part of its size:
+ * it is not read and written again for a few bytes.
  *
  * Reads of the past are refused before the time since when everything is
  * there, and the filter is what knows it: when a version goes, that is the
@@ -36,6 +38,7 @@
 
 struct range_set;
 struct retained_times;
+struct value_log;
 
 struct version_filter_ops {
 	/* Takes a record that lives on; `is_new_key`: the first of its key. */
@@ -65,6 +68,8 @@ struct version_filter {
 	int64_t chain_ts; /* of the newest of them, which the whole gets … */
 	int64_t chain_oldest_ts;
 	struct buf merged;
+	struct value_log *values; /* NULL: separated values are not read */
+	struct buf separated;
 	uint64_t n_in, n_out;
 	/* Reads as of this or later miss nothing that was dropped; TS_OLDEST:
 	 * nothing was. */
@@ -75,6 +80,13 @@ void version_filter_init(struct version_filter *f,
 			 const struct version_filter_ops *ops, void *arg,
 			 const struct retained_times *times,
 			 const struct merge_function *fn);
+/* Allows to read separated values (keeps the log of values). */
+static inline void version_filter_use_values(struct version_filter *f,
+					     struct value_log *values)
+{
+	f->values = values;
+}
+
 void version_filter_fini(struct version_filter *f);
 
 /* The next record; the result of emit() if that fails. */

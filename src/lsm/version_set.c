@@ -13,6 +13,8 @@
 #include "lsm/manifest_reader.h"
 #include "lsm/manifest_writer.h"
 #include "lsm/record.h"
+#include "lsm/value_log.h"
+#include "lsm/version_values.h"
 
 /* A manifest is begun anew when it is this large and several times the size
  * of what it says. */
@@ -111,10 +113,10 @@ int version_encode(const struct version *v, const struct version_edit *numbers,
 	struct version_edit e = *numbers;
 	int r = 0;
 
-	e.added = NULL;
-	e.n_added = e.cap_added = 0;
-	e.dropped = NULL;
-	e.n_dropped = e.cap_dropped = 0;
+	version_edit_forget_lists(&e);
+	for (uint32_t i = 0; v->values && i < v->values->n && r == 0; i++)
+		r = version_edit_name_values(&e, v->values->v[i].no,
+					     v->values->v[i].bytes);
 	for (uint32_t i = 0; i < v->n_runs && r == 0; i++) {
 		const struct run *run = &v->runs[i];
 
@@ -303,7 +305,8 @@ int version_set_create(struct version_set *vs)
 struct recovery {
 	struct version_set *vs;
 	struct version_builder b;
-	uint64_t first_bytes; /* of the first record */
+	struct values_builder values; /* files only, until all is read */
+	uint64_t first_bytes;	      /* of the first record */
 	bool is_first_done;
 };
 
@@ -317,6 +320,15 @@ static int recover_edit(void *arg, uint64_t offset,
 	if (rec->is_first_done && !rec->first_bytes)
 		rec->first_bytes = offset;
 	rec->is_first_done = true;
+	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
+		r = values_builder_add_file(&rec->values,
+					    e->named_values[i].file_no,
+					    e->named_values[i].bytes);
+	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
+		r = values_builder_drop_file(&rec->values,
+					     e->dropped_values[i]);
+	if (r < 0)
+		return r;
 	/* A table dropped and added again is moved: same object. */
 	for (size_t i = 0; i < e->n_dropped; i++) {
 		struct table *t =
@@ -353,6 +365,21 @@ static int recover_edit(void *arg, uint64_t offset,
 	return r;
 }
 
+/* Adds up what the tables point to, and makes the files known. */
+static int recover_values(struct recovery *rec, struct version *v)
+{
+	struct values_builder *b = &rec->values;
+	int r = 0;
+
+	for (size_t i = 0; rec->vs->values && i < b->n && r == 0; i++)
+		r = value_log_add(rec->vs->values, b->v[i].no, b->v[i].bytes);
+	for (uint32_t i = 0; i < v->n_runs; i++)
+		for (uint32_t k = 0; k < v->runs[i].n && r == 0; k++)
+			r = values_builder_add_table(
+				b, &v->runs[i].tables[k]->desc);
+	return r < 0 ? r : values_builder_finish(b, &v->values);
+}
+
 /* Continues the old manifest; otherwise (it is large, or cannot be written)
  * begins a new one. */
 static int continue_manifest(struct version_set *vs, uint64_t no,
@@ -384,6 +411,7 @@ static int recover_locked(struct version_set *vs)
 	int r;
 
 	version_builder_init(&rec.b);
+	(void)values_builder_init(&rec.values, vs->values, NULL);
 	r = current_read(vs->env, vs->dir, &no);
 	if (r == 0)
 		r = path_manifest(&path, vs->dir, no);
@@ -400,6 +428,8 @@ static int recover_locked(struct version_set *vs)
 		found->complete_from = vs->complete_from;
 	if (r == 0)
 		r = begin_with(vs, found);
+	if (r == 0)
+		r = recover_values(&rec, vs->current);
 	/* CURRENT may have been replaced by a process that died before it made
 	 * that durable; what is written from now on relies on it. */
 	if (r == 0)
@@ -410,6 +440,7 @@ static int recover_locked(struct version_set *vs)
 		r = continue_manifest(vs, no, &end);
 	}
 	version_builder_fini(&rec.b);
+	values_builder_fini(&rec.values);
 	buf_fini(&path);
 	return r;
 }
@@ -493,6 +524,31 @@ static int change_init(struct version_set *vs, const struct version_edit *e,
 	return r;
 }
 
+/* The value files that `next` has, and what its tables point to of them. */
+static int next_values(struct version_set *vs, const struct version_edit *e,
+		       const struct table_change *c, struct version *next)
+{
+	struct values_builder b;
+	int r = values_builder_init(&b, vs->values, vs->current->values);
+
+	for (size_t i = 0; i < e->n_named_values && r == 0; i++)
+		r = values_builder_add_file(&b, e->named_values[i].file_no,
+					    e->named_values[i].bytes);
+	for (size_t i = 0; i < c->n_in && r == 0; i++)
+		if (!c->in[i].t->is_moving)
+			r = values_builder_add_table(&b, &c->in[i].t->desc);
+	for (size_t i = 0; i < c->n_out && r == 0; i++)
+		if (!c->out[i].t->is_moving)
+			r = values_builder_drop_table(&b, &c->out[i].t->desc);
+	for (size_t i = 0; i < e->n_dropped_values && r == 0; i++)
+		r = values_builder_drop_file(&b, e->dropped_values[i]);
+	if (r == 0)
+		r = values_builder_finish(&b, &next->values);
+	slow_assert(r < 0 || version_values_check(next));
+	values_builder_fini(&b);
+	return r;
+}
+
 /* The change is durable: where tables are now, and those that left may be
  * removed once their last reader is gone. `c->out` holds none of them any
  * more than the old version does. */
@@ -508,6 +564,57 @@ static void note_places(struct version_set *vs, const struct table_change *c)
 	}
 	for (size_t i = 0; i < c->n_in; i++)
 		place_table(vs, c->in[i].t, c->in[i].level, c->in[i].group);
+}
+
+/* Sealed, and nobody points into it: nobody ever will again. */
+static bool is_dead(const struct version_value *v)
+{
+	return v->bytes && !v->live && v->file &&
+	       atomic_load_explicit(&v->file->n_users, memory_order_acquire) ==
+		       0;
+}
+
+/* Adds the dead value files to an edit, or (NULL) asks if there are any. */
+static int find_dead(struct version_set *vs, struct version_edit *e)
+{
+	const struct version_values *vv = vs->current->values;
+	int r = 0;
+
+	mutex_assert_held(&vs->mu);
+	for (uint32_t i = 0; vs->drops_values && vv && i < vv->n && r == 0; i++)
+		if (is_dead(&vv->v[i]))
+			r = e ? version_edit_drop_values(e, vv->v[i].no) : 1;
+	return r;
+}
+
+void version_set_start_dropping(struct version_set *vs)
+{
+	mutex_lock(&vs->mu);
+	vs->drops_values = true;
+	mutex_unlock(&vs->mu);
+}
+
+bool version_set_has_dead_values(struct version_set *vs)
+{
+	int r;
+
+	mutex_lock(&vs->mu);
+	r = find_dead(vs, NULL);
+	mutex_unlock(&vs->mu);
+	return r > 0;
+}
+
+/* Files that the edit dropped may go once their last reader is gone. */
+static void drop_values(struct version_set *vs, const struct version *was,
+			const struct version_edit *e)
+{
+	for (size_t i = 0; i < e->n_dropped_values; i++) {
+		const struct version_value *gone =
+			version_values_find(was->values, e->dropped_values[i]);
+
+		if (gone && gone->file)
+			value_log_drop(vs->values, gone->file);
+	}
 }
 
 /* On failure *in_doubt says whether some manifest may say `e`. */
@@ -573,16 +680,21 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 {
 	struct version *next = NULL, *was = NULL;
 	struct table_change c = { NULL, NULL, 0, 0 };
+	size_t n_dropped_values = edit->n_dropped_values;
 	bool in_doubt = false;
 	int r;
 
 	mutex_lock(&vs->mu);
 	edit->is_refused = false;
 	set_numbers(vs, edit);
-	r = change_init(vs, edit, &c);
+	r = find_dead(vs, edit);
+	if (r == 0)
+		r = change_init(vs, edit, &c);
 	if (r == 0)
 		r = version_next(vs->current, c.out, c.n_out, c.in, c.n_in,
 				 &next);
+	if (r == 0)
+		r = next_values(vs, edit, &c, next);
 	edit->is_refused = r < 0;
 	if (r < 0)
 		goto out;
@@ -600,11 +712,14 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
 	was = vs->current;
 	vs->current = next;
 	note_places(vs, &c);
+	drop_values(vs, was, edit);
 	if (install)
 		r = install(arg, next);
 	vs->is_ahead |= r < 0;
 	next = NULL;
 out:
+	/* Without the dead files, which are looked for whenever it is tried. */
+	edit->n_dropped_values = n_dropped_values;
 	change_fini(&c);
 	mutex_unlock(&vs->mu);
 	version_unref(next);

@@ -22,12 +22,14 @@
 
 struct env;
 struct manifest_writer;
+struct value_log;
 
 struct version_set {
 	/* set at open, then constant */
 	struct env *env;
 	const char *dir; /* kept */
 	struct gc *gc;
+	struct value_log *values; /* NULL: files are not followed */
 
 	/* Taken by any background thread, relaxed: only uniqueness counts. */
 	_Atomic uint64_t next_file_no;
@@ -37,6 +39,7 @@ struct version_set {
 	struct version *current; /* a reference */
 	struct hmap by_no;	 /* its tables: table.by_no */
 	struct manifest_writer *manifest;
+	bool drops_values;	 /* see version_set_start_dropping() */
 	uint64_t snapshot_bytes; /* size of the manifest's first record */
 	uint64_t next_group;
 	uint64_t replay_from;
@@ -57,6 +60,13 @@ typedef int (*version_install_fn)(void *arg, struct version *v);
 /* Initializes in the caller's memory; there is no version yet. */
 void version_set_init(struct version_set *vs, struct env *env, const char *dir,
 		      struct gc *gc);
+/* Where the value files are that versions name: before the first version. */
+static inline void version_set_use_values(struct version_set *vs,
+					  struct value_log *values)
+{
+	vs->values = values;
+}
+
 /* Closes the manifest, drops the version. */
 void version_set_fini(struct version_set *vs);
 
@@ -88,7 +98,8 @@ uint64_t version_set_new_file_no(struct version_set *vs);
  * written, and must stay; the manifest takes no further edits then until
  * version_set_resume() replaces it. After a want of space the next call does.
  *
- * The edit's `added` tables must be on disk, durable, their names too.
+ * The edit's `added` tables must be on disk, durable, their names too. Value
+ * files that are dead are dropped along with every edit.
  */
 int version_set_apply(struct version_set *vs, struct version_edit *edit,
 		      version_install_fn install, void *arg);
@@ -101,6 +112,15 @@ int version_set_apply(struct version_set *vs, struct version_edit *edit,
  * TT_EPOISONED when only reopening helps.
  */
 int version_set_resume(struct version_set *vs);
+
+/*
+ * From now on value files that no table and no memtable points into are
+ * dropped. Not before the log is replayed, which may point there.
+ */
+void version_set_start_dropping(struct version_set *vs);
+
+/* Whether the next edit would drop a value file. */
+bool version_set_has_dead_values(struct version_set *vs);
 
 /* The current version with a reference for the caller. */
 struct version *version_set_current(struct version_set *vs);

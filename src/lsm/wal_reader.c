@@ -62,8 +62,11 @@ static int replay_segment(struct replay *p)
 
 	while ((r = wal_scan_record(&p->scan, p->at_off, &rec)) > 0) {
 		r = p->fn(p->arg, rec.lsn, rec.ts, rec.payload);
+		if (r == TT_END)
+			p->tail->cut_lsn = rec.lsn;
 		if (r != 0)
 			return r;
+		p->tail->durable = MAX_OF(p->tail->durable, rec.durable);
 		p->at_off = rec.next;
 		p->end = wal_lsn(p->at_no, (uint32_t)rec.next);
 		p->tail->last_ts = rec.ts;
@@ -166,7 +169,29 @@ static int replay_run(struct replay *p, uint64_t from)
 	}
 	while (r == 0 && (r = find_continuation(p)) > 0)
 		r = replay_segment(p);
+	if (r == TT_END) {
+		p->tail->is_torn = true;
+		return 0;
+	}
 	return r == 0 ? check_end(p) : r;
+}
+
+int wal_cut(struct env *env, const char *dir, uint64_t lsn)
+{
+	static const uint8_t zeros[sizeof(struct wal_record_header)];
+	struct buf path = BUF_INIT;
+	struct env_file *f = NULL;
+	int r = wal_segment_path(&path, dir, wal_lsn_segment(lsn));
+
+	if (r == 0)
+		r = env_open(env, (char *)path.data, ENV_READ | ENV_WRITE, &f);
+	if (r == 0)
+		r = env_write(f, wal_lsn_offset(lsn), zeros, sizeof(zeros));
+	if (r == 0)
+		r = env_sync(f, ENV_SYNC_DATA);
+	(void)env_close(f); /* it is durable, or has failed */
+	buf_fini(&path);
+	return r;
 }
 
 int wal_replay(struct env *env, const char *dir, uint64_t from_lsn,

@@ -28,12 +28,18 @@ struct wal_tail {
 	int64_t last_ts;	  /* of the last record; 0 when none */
 	uint64_t n_records;
 	uint64_t n_bytes; /* of payload */
+	uint64_t durable; /* the highest LSN up to which a record says that the
+			   * log was durable */
 	bool is_torn;	  /* there was something behind the end */
+	/* The LSN of the record before which the caller ended the log, which
+	 * is as valid as those before it; 0: none. See wal_cut(). */
+	uint64_t cut_lsn;
 };
 
 /*
- * One record. `payload` lives for the call. A return other than 0 stops the
- * replay and is handed through.
+ * One record. `payload` lives for the call. TT_END ends the log before this
+ * record, which is no failure; another return than 0 stops the replay and is
+ * handed through.
  */
 typedef int (*wal_record_fn)(void *arg, uint64_t lsn, int64_t ts,
 			     struct tt_slice payload);
@@ -45,6 +51,13 @@ typedef int (*wal_record_fn)(void *arg, uint64_t lsn, int64_t ts,
  */
 int wal_replay(struct env *env, const char *dir, uint64_t from_lsn,
 	       wal_record_fn fn, void *arg, struct wal_tail *out);
+
+/*
+ * Makes the record at `lsn` invalid, durably: for a log that was ended before
+ * it. Otherwise the next replay would find it, and what was written since
+ * where it ended would not.
+ */
+int wal_cut(struct env *env, const char *dir, uint64_t lsn);
 
 /* One segment by itself, for the dumper. */
 struct wal_segment_info {

@@ -220,13 +220,26 @@ static int sync_current_locked(struct wal *w, uint32_t to) REQUIRES(w->mu)
 	return r;
 }
 
+/* What records point to comes first. Drops the lock meanwhile. */
+static int sync_before_locked(struct wal *w) REQUIRES(w->mu)
+{
+	int r;
+
+	if (!w->opts.sync_before)
+		return 0;
+	mutex_unlock(&w->mu);
+	r = w->opts.sync_before(w->opts.sync_arg);
+	mutex_lock(&w->mu);
+	return r;
+}
+
 /* Makes durable what has been written by now. */
 static int sync_locked(struct wal *w) REQUIRES(w->mu)
 {
 	uint64_t target = wal_end(w);
 	uint32_t no = wal_lsn_segment(target);
 	struct wal_segment *s;
-	int r = 0;
+	int r = sync_before_locked(w);
 
 	while (r == 0 && (s = wal_first_unsynced_locked(w, no))) {
 		if (s->is_closing) /* then look again: it may be gone */

@@ -38,6 +38,11 @@ struct wal_options {
 				    * (at most: as many as were in use at a
 				    * time); 0: 4 */
 	uint64_t sync_interval_ms; /* 0: only on request */
+	/* Makes durable, before a sync of the log counts, what the records
+	 * written by then rely on; its failure is one of the sync. May be
+	 * NULL. */
+	int (*sync_before)(void *arg);
+	void *sync_arg;
 };
 
 /*

@@ -45,6 +45,7 @@ struct write_req {
 	size_t len;
 	uint32_t n_ops;
 	uint32_t n_ranges; /* of them range deletions */
+	uint64_t separated; /* bytes of value files that it points to */
 	/* one operation, or when the key is empty a batch: the first part */
 	struct batch_op one;
 	/* or, when set, something to do instead */
@@ -221,6 +222,7 @@ static void wake_locked(struct write_req *req)
  */
 static NOINLINE int wait_for_room(struct write_queue *q,
 				  struct list_node *group, size_t bytes,
+				  uint64_t separated,
 				  const struct write_req *own,
 				  struct memtable **out)
 {
@@ -238,7 +240,8 @@ static NOINLINE int wait_for_room(struct write_queue *q,
 	}
 	mutex_unlock(&q->mu);
 	if (!list_is_empty(group))
-		r = q->hooks.make_room(q->hooks.arg, bytes, false, out);
+		r = q->hooks.make_room(q->hooks.arg, bytes, separated, false,
+				       out);
 	mutex_lock(&q->mu);
 	q->is_stalled = false;
 	mutex_unlock(&q->mu);
@@ -252,16 +255,19 @@ static void lead_group(struct write_queue *q, struct list_node *group,
 {
 	struct memtable *m = NULL;
 	size_t bytes = 0;
+	uint64_t separated = 0;
 	int64_t last_ts = 0;
 	int r;
 
 	if (unlikely(q->hooks.gaps && gaps_have_mail(q->hooks.gaps)))
 		gaps_take(q->hooks.gaps, clock_visible(q->clk));
-	LIST_FOR(group, n)
+	LIST_FOR(group, n) {
 		bytes += memory_of(req_of(n));
-	r = q->hooks.make_room(q->hooks.arg, bytes, true, &m);
+		separated += req_of(n)->separated;
+	}
+	r = q->hooks.make_room(q->hooks.arg, bytes, separated, true, &m);
 	if (unlikely(r == -EAGAIN))
-		r = wait_for_room(q, group, bytes, own, &m);
+		r = wait_for_room(q, group, bytes, separated, own, &m);
 	LIST_FOR(group, n) {
 		struct write_req *req = req_of(n);
 
@@ -459,6 +465,7 @@ int write_commit(struct write_queue *q, const struct tt_batch *batch,
 	req.n_parts = 1;
 	req.len = encoded.len;
 	req.n_ops = batch->n_ops;
+	req.separated = batch->separated_bytes;
 	req.n_ranges = batch->n_ranges;
 	if (memory_of(&req) > MEMTABLE_BATCH_MOST)
 		return err_set(TT_ETOOBIG,
@@ -484,6 +491,9 @@ int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
 	req.len = one.len;
 	req.n_ops = 1;
 	req.n_ranges = kind == RECORD_RANGE;
+	req.separated = unlikely(kind == RECORD_POINTER)
+				? batch_separated(key, value)
+				: 0;
 	req.one = (struct batch_op){ key, one.parts[3], kind };
 	return commit(q, &req, wo, out_ts);
 }

@@ -34,15 +34,15 @@ struct write_queue;
 struct write_hooks {
 	void *arg;
 	/*
-	 * Called by the leader before it writes about `bytes` more bytes.
-	 * Returns the memtable to add to, borrowed until the next call. May
+	 * Called by the leader before it writes about `bytes` more bytes, that
+	 * point to `value_bytes` in value files. Returns the memtable to add to, borrowed until the next call. May
 	 * switch memtables (wal_end() is then where the new one's log begins)
 	 * and may wait for background work: back-pressure belongs here. With
 	 * `no_wait` it must not block but return -EAGAIN when it would have
 	 * to; it is then called again without. A failure fails the group.
 	 */
-	int (*make_room)(void *arg, size_t bytes, bool no_wait,
-			 struct memtable **out);
+	int (*make_room)(void *arg, size_t bytes, uint64_t value_bytes,
+			 bool no_wait, struct memtable **out);
 	/* The leader takes up findings and cuts the gaps where it writes; may
 	 * be NULL. */
 	struct gaps *gaps;

@@ -148,8 +148,8 @@ void dump_damage(struct dump *d, const char *text)
 int dump_file(struct dump *d, const char *path)
 {
 	static int (*const kinds[])(struct dump *, const char *) = {
-		dump_wal,   dump_manifest,  dump_current,
-		dump_table, dump_old_table,
+		dump_wal,    dump_manifest, dump_current,
+		dump_values, dump_table,    dump_old_table,
 	};
 	struct env_stat st;
 	int r = env_stat(env_posix(), path, &st);
@@ -164,7 +164,7 @@ int dump_file(struct dump *d, const char *path)
 			return r;
 	}
 	return err_set(TT_EFOREIGN,
-		       "%s: no table, log segment, manifest or CURRENT "
-		       "file of a store, or its beginning is damaged",
+		       "%s: no table, log segment, value file, manifest or "
+		       "CURRENT file of a store, or its beginning is damaged",
 		       path);
 }

@@ -60,6 +60,7 @@ void dump_damage(struct dump *d, const char *text);
 int dump_table(struct dump *d, const char *path);
 int dump_wal(struct dump *d, const char *path);
 int dump_manifest(struct dump *d, const char *path);
+int dump_values(struct dump *d, const char *path);
 int dump_current(struct dump *d, const char *path);
 int dump_old_table(struct dump *d, const char *path);
 

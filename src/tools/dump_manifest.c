@@ -33,11 +33,54 @@ static int show_table(struct dump *d, const struct table_desc *t)
 	return dump_end(d);
 }
 
-static int show_drop(struct dump *d, uint64_t file_no)
+/* The value files that the table points into. */
+static int show_values(struct dump *d, const struct table_desc *t)
 {
-	dump_begin(d, "drop_table");
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < t->n_values; i++) {
+		dump_begin(d, "table_values");
+		dump_uint(d, "file_no", t->file_no);
+		dump_uint(d, "value_file", t->values[i].file_no);
+		dump_uint(d, "bytes", t->values[i].bytes);
+		r = dump_end(d);
+	}
+	return r;
+}
+
+static int show_drop(struct dump *d, const char *type, uint64_t file_no)
+{
+	dump_begin(d, type);
 	dump_uint(d, "file_no", file_no);
 	return dump_end(d);
+}
+
+static int show_named(struct dump *d, const struct value_ref *file)
+{
+	dump_begin(d, "values");
+	dump_uint(d, "file_no", file->file_no);
+	dump_bool(d, "sealed", file->bytes != 0);
+	dump_uint(d, "file_bytes", file->bytes);
+	return dump_end(d);
+}
+
+/* Files that come and go, in the order in which they count. */
+static int show_files(struct dump *d, const struct version_edit *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->n_dropped; i++)
+		r = show_drop(d, "drop_table", e->dropped[i]);
+	for (size_t i = 0; r == 0 && i < e->n_named_values; i++)
+		r = show_named(d, &e->named_values[i]);
+	for (size_t i = 0; r == 0 && i < e->n_added; i++) {
+		r = show_table(d, &e->added[i]);
+		if (r == 0)
+			r = show_values(d, &e->added[i]);
+	}
+	for (size_t i = 0; r == 0 && i < e->n_dropped_values; i++)
+		r = show_drop(d, "drop_values", e->dropped_values[i]);
+	return r;
 }
 
 static int show_edit(void *arg, uint64_t offset, const struct version_edit *e)
@@ -66,12 +109,10 @@ static int show_edit(void *arg, uint64_t offset, const struct version_edit *e)
 		dump_bytes(d, "merge_function", slice_str(e->merge_name.text));
 	dump_uint(d, "tables_dropped", e->n_dropped);
 	dump_uint(d, "tables_added", e->n_added);
+	dump_uint(d, "value_files_named", e->n_named_values);
+	dump_uint(d, "value_files_dropped", e->n_dropped_values);
 	r = dump_end(d);
-	for (size_t i = 0; r == 0 && i < e->n_dropped; i++)
-		r = show_drop(d, e->dropped[i]);
-	for (size_t i = 0; r == 0 && i < e->n_added; i++)
-		r = show_table(d, &e->added[i]);
-	return r;
+	return r < 0 ? r : show_files(d, e);
 }
 
 /* Whether the file begins with `magic`. */

@@ -24,6 +24,7 @@
 #include "base/mutex.h"
 #include "lsm/manifest_reader.h"
 #include "lsm/sst_reader.h"
+#include "lsm/value_reader.h"
 #include "lsm/wal_reader.h"
 #include "server/json_out.h"
 #include "tools/render.h"
@@ -35,8 +36,9 @@
 #define TREE_FORMAT_KEY "Sformat"
 
 struct table_set {
-	struct table_desc *tables; /* keys owned */
+	struct table_desc *tables; /* keys and references owned */
 	size_t n, cap;
+	struct value_refs files; /* value files, their lengths; 0: not sealed */
 	uint64_t replay_from;
 };
 
@@ -45,12 +47,14 @@ struct check {
 	struct env *env;
 	struct buf path;
 	struct table_set live;
+	struct value_check values;
+	uint64_t table_no; /* whose values are looked at */
 	bool is_in_use;
 	bool has_line; /* a progress line is on the terminal */
 	uint64_t shown_ns;
 
 	uint64_t n_damaged;
-	uint64_t n_tables, n_bytes, n_records, n_gone;
+	uint64_t n_tables, n_bytes, n_records, n_gone, n_value_bytes;
 	struct wal_tail tail;
 	bool has_log, has_tree;
 };
@@ -142,6 +146,7 @@ static void drop_table(struct table_set *s, size_t i)
 {
 	free((void *)(uintptr_t)s->tables[i].min_key.data);
 	free((void *)(uintptr_t)s->tables[i].max_key.data);
+	free((void *)(uintptr_t)s->tables[i].values);
 	s->tables[i] = s->tables[--s->n];
 }
 
@@ -150,6 +155,7 @@ static void table_set_fini(struct table_set *s)
 	while (s->n)
 		drop_table(s, s->n - 1);
 	free(s->tables);
+	value_refs_fini(&s->files);
 	*s = (struct table_set){ .n = 0 };
 }
 
@@ -162,6 +168,19 @@ static int copy_key(struct tt_slice *key)
 	if (key->len)
 		memcpy(p, key->data, key->len);
 	key->data = p;
+	return 0;
+}
+
+static int copy_values(struct table_desc *d)
+{
+	size_t n = d->n_values * sizeof(*d->values);
+	void *p = malloc(n + 1);
+
+	if (!p)
+		return -ENOMEM;
+	if (n)
+		memcpy(p, d->values, n);
+	d->values = p;
 	return 0;
 }
 
@@ -178,9 +197,14 @@ static int add_table(struct table_set *s, const struct table_desc *d)
 		s->tables = p;
 		s->cap = cap;
 	}
-	if (copy_key(&t.min_key) < 0)
+	if (copy_values(&t) < 0)
 		return err_nomem("the list of tables");
+	if (copy_key(&t.min_key) < 0) {
+		free((void *)(uintptr_t)t.values);
+		return err_nomem("the list of tables");
+	}
 	if (copy_key(&t.max_key) < 0) {
+		free((void *)(uintptr_t)t.values);
 		free((void *)(uintptr_t)t.min_key.data);
 		return err_nomem("the list of tables");
 	}
@@ -198,8 +222,13 @@ static int apply_edit(void *arg, uint64_t offset, const struct version_edit *e)
 		for (size_t k = s->n; k > 0; k--)
 			if (s->tables[k - 1].file_no == e->dropped[i])
 				drop_table(s, k - 1);
+	for (size_t i = 0; r == 0 && i < e->n_named_values; i++)
+		r = value_refs_set(&s->files, e->named_values[i].file_no,
+				   e->named_values[i].bytes);
 	for (size_t i = 0; r == 0 && i < e->n_added; i++)
 		r = add_table(s, &e->added[i]);
+	for (size_t i = 0; i < e->n_dropped_values; i++)
+		value_refs_remove(&s->files, e->dropped_values[i]);
 	if (e->has_replay_from)
 		s->replay_from = e->replay_from;
 	return r;
@@ -314,6 +343,27 @@ static int missing_table(struct check *c, const struct table_desc *d)
 	return 0;
 }
 
+/* A value file that has gone is no damage if its table has gone as well. */
+static void value_damage(void *arg, const char *text)
+{
+	struct check *c = arg;
+
+	if (c->is_in_use && c->values.disk.is_missing_any &&
+	    is_still_wanted(c, c->table_no) == 0) {
+		c->n_gone++;
+		return;
+	}
+	damage(c, text);
+}
+
+static int check_values(struct check *c, const struct table_desc *d,
+			struct sst_reader *t)
+{
+	c->table_no = d->file_no;
+	c->values.disk.is_missing_any = false;
+	return value_check_table(&c->values, t, d->values, d->n_values);
+}
+
 static int check_table(struct check *c, const struct table_desc *d)
 {
 	const char *path = path_in(c, "sst/", d->file_no, ".sst");
@@ -331,11 +381,46 @@ static int check_table(struct check *c, const struct table_desc *d)
 	sst_info(t, &info);
 	compare(c, d, &info);
 	r = sst_verify(t, damage, c);
+	if (r == 0)
+		r = check_values(c, d, t);
 	sst_close(t);
 	c->n_tables++;
 	c->n_bytes += d->file_bytes;
 	c->n_records += d->n_records;
 	return r == TT_ECORRUPT ? 0 : r; /* already told */
+}
+
+/* ---- value files ------------------------------------------------------------------ */
+
+/* That the file is there, is what it should be, and is long enough. */
+static int check_value_file(struct check *c, const struct value_ref *f)
+{
+	const char *path = path_in(c, "val/", f->file_no, ".val");
+	struct env_file *file;
+	uint64_t size;
+	int r;
+
+	if (!path)
+		return err_nomem("a path");
+	r = env_open(c->env, path, ENV_READ, &file);
+	if (r == -ENOENT)
+		return c->is_in_use ? 0
+				    : err_set(TT_ECORRUPT,
+					      "%s is missing: values", path);
+	if (r < 0)
+		return r;
+	r = value_check_header(file, f->file_no);
+	if (r == 0)
+		r = env_file_size(file, &size);
+	if (r == 0 && size < f->bytes)
+		r = err_set(TT_ECORRUPT,
+			    "%s: %" PRIu64 " bytes, %" PRIu64
+			    " by the manifest",
+			    path, size, f->bytes);
+	if (r == 0)
+		c->n_value_bytes += size;
+	(void)env_close(file); /* only read from */
+	return r;
 }
 
 /* ---- all of it -------------------------------------------------------------------- */
@@ -387,6 +472,8 @@ static int check_files(struct check *c)
 		progress(c, i);
 		r = settle(c, check_table(c, &c->live.tables[i]));
 	}
+	for (size_t i = 0; r == 0 && i < c->live.files.n; i++)
+		r = settle(c, check_value_file(c, &c->live.files.v[i]));
 	if (r == 0 && !c->is_in_use)
 		r = check_log(c);
 	clear_line(c);
@@ -429,10 +516,13 @@ static void summary(const struct check *c)
 	if (c->o->json) {
 		(void)printf("{\"type\":\"summary\",\"tables\":%" PRIu64
 			     ",\"bytes\":%" PRIu64 ",\"records\":%" PRIu64
-			     ",\"log_batches\":%" PRIu64
+			     ",\"value_files\":%zu,\"value_bytes\":%" PRIu64
+			     ",\"values\":%" PRIu64 ",\"log_batches\":%" PRIu64
 			     ",\"tree_checked\":%s,\"in_use\":%s"
 			     ",\"damaged\":%" PRIu64 "}\n",
 			     c->n_tables, c->n_bytes, c->n_records,
+			     c->live.files.n, c->n_value_bytes,
+			     c->values.n_values,
 			     c->has_log ? c->tail.n_records : 0,
 			     c->has_tree ? "true" : "false",
 			     c->is_in_use ? "true" : "false", c->n_damaged);
@@ -442,6 +532,11 @@ static void summary(const struct check *c)
 		     c->n_damaged ? "DAMAGED" : "clean",
 		     render_count(c->n_tables, tables), c->n_bytes >> 20,
 		     render_count(c->n_records, records));
+	if (c->live.files.n)
+		(void)printf("; %" PRIu64 " values in %zu files, %" PRIu64
+			     " MiB",
+			     c->values.n_values, c->live.files.n,
+			     c->n_value_bytes >> 20);
 	if (c->has_log)
 		(void)printf("; log: %" PRIu64 " batches%s", c->tail.n_records,
 			     c->tail.is_torn ? " and a torn tail, as a crash "
@@ -482,6 +577,11 @@ int fsck_check(const struct fsck_options *o)
 	uint64_t no;
 	int r, rc;
 
+	c.values = (struct value_check){
+		.disk = { .env = c.env, .dir = o->store },
+		.report = value_damage,
+		.arg = &c,
+	};
 	/* Before anything is touched: is this a store at all? */
 	r = current_read(c.env, o->store, &no);
 	if (r == -ENOENT)
@@ -505,6 +605,7 @@ int fsck_check(const struct fsck_options *o)
 	if (r == 0)
 		summary(&c);
 	table_set_fini(&c.live);
+	value_check_fini(&c.values);
 	buf_fini(&c.path);
 	return r < 0 ? r : c.n_damaged != 0;
 }

@@ -24,6 +24,7 @@ ttrunks_fsck_SOURCES += \
 	%D%/dump_old.c \
 	%D%/dump_record.c \
 	%D%/dump_sst.c \
+	%D%/dump_values.c \
 	%D%/dump_wal.c \
 	%D%/fsck_check.c %D%/fsck_check.h \
 	%D%/fsck_main.c

@@ -10,6 +10,8 @@ store=$scratch/store
 start_daemon "$store" --compression=none
 ttrunks --port="$port" set users/alice hello
 ttrunks-datagen --port="$port" -n 3000 -size 200 -quiet
+head -c 60000 /dev/urandom | base64 -w 0 >"$scratch/large"
+ttrunks --port="$port" set users/large - <"$scratch/large"
 stop_daemon
 
 # check [OPTION...]: of a copy of the store, as it was; its path in $copy.
@@ -90,6 +92,31 @@ case $status:$out in
 esac
 
 fresh_copy
+values=$(find "$copy/val" -name '*.val' -size +20k | sort | head -n 1)
+flip "$values" 20000
+run ttrunks-fsck check "$copy"
+case $status:$out in
+1:*"damage: $values: value of "*' at offset '*'fails its checksum'*DAMAGED:*)
+	tap_ok 'a flipped bit in a value is found, with file and offset' ;;
+*) tap_not_ok 'a flipped bit in a value is found, with file and offset' \
+	"status $status" "$out" "$err" ;;
+esac
+run ttrunks-fsck dump --keys "$values"
+case $status:$err in
+1:*"$values: value of "*'fails its checksum'*)
+	tap_ok 'and dump of the value file says so' ;;
+*) tap_not_ok 'and dump of the value file says so' "status $status" "$err" ;;
+esac
+
+fresh_copy
+rm "$values"
+run ttrunks-fsck check "$copy"
+case $status:$out in
+1:*"$values is missing"*) tap_ok 'a missing value file is found' ;;
+*) tap_not_ok 'a missing value file is found' "status $status" "$out" ;;
+esac
+
+fresh_copy
 flip "$copy"/MANIFEST-* 40
 run ttrunks-fsck check "$copy"
 case $status:$out in
@@ -125,7 +152,7 @@ stop_daemon
 
 # Every file of a store can be shown.
 for file in "$store"/CURRENT "$store"/MANIFEST-* "$store"/wal/*.wal \
-	"$store"/sst/*.sst; do
+	"$store"/sst/*.sst "$store"/val/*.val; do
 	run ttrunks-fsck dump --limit=3 --json "$file"
 	name=${file#"$store"/}
 	tap_run "dump --json of ${name//[0-9]/} is JSON" python3 -c '

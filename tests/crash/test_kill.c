@@ -27,6 +27,8 @@ static struct tt_options *small_store(void)
 	ck_ok(tt_options_set(o, "table_bytes", "64k"));
 	ck_ok(tt_options_set(o, "wal_segment_bytes", "64k"));
 	ck_ok(tt_options_set(o, "l0_trigger", "2"));
+	ck_ok(tt_options_set(o, "separate_bytes", "512"));
+	ck_ok(tt_options_set(o, "value_file_bytes", "128k"));
 	return o;
 }
 

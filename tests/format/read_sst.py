@@ -6,15 +6,19 @@ read_sst.py FILE
     Lists every record of an uncompressed table, from the two boxes of the
     published layout alone: what the boxes hold is skipped.
 
-read_sst.py --verify FILE
+read_sst.py --verify [--values=DIR] FILE
     Decodes the whole file as data/README.md describes it, of any codec whose
     blocks can be inflated without modules (none, lz4, snappy), and checks
     everything redundant in it. Blocks of zstd are checked by their checksum.
+
+With --values=DIR it also follows pointers into the value files of DIR, and
+shows the values that they stand for.
 
 Both print one line per record: timestamp, flag, key and value in hexadecimal
 ("-" for no bytes). Exit status 1 and a message for a file that is not sound.
 """
 
+import os
 import struct
 import sys
 
@@ -115,7 +119,7 @@ class Index:
          self.min_ts, self.max_ts) = \
             struct.unpack("<IIIIB3sIIQQQQqq", box[4:80])
         need(version == 1, "version %d" % version)
-        need((incompat & ~11) == 0, "incompatible features %#x" % incompat)
+        need((incompat & ~15) == 0, "incompatible features %#x" % incompat)
         need(codec in CODECS, "codec %d" % codec)
         need(file_bytes == len(data), "file length")
         keys_end = end = 80 + 40 * n_blocks + keys_len
@@ -133,6 +137,7 @@ class Index:
             end += used
         need(end + 8 == len(box), "index box length")
         self.codec = CODECS[codec]
+        self.has_pointers = bool(incompat & 4)
         self.has_merges = bool(incompat & 8)
         self.blocks = [Block(box[80 + 40 * i:120 + 40 * i])
                        for i in range(n_blocks)]
@@ -236,6 +241,55 @@ def inflate_snappy(src):
 INFLATE = {"lz4": inflate_lz4, "snappy": inflate_snappy}
 
 
+# ---- value files ------------------------------------------------------------
+
+class Pointer:
+    def __init__(self, raw):
+        need(len(raw) == 36, "pointer of %d bytes" % len(raw))
+        (self.file_no, self.offset, self.checksum, self.stored_len,
+         self.raw_len, self.codec, zero) = struct.unpack("<QQQIIB3s", raw)
+        need(zero == bytes(3) and self.codec in CODECS, "impossible pointer")
+        if self.codec == 0:
+            need(self.stored_len == self.raw_len, "two lengths in a pointer")
+        else:
+            need(self.stored_len < self.raw_len, "lengths of a pointer")
+
+
+def value_seed(file_no, offset):
+    return ((file_no + 1) * FILTER_MIX & M64) ^ offset
+
+
+def read_value(folder, key, p):
+    """What a pointer stands for; None when its codec is beyond us."""
+    with open(os.path.join(folder, "%06d.val" % p.file_no), "rb") as f:
+        head = f.read(32)
+        f.seek(p.offset)
+        record = f.read(40 + len(key) + p.stored_len)
+    need(len(head) == 32 and head[:4] == b"TTVL", "no value file")
+    version, features, no, stored = struct.unpack("<IQQQ", head[4:])
+    need(stored == xxh3(head[:24]), "header of a value file")
+    need((version, features, no) == (1, 0, p.file_no), "another value file")
+    need(p.offset % 8 == 0, "a record out of place")
+    need(len(record) == 40 + len(key) + p.stored_len, "a value cut short")
+    (head_sum, _, value_sum, stored_len, raw_len, key_len, codec, zero) = \
+        struct.unpack("<QqQIIHB5s", record[:40])
+    need(head_sum == xxh3(record[8:40 + key_len],
+                          value_seed(p.file_no, p.offset)),
+         "checksum of the record at %d" % p.offset)
+    need((value_sum, stored_len, raw_len, codec, zero) ==
+         (p.checksum, p.stored_len, p.raw_len, p.codec, bytes(5)),
+         "a record unlike its pointer")
+    need(record[40:40 + key_len] == key, "a value of another key")
+    value = record[40 + key_len:]
+    need(xxh3(value) == p.checksum, "checksum of the value at %d" % p.offset)
+    if codec:
+        if CODECS[codec] not in INFLATE:
+            return None
+        value = INFLATE[CODECS[codec]](value)
+    need(len(value) == raw_len, "raw length of the value at %d" % p.offset)
+    return value
+
+
 # ---- the two modes ----------------------------------------------------------
 
 def show(record):
@@ -305,7 +359,22 @@ def check_sums(index, seen):
     need(max(r[2] for r in seen) == index.max_ts, "largest timestamp")
 
 
-def verify(data):
+def check_kind(record, index, values):
+    """What is special about the kind; the record to show."""
+    key, value, ts, flag = record
+    need(flag in (0, 1, 2, 3), "flag %d" % flag)
+    if flag == 2:
+        need(index.has_merges, "a merge record unannounced")
+        check_operands(value)
+    if flag == 3:
+        need(index.has_pointers, "a pointer unannounced")
+        pointer = Pointer(value)
+        if values:
+            value = read_value(values, key, pointer)
+    return key, value, ts, flag
+
+
+def verify(data, values):
     filter_box, index_box, at = boxes(data)
     index = Index(index_box, data, at)
     keys = Filter(filter_box)
@@ -318,12 +387,9 @@ def verify(data):
             all_known = False
             continue
         for record in found:
-            key, _, ts, flag = record
+            key, _, ts, _ = record
             last = check_order(last, record)
-            need(flag in (0, 1, 2, 4), "flag %d" % flag)
-            if flag == 2:
-                need(index.has_merges, "a merge record unannounced")
-                check_operands(record[1])
+            shown = check_kind(record, index, values)
             need((b.separator, -b.sep_ts) <= (key, -ts),
                  "a record before its separator")
             if i + 1 < len(index.blocks):
@@ -331,7 +397,8 @@ def verify(data):
                 need((key, -ts) < (follows.separator, -follows.sep_ts),
                      "a record beyond the next separator")
             need(keys.may_have(key), "the filter denies %s" % key.hex())
-            show(record)
+            if shown[1] is not None:
+                show(shown)
         seen += found
     need(at == len(data), "data ends at %d" % at)
     need(sum(b.n_records for b in index.blocks) == index.n_records, "records")
@@ -341,16 +408,21 @@ def verify(data):
 
 
 def main(args):
-    mode = list_records
+    verifies, values = False, None
     if args and args[0] == "--verify":
-        mode, args = verify, args[1:]
+        verifies, args = True, args[1:]
+        if args and args[0].startswith("--values="):
+            values, args = args[0][len("--values="):], args[1:]
     if len(args) != 1:
-        sys.exit("usage: read_sst.py [--verify] FILE")
+        sys.exit("usage: read_sst.py [--verify [--values=DIR]] FILE")
     with open(args[0], "rb") as f:
         data = f.read()
     try:
-        mode(data)
-    except (Unsound, IndexError) as e:
+        if verifies:
+            verify(data, values)
+        else:
+            list_records(data)
+    except (Unsound, IndexError, OSError) as e:
         sys.stdout.flush()
         sys.exit("%s: %s" % (args[0], e))
 

@@ -66,6 +66,16 @@ tap_run 'the two boxes are enough to read range tombstones' \
 	same_records "$golden/ranges.sst" ranges.txt
 tap_run 'a table with range tombstones is as data/README.md says' \
 	same_records "$golden/ranges.sst" ranges.txt --verify
+# same_values DIR NAME: DIR/NAME.sst and what it points to are values.txt.
+same_values() {
+	read_sst --verify --values="$1/val" "$1/$2.sst" >"$scratch/listed" &&
+		cmp "$scratch/listed" "$golden/values.txt"
+}
+
+for name in values values_lz4; do
+	tap_run "values outside of a table ($name) are as data/README.md says" \
+		same_values "$golden" "$name"
+done
 
 mkdir "$scratch/new"
 tap_run 'tables are made' "$make_tables" "$scratch/new"
@@ -75,6 +85,12 @@ tap_run 'a table with merge records is byte for byte the pinned one' \
 	cmp "$scratch/new/merges.sst" "$golden/merges.sst"
 tap_run 'a table with range tombstones is byte for byte the pinned one' \
 	cmp "$scratch/new/ranges.sst" "$golden/ranges.sst"
+tap_run 'a value file without codec is byte for byte the pinned one' \
+	cmp "$scratch/new/val/000007.val" "$golden/val/000007.val"
+tap_run 'and so is the table that points into it' \
+	cmp "$scratch/new/values.sst" "$golden/values.sst"
+tap_run 'values of a new file with a codec are the pinned ones' \
+	same_values "$scratch/new" values_lz4
 tap_run 'the records are the pinned ones' \
 	cmp "$scratch/new/records.txt" "$golden/records.txt"
 for codec in none lz4 snappy zstd; do
@@ -99,6 +115,24 @@ dumped "$golden/ranges.sst" >"$scratch/dumped"
 tap_run 'the pinned table with range tombstones is read' \
 	cmp "$scratch/dumped" "$golden/ranges.txt"
 
+# dumped_values FILE: keys and values of a value file by ttrunks-fsck.
+dumped_values() {
+	ttrunks-fsck dump --json "$1" | python3 -c '
+import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    if r["type"] == "value":
+        print(r["key"].encode().hex(), r["value"].encode().hex() or "-")
+'
+}
+
+awk '$2 == 3 { print $3, $4 }' "$golden/values.txt" >"$scratch/pointed"
+for no in 7 8; do
+	dumped_values "$golden/val/00000$no.val" >"$scratch/dumped"
+	tap_run "the pinned value file $no is read" \
+		cmp "$scratch/dumped" "$scratch/pointed"
+done
+
 # flip AT: a copy of the pinned table with one bit of byte AT flipped.
 flip() {
 	python3 -c '
@@ -119,5 +153,21 @@ for i in $(seq 0 39); do
 		unnoticed="$unnoticed $at"
 done
 tap_is 'a flipped bit is noticed from the specification alone' "$unnoticed" ''
+
+# The same for the value file: a bit that counts, or padding.
+unnoticed=
+mkdir "$scratch/flipped"
+size=$(stat -c %s "$golden/val/000007.val")
+for i in $(seq 0 29); do
+	python3 -c '
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[int(sys.argv[3])] ^= 4
+open(sys.argv[2], "wb").write(data)
+' "$golden/val/000007.val" "$scratch/flipped/000007.val" $((i * (size - 9) / 29))
+	read_sst --verify --values="$scratch/flipped" "$golden/values.sst" \
+		>/dev/null 2>&1 && unnoticed="$unnoticed $i"
+done
+tap_is 'a flipped bit of a value file is noticed' "$unnoticed" ''
 
 tap_done

@@ -8,6 +8,7 @@ test_programs += \
 	%D%/fuzz_options \
 	%D%/fuzz_sst \
 	%D%/fuzz_tree \
+	%D%/fuzz_values \
 	%D%/fuzz_wal
 %C%_fuzz_backup_list_SOURCES = %D%/fuzz_backup_list.c $(fuzz_common)
 %C%_fuzz_manifest_SOURCES = %D%/fuzz_manifest.c $(fuzz_common)
@@ -18,6 +19,7 @@ test_programs += \
 %C%_fuzz_tree_SOURCES = %D%/fuzz_tree.c $(fuzz_common) \
 	tests/support/mem_engine/mem_engine.c \
 	tests/support/mem_engine/mem_engine.h
+%C%_fuzz_values_SOURCES = %D%/fuzz_values.c $(fuzz_common)
 %C%_fuzz_wal_SOURCES = %D%/fuzz_wal.c $(fuzz_common)
 
 check_PROGRAMS += %D%/make_tree_seed
@@ -35,5 +37,7 @@ EXTRA_DIST += \
 	%D%/corpus/options/several \
 	%D%/corpus/old_table/width8 \
 	%D%/corpus/tree/all_kinds \
+	%D%/corpus/manifest/values \
+	%D%/corpus/wal/pointers \
 	%D%/corpus/wal/kinds \
 	%D%/corpus/wal/segment0

@@ -13,4 +13,9 @@ EXTRA_DIST += \
 	%D%/records.txt \
 	%D%/snappy.sst \
 	%D%/texts.txt \
+	%D%/val/000007.val \
+	%D%/val/000008.val \
+	%D%/values.sst \
+	%D%/values.txt \
+	%D%/values_lz4.sst \
 	%D%/zstd.sst

@@ -16,6 +16,7 @@
 #include "lsm/operand.h"
 #include "lsm/range_set.h"
 #include "lsm/sst_writer.h"
+#include "lsm/value_log.h"
 
 #define N_KEYS 150
 
@@ -198,6 +199,117 @@ static int write_ranges(FILE *list, struct sst_writer *w)
 	return sst_writer_set_ranges(w, dels, ARRAY_LEN(dels));
 }
 
+/* ---- values ------------------------------------------------------------ */
+
+static uint64_t next_value_file;
+
+static uint64_t new_file_no(void *arg)
+{
+	(void)arg;
+	return next_value_file++;
+}
+
+static int name_file(void *arg, uint64_t no, uint64_t bytes, bool *is_refused)
+{
+	(void)arg;
+	(void)no;
+	(void)bytes;
+	(void)is_refused;
+	return 0;
+}
+
+static void wake(void *arg)
+{
+	(void)arg;
+}
+
+/* Text that shrinks, of a length that follows from `i`. */
+static struct tt_slice make_value(unsigned i, char *space)
+{
+	size_t len = i % 5 ? 300 + 97 * (size_t)i : i;
+
+	for (size_t at = 0; at < len; at++)
+		space[at] = (char)('a' + (at / 7 + i) % 26);
+	return SLICE(space, len);
+}
+
+/* One record that points to its value, or (every fourth) has it. */
+static int write_value(FILE *list, struct sst_writer *w, struct value_log *l,
+		       unsigned i)
+{
+	struct record r = { .ts = 1700000000000000 + i };
+	struct value_ptr_stored stored;
+	char key[32], space[8192];
+	struct value_file *file;
+	struct value_ptr ptr;
+	struct tt_slice value = make_value(i, space);
+	int rc = 0;
+
+	r.key = SLICE(key, (size_t)snprintf(key, sizeof(key), "file%04u", i));
+	r.value = value;
+	if (i % 4) {
+		rc = value_log_put(l, VALUE_STREAM_MOVED, r.key,
+				   i % 3 ? r.ts : 0, value, &ptr, &file);
+		if (rc < 0)
+			return rc;
+		value_file_unuse(file);
+		value_ptr_encode(&ptr, &stored);
+		r.kind = RECORD_POINTER;
+		r.value = SLICE(&stored, sizeof(stored));
+	}
+	rc = sst_writer_add(w, &r);
+	if (rc < 0)
+		return rc;
+	fprintf(list, "%" PRId64 " %u ", r.ts, r.kind);
+	print_hex(list, r.key);
+	fputc(' ', list);
+	print_hex(list, value);
+	fputc('\n', list);
+	return 0;
+}
+
+/* DIR/NAME.sst, and DIR/val/NNNNNN.val of number `no`; DIR/values.txt tells
+ * what both stand for. */
+static int make_values(const char *dir, const char *name, enum codec codec,
+		       uint64_t no)
+{
+	const struct value_log_options lo = {
+		.env = env_posix(),
+		.dir = dir,
+		.file_bytes = 1 << 20,
+		.max_open = 4,
+		.codec = codec,
+		.hooks = { NULL, new_file_no, name_file, wake },
+	};
+	const struct sst_writer_options wo = { .block_bytes = 1024,
+					       .bloom_bits = 10 };
+	char path[4096], tmp[4200];
+	struct value_log *l;
+	struct sst_writer *w;
+	FILE *f;
+	int r;
+
+	next_value_file = no;
+	snprintf(path, sizeof(path), "%s/values.txt", dir);
+	f = fopen(path, "w");
+	if (!f)
+		return err_errno(errno, "%s", path);
+	snprintf(path, sizeof(path), "%s/%s.sst", dir, name);
+	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
+	r = value_log_new(&lo, &l);
+	if (r == 0)
+		r = sst_writer_new(&wo, &w);
+	for (unsigned i = 0; r == 0 && i < 40; i++)
+		r = write_value(f, w, l, i);
+	if (r == 0)
+		r = sst_writer_finish(w, env_posix(), tmp, path, NULL);
+	if (fclose(f) != 0)
+		r = err_errno(errno, "values.txt");
+	sst_writer_free(w);
+	value_log_free(l);
+	return r;
+}
+
 /* DIR/NAME.sst of what `write` writes; DIR/LIST, if not NULL, tells of it. */
 static int make_table(const char *dir, const char *name, enum codec codec,
 		      int (*write)(FILE *list, struct sst_writer *w),
@@ -248,6 +360,9 @@ int main(int argc, char **argv)
 		return fail();
 	if (make_table(argv[1], "dict", CODEC_ZSTD, write_texts, "texts.txt") <
 	    0)
+		return fail();
+	if (make_values(argv[1], "values", CODEC_NONE, 7) < 0 ||
+	    make_values(argv[1], "values_lz4", CODEC_LZ4, 8) < 0)
 		return fail();
 	return 0;
 }

@@ -276,6 +276,8 @@ START_TEST(writers_readers_and_background_work_agree)
 	ck_ok(tt_options_set(opts, "table_bytes", "64k"));
 	ck_ok(tt_options_set(opts, "sync_interval", "20ms"));
 	ck_ok(tt_options_set(opts, "max_open_tables", "8"));
+	ck_ok(tt_options_set(opts, "separate_bytes", "128"));
+	ck_ok(tt_options_set(opts, "value_file_bytes", "64k"));
 	ck_ok(tt_options_set(opts, "retention", "20ms"));
 	ck_ok(tt_open(tmpdir_path(dir, "store"), opts, &db));
 	for (uintptr_t i = 0; i < N_GROUPS; i++)

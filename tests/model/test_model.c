@@ -34,6 +34,8 @@ static void setup(void)
 		{ "l0_trigger", "2" },
 		{ "sync_interval", "0" },
 		{ "max_open_tables", "8" },
+		{ "separate_bytes", "1k" },
+		{ "value_file_bytes", "64k" },
 	};
 
 	dir = tmpdir_new();
@@ -94,11 +96,13 @@ static struct tt *reopen(struct tt *db, struct held *held, size_t n)
 START_TEST(random_operations_agree_with_the_oracle)
 {
 	static const char *const codecs[] = { "none", "lz4", "snappy", "zstd" };
+	static const char *const separate[] = { "1k", "64", "0", "4k" };
 	struct held held[3] = { { NULL, 0 } };
 	uint64_t n_steps = test_scale(4000);
 	struct tt *db;
 
 	ck_ok(tt_options_set(opts, "compression", codecs[_i]));
+	ck_ok(tt_options_set(opts, "separate_bytes", separate[_i]));
 	ck_ok(tt_options_set(opts, "bottom_compression",
 			     _i % 2 ? "zstd" : "same"));
 	ck_ok(tt_open(store(), opts, &db));

@@ -32,6 +32,8 @@ test_programs += \
 	%D%/test_record \
 	%D%/test_residency \
 	%D%/test_run_iter \
+	%D%/test_value_log \
+	%D%/test_values \
 	%D%/test_wal \
 	%D%/test_wal_hold \
 	%D%/test_write

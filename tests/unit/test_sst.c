@@ -361,7 +361,8 @@ START_TEST(another_version_is_refused_naming_both)
 	ck_assert_ptr_nonnull(strstr(err_text(), "version 77"));
 	ck_assert_ptr_nonnull(strstr(err_text(), "version 1"));
 	le32_store(image.data + at + 4, SST_VERSION);
-	le32_store(image.data + at + 16, 4); /* an incompatible feature */
+	le32_store(image.data + at + 16,
+		   1u << 30); /* an incompatible feature */
 	reseal(&image);
 	put_file(path, image.data, image.len);
 	ck_err(sst_open(env_posix(), path, 1, &r), TT_EVERSION);

@@ -28,11 +28,12 @@ static struct write_queue *q;
 static _Atomic bool is_full;
 static _Atomic int n_blocked;
 
-static int make_room(void *arg, size_t bytes, bool no_wait,
-		     struct memtable **out)
+static int make_room(void *arg, size_t bytes, uint64_t value_bytes,
+		     bool no_wait, struct memtable **out)
 {
 	(void)arg;
 	(void)bytes;
+	(void)value_bytes;
 	if (atomic_load(&is_full) && no_wait)
 		return -EAGAIN;
 	if (atomic_load(&is_full)) {

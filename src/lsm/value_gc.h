@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Collecting garbage in value files.
+ *
+ * A value is garbage when no table points to it any more: compaction has
+ * dropped its record. (Compaction weighs tables with their values, so that
+ * the records which wait to be dropped are bounded as in any leveled store.)
+ * A file without live values is dropped at once, by whatever edit comes next.
+ * When all files together hold more garbage than value_garbage percent of
+ * what lives, plus one file, those with the least life in them become
+ * victims: every table that points into one is rewritten where it is, its
+ * values moved to other files (value_mover.h), one table an edit. Other
+ * compactions move victims' values as well on their way. Then the victims
+ * are empty.
+ *
+ * How many victims at a time. Their values are spread over tables, mostly
+ * over all: emptying one file rewrites as many pointers' tables as emptying
+ * ten. So victims are gathered until what they free outweighs the tables to
+ * be rewritten; which keeps what collection writes in proportion to what it
+ * frees, whatever the size of the store. What they still hold takes space
+ * twice meanwhile, and is bounded to an eighth of the store's values.
+ *
+ * Works in turns with compaction, in pieces of one table. Writers are slowed
+ * when garbage grows beyond its bound all the same.
+ */
+#ifndef LSM_VALUE_GC_H
+#define LSM_VALUE_GC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct compact_pick;
+struct tt;
+struct value_file;
+struct version;
+struct version_values;
+
+/* Owned by the compaction task, but for the flag. */
+struct value_gc {
+	struct value_file **victims; /* references, rising numbers */
+	size_t n;
+	bool was_last; /* the last piece of work was one of collection */
+	/* Guarded by the store's lock: nothing can be done for this version. */
+	const struct version *idle_in;
+	bool has_victims;
+};
+
+void value_gc_fini(struct value_gc *g);
+
+/* How much garbage there is, and may be. Plain arithmetic over sums. */
+struct value_garbage {
+	uint64_t bytes;
+	uint64_t allowed;
+};
+void value_garbage_of(const struct version_values *vv, unsigned percent,
+		      uint64_t file_bytes, uint64_t unflushed,
+		      struct value_garbage *out);
+
+/* The same for the store as it is; with its lock. */
+void value_gc_look_locked(struct tt *db, struct value_garbage *out);
+
+/* True when value_gc_pick() would find something, perhaps; with the lock. */
+bool value_gc_is_due_locked(struct tt *db);
+
+/*
+ * The next table to rewrite: 1 with *out set, 0 when there is nothing to do.
+ * Chooses victims when there are none.
+ */
+int value_gc_pick(struct tt *db, struct version *v, struct compact_pick *out);
+
+/* Chooses victims of a version: files, at most `max` of them, into `out`. For
+ * tests too. */
+size_t value_gc_choose(const struct version *v, uint64_t file_bytes,
+		       struct value_file **out, size_t max);
+
+/* Drops the files that are dead, if there are any. */
+int value_gc_drop_dead(struct tt *db);
+
+#endif
