@@ -230,7 +230,8 @@ static NOINLINE int give_separated(struct tt *db, struct found *f, void *buf,
 	if (unlikely(p.raw_len > cap && cap)) {
 		r = load(db, f);
 		if (r == 0)
-			give(f->rec.value, f->rec.ts, buf, cap, out_len, out_ts);
+			give(f->rec.value, f->rec.ts, buf, cap, out_len,
+			     out_ts);
 		return r;
 	}
 	if (cap) {
@@ -276,8 +277,7 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 		r = find(db, sv, key, ts, ro && ro->no_fill, &f);
 	if (r == 0) {
 		if (unlikely(f.rec.kind == RECORD_POINTER))
-			r = give_separated(db, &f, buf, cap, out_len,
-					   out_ts);
+			r = give_separated(db, &f, buf, cap, out_len, out_ts);
 		else
 			give(f.rec.value, f.rec.ts, buf, cap, out_len, out_ts);
 		found_release(&f);

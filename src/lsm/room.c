@@ -281,14 +281,14 @@ int room_make(void *arg, size_t bytes, uint64_t value_bytes, bool no_wait,
 
 	if (unlikely(is_littered(db))) {
 		switch_littered(db);
-		is_full = room_is_full(&db->cfg, db->active, bytes,
-				       value_bytes);
+		is_full =
+			room_is_full(&db->cfg, db->active, bytes, value_bytes);
 	}
 	if (unlikely(is_full ||
 		     atomic_load_explicit(&db->brake, memory_order_relaxed))) {
 		r = make_slowly(db, bytes, value_bytes, no_wait);
-		if (r == 0 && room_is_full(&db->cfg, db->active, bytes,
-					   value_bytes))
+		if (r == 0 &&
+		    room_is_full(&db->cfg, db->active, bytes, value_bytes))
 			r = room_switch(db);
 	}
 	if (r < 0)

@@ -356,10 +356,10 @@ static bool is_compaction_due_locked(struct tt *db)
 	/* Set before it is asked which snapshots there are: one that goes
 	 * away later finds it set. */
 	atomic_store_explicit(&db->has_dense, asks, memory_order_relaxed);
-	return db->manual ||
-	       (!db->compaction_err.code &&
-		(compaction_is_due(&db->picker, v, asks ? oldest_read(db) : 0) ||
-		 value_gc_is_due_locked(db)));
+	return db->manual || (!db->compaction_err.code &&
+			      (compaction_is_due(&db->picker, v,
+						 asks ? oldest_read(db) : 0) ||
+			       value_gc_is_due_locked(db)));
 }
 
 void schedule_snapshot_gone(struct tt *db)

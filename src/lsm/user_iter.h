@@ -47,7 +47,7 @@ struct user_iter {
 	int value_error;	  /* why the current value is missing, when the
 				   * current record is of kind RECORD_MERGE and
 				   * not only keys are wanted */
-	struct gaps *gaps; /* kept; NULL: none are used */
+	struct gaps *gaps;	  /* kept; NULL: none are used */
 	/* Deleted keys that the move has passed, and where the stretch of them
 	 * begins: forward its first key, back the key behind it. Between moves
 	 * 0 and false. */

@@ -44,7 +44,7 @@ struct write_req {
 	size_t n_parts;
 	size_t len;
 	uint32_t n_ops;
-	uint32_t n_ranges; /* of them range deletions */
+	uint32_t n_ranges;  /* of them range deletions */
 	uint64_t separated; /* bytes of value files that it points to */
 	/* one operation, or when the key is empty a batch: the first part */
 	struct batch_op one;
