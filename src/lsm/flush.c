@@ -167,7 +167,7 @@ int flush_memtable(struct tt *db, struct memtable *m, struct value_mover *mover,
 	o.group = group;
 	o.guards = &db->guards;
 	o.mover = mover;
-	if (db->queue) /* else it is being opened */
+	if (mover) /* else it is being opened */
 		o.pace = pace_flush;
 	r = fit_guards(db);
 	if (r == 0)

@@ -362,7 +362,7 @@ def check_sums(index, seen):
 def check_kind(record, index, values):
     """What is special about the kind; the record to show."""
     key, value, ts, flag = record
-    need(flag in (0, 1, 2, 3), "flag %d" % flag)
+    need(flag in (0, 1, 2, 3, 4), "flag %d" % flag)
     if flag == 2:
         need(index.has_merges, "a merge record unannounced")
         check_operands(value)

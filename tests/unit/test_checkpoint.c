@@ -276,6 +276,8 @@ START_TEST(damage_is_not_copied_but_named)
 
 	climb(500);
 	ck_ok(tt_compact(db, tt_str(""), tt_str(""))); /* and it is quiet */
+	ck_ok(tt_close(db)); /* what it replaced has gone, too */
+	open_store();
 	name = some_name("store/sst");
 	(void)snprintf(path, sizeof(path), "%s/%s",
 		       tmpdir_path(dir, "store/sst"), name);
