@@ -74,7 +74,7 @@ out:
 static int show_all(struct dump *d, struct value_scan *s)
 {
 	struct value_found rec;
-	int r;
+	int r = 0;
 
 	while (d->n_shown < d->limit && (r = value_scan_next(s, &rec)) == 0) {
 		if (rec.is_record) {
