@@ -353,9 +353,9 @@ static COLD void poison_locked(struct value_log *l, int code)
 }
 
 /* One device flush of the file. */
-static int flush_locked(struct value_file *f) REQUIRES(f->log->mu)
+static int flush_locked(struct value_log *l, struct value_file *f)
+	REQUIRES(l->mu)
 {
-	struct value_log *l = f->log;
 	uint64_t upto = f->n_written;
 	struct env_file *file;
 	int r;
@@ -378,9 +378,8 @@ static int flush_locked(struct value_file *f) REQUIRES(f->log->mu)
 	return r;
 }
 
-int value_file_sync_locked(struct value_file *f)
+int value_file_sync_locked(struct value_log *l, struct value_file *f)
 {
-	struct value_log *l = f->log;
 	uint64_t target = f->n_written;
 	int r = 0;
 
@@ -391,18 +390,19 @@ int value_file_sync_locked(struct value_file *f)
 		else if (f->is_syncing)
 			cond_wait(&l->changed, &l->mu);
 		else
-			r = flush_locked(f);
+			r = flush_locked(l, f);
 	}
 	return r;
 }
 
 int value_log_sync_file(struct value_file *f)
 {
+	struct value_log *l = f->log;
 	int r;
 
-	mutex_lock(&f->log->mu);
-	r = value_file_sync_locked(f);
-	mutex_unlock(&f->log->mu);
+	mutex_lock(&l->mu);
+	r = value_file_sync_locked(l, f);
+	mutex_unlock(&l->mu);
 	return r;
 }
 
@@ -434,7 +434,7 @@ int value_log_sync(struct value_log *l)
 	/* A file that leaves the list meanwhile was synced to be sealed. */
 	while (r == 0 && (f = next_dirty_locked(l, after))) {
 		after = f->no;
-		r = value_file_sync_locked(f);
+		r = value_file_sync_locked(l, f);
 		mutex_unlock(&l->mu);
 		value_file_unref(f);
 		mutex_lock(&l->mu);

@@ -75,8 +75,10 @@ void value_file_set_idle(struct value_file *f);
 /* Closes and frees a file that has left the map. */
 void value_file_free(struct value_file *f);
 
-/* Makes everything written to `f` durable; drops the lock meanwhile. */
-int value_file_sync_locked(struct value_file *f) REQUIRES(f->log->mu);
+/* Makes everything written to `f`, a file of `l`, durable; drops the lock
+ * meanwhile. */
+int value_file_sync_locked(struct value_log *l, struct value_file *f)
+	REQUIRES(l->mu);
 
 /* Makes the stream's next file; without the lock. */
 int value_make_file(struct value_log *l, enum value_stream which);

@@ -157,9 +157,9 @@ static int fill_up(struct value_file *f)
 }
 
 /* Syncs the full file and names its length; drops the lock meanwhile. */
-static int seal_locked(struct value_file *f) REQUIRES(f->log->mu)
+static int seal_locked(struct value_log *l, struct value_file *f)
+	REQUIRES(l->mu)
 {
-	struct value_log *l = f->log;
 	struct value_name name = { .file_no = f->no };
 	bool is_refused; /* or not: it is tried again */
 	int r;
@@ -169,7 +169,7 @@ static int seal_locked(struct value_file *f) REQUIRES(f->log->mu)
 	mutex_lock(&l->mu);
 	f->n_written++; /* for the length */
 	if (r == 0)
-		r = value_file_sync_locked(f);
+		r = value_file_sync_locked(l, f);
 	if (r < 0)
 		return r;
 	name.bytes = f->end;
@@ -205,9 +205,9 @@ static struct value_file *find_unflushed_locked(struct value_log *l)
 
 /* Asks the kernel to write: so syncing finds little left, and the disk works
  * while values come in. */
-static void flush_locked(struct value_file *f) REQUIRES(f->log->mu)
+static void flush_locked(struct value_log *l, struct value_file *f)
+	REQUIRES(l->mu)
 {
-	struct value_log *l = f->log;
 	uint64_t from = f->flushed, len = f->end - from;
 	struct env_file *file;
 
@@ -266,9 +266,9 @@ static bool work_locked(struct value_log *l) REQUIRES(l->mu)
 	if (!l->has_failed && !l->poison_why.code)
 		f = find_full_locked(l);
 	if (f) {
-		note_failure_locked(l, seal_locked(f), "seal");
+		note_failure_locked(l, seal_locked(l, f), "seal");
 	} else if ((f = find_unflushed_locked(l))) {
-		flush_locked(f);
+		flush_locked(l, f);
 	} else if (wants_file && l->n_full == 0) {
 		make_next_locked(l);
 		return true;
