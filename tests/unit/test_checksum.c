@@ -2,6 +2,9 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 /* The plain definition, without any vectors. */
 #define XXH_INLINE_ALL
@@ -90,6 +93,51 @@ START_TEST(every_bit_matters)
 }
 END_TEST
 
+#ifdef __x86_64__
+enum { XINUSE_AVX = 1 << 2 };
+
+/* XGETBV with 1: which parts of the registers are not as they began. */
+static bool tells_what_is_in_use(void)
+{
+	unsigned a, b, c, d;
+
+	return __builtin_cpu_supports("avx2") &&
+	       __get_cpuid_count(13, 1, &a, &b, &c, &d) && (a & 1u << 2);
+}
+
+static unsigned in_use(void)
+{
+	unsigned lo, hi;
+
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(1));
+	return lo;
+}
+
+/* Else all code after it that uses SSE is slower, by half in a scan. */
+START_TEST(no_vector_register_stays_half_used)
+{
+	uint8_t *bytes = calloc(1, 4096);
+	unsigned after, after_seeded;
+	uint64_t sums;
+
+	ck_assert_ptr_nonnull(bytes);
+	if (!tells_what_is_in_use()) {
+		free(bytes);
+		return;
+	}
+	__asm__ volatile("vzeroupper" ::: "memory");
+	sums = checksum(bytes, 4096);
+	after = in_use();
+	sums ^= checksum_seeded(bytes, 4096, 1);
+	after_seeded = in_use();
+	ck_assert_uint_ne(sums, 0);
+	ck_assert_uint_eq(after & XINUSE_AVX, 0);
+	ck_assert_uint_eq(after_seeded & XINUSE_AVX, 0);
+	free(bytes);
+}
+END_TEST
+#endif
+
 static Suite *checksum_suite(void)
 {
 	Suite *s = suite_create("checksum");
@@ -100,6 +148,9 @@ static Suite *checksum_suite(void)
 	tcase_add_test(t, every_length_sums_as_defined);
 	tcase_add_test(t, stream_equals_one_shot);
 	tcase_add_test(t, every_bit_matters);
+#ifdef __x86_64__
+	tcase_add_test(t, no_vector_register_stays_half_used);
+#endif
 	suite_add_tcase(s, t);
 	return s;
 }
