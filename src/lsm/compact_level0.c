@@ -201,3 +201,19 @@ int level0_pick_under(const struct picker *p, struct version *v,
 	pick_finish(p, out, true);
 	return 1;
 }
+
+uint64_t level0_overlap(const struct version *v, const struct run *below)
+{
+	struct tt_slice lo = v->runs[0].tables[0]->desc.min_key;
+	struct tt_slice hi = v->runs[0].tables[v->runs[0].n - 1]->desc.max_key;
+
+	for (uint32_t i = 1; i < v->n_l0; i++) {
+		const struct run *run = &v->runs[i];
+
+		if (key_cmp(run->tables[0]->desc.min_key, lo) < 0)
+			lo = run->tables[0]->desc.min_key;
+		if (key_cmp(run->tables[run->n - 1]->desc.max_key, hi) > 0)
+			hi = run->tables[run->n - 1]->desc.max_key;
+	}
+	return overlap_bytes(below, lo, hi);
+}

@@ -41,4 +41,8 @@ int level0_pick_under(const struct picker *p, struct version *v,
 		      unsigned out_level, uint32_t i, uint32_t from,
 		      uint32_t to, struct compact_pick *out);
 
+/* The bytes of what lies under the keys of level 0 (which is not empty);
+ * `below` may be NULL. */
+uint64_t level0_overlap(const struct version *v, const struct run *below);
+
 #endif

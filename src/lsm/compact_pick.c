@@ -354,6 +354,30 @@ int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
 	return r == 0 && dead ? pick_dead(v, dead, dead->dead, oldest, out) : r;
 }
 
+/* ---- at rest ------------------------------------------------------------ */
+
+bool compaction_at_rest_is_due(const struct picker *p, const struct version *v)
+{
+	struct level_targets t;
+
+	if (v->n_l0 < 2 || v->level_bytes[0] < p->base_bytes / 2)
+		return false;
+	level_targets(p, v, &t);
+	return level0_overlap(v, version_level(v, t.l0_out)) <=
+	       v->level_bytes[0] / 2;
+}
+
+int compact_pick_at_rest(struct picker *p, struct version *v,
+			 struct compact_pick *out)
+{
+	struct level_targets t;
+
+	if (v->n_l0 < 2)
+		return 0;
+	level_targets(p, v, &t);
+	return level0_pick_piece(p, v, t.l0_out, out);
+}
+
 /* ---- by request ------------------------------------------------------- */
 
 static bool run_has(const struct run *run, struct tt_slice lower,

@@ -24,6 +24,12 @@
  * for is certain to be removed, and no table is rewritten twice for it. Tables
  * whose range tombstones cover much go down when no level is over its size.
  *
+ * Rest. Who loads a store and then reads it would look into all runs of level
+ * 0 for as long as nobody writes. So a store at rest merges them early, once
+ * level 0 is half of what it may be and little lies below: what is written
+ * for that is bounded by half as much again as level 0, and would mostly be
+ * written anyway as soon as writing goes on.
+ *
  * The space a compaction takes beside its inputs is bounded: pieces of level
  * 0 by about level_ratio tables; between levels INPUT_TABLES tables and what
  * they overlap below, for each about level_ratio.
@@ -116,6 +122,14 @@ void compact_pick_fini(struct compact_pick *pick);
  * -ENOMEM. */
 int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
 		      struct compact_pick *out);
+
+/* For a store that comes to rest: whether to merge the runs of level 0. */
+bool compaction_at_rest_is_due(const struct picker *p, const struct version *v);
+
+/* Once that was so, until level 0 is one run, when nothing else is due: its
+ * next piece. 1, 0, or < 0. */
+int compact_pick_at_rest(struct picker *p, struct version *v,
+			 struct compact_pick *out);
 
 /*
  * For tt_compact(): the tables of [lower, upper] (an empty upper key is

@@ -97,6 +97,7 @@ struct tt {
 	uint64_t flushed_no; /* every immutable up to it is in tables */
 	bool is_flushing;
 	bool is_compacting;
+	bool merges_at_rest;	   /* decided by the last flush */
 	bool is_short_of_space;	   /* the flush waits for room; err says why */
 	uint64_t n_space_failures; /* tries that found none */
 	struct manual_compaction *manual;

@@ -85,6 +85,16 @@ static void collect(struct tt *db)
 
 /* ---- flush ------------------------------------------------------------ */
 
+/* A flush was asked for and nobody has written since: is there something to do
+ * for who reads now? */
+static bool comes_to_rest_locked(struct tt *db) REQUIRES(db->mu)
+{
+	const struct superversion *sv = db->sv;
+
+	return !db->n_imms && memtable_count(sv->active) == 0 &&
+	       compaction_at_rest_is_due(&db->picker, sv->version);
+}
+
 static void flush_task(void *arg)
 {
 	struct tt *db = arg;
@@ -97,6 +107,7 @@ static void flush_task(void *arg)
 	} while (r < 0 && note_failure(db, r, "flush"));
 	mutex_lock(&db->mu);
 	db->is_flushing = false;
+	db->merges_at_rest = comes_to_rest_locked(db);
 	if (r == 0)
 		note_success_locked(db);
 	schedule_locked(db);
@@ -296,18 +307,29 @@ static int drop_covered(struct tt *db, const struct version *v)
 	return r;
 }
 
+/* Of what has been decided; what is at rest has nothing more urgent to do. */
+static int pick_compaction(struct tt *db, struct version *v, bool at_rest,
+			   struct compact_pick *out)
+{
+	int r = compact_pick_next(&db->picker, v, oldest_read(db), out);
+
+	return r == 0 && at_rest ? compact_pick_at_rest(&db->picker, v, out)
+				 : r;
+}
+
 /* What to do next: compaction and the collection of values in turns. */
 static int pick_work(struct tt *db, struct version *v, struct compact_pick *out)
 {
-	bool collects, was_last = db->values_gc.was_last;
+	bool collects, at_rest, was_last = db->values_gc.was_last;
 	int r = 0;
 
 	mutex_lock(&db->mu);
 	collects = value_gc_is_due_locked(db);
+	at_rest = db->merges_at_rest;
 	mutex_unlock(&db->mu);
 	db->values_gc.was_last = false;
 	if (was_last || !collects)
-		r = compact_pick_next(&db->picker, v, oldest_read(db), out);
+		r = pick_compaction(db, v, at_rest, out);
 	if (r != 0 || !collects)
 		return r;
 	r = value_gc_pick(db, v, out);
@@ -316,9 +338,7 @@ static int pick_work(struct tt *db, struct version *v, struct compact_pick *out)
 		db_count(db, STAT_VALUE_COLLECTIONS, r > 0);
 		return r;
 	}
-	return was_last ? 0
-			: compact_pick_next(&db->picker, v, oldest_read(db),
-					    out);
+	return was_last ? 0 : pick_compaction(db, v, at_rest, out);
 }
 
 /* One piece of work: 1 when there was one, 0 when nothing is due. */
@@ -359,7 +379,8 @@ static bool is_compaction_due_locked(struct tt *db)
 	return db->manual || (!db->compaction_err.code &&
 			      (compaction_is_due(&db->picker, v,
 						 asks ? oldest_read(db) : 0) ||
-			       value_gc_is_due_locked(db)));
+			       value_gc_is_due_locked(db) ||
+			       (db->merges_at_rest && v->n_l0 > 1)));
 }
 
 void schedule_snapshot_gone(struct tt *db)

@@ -74,6 +74,7 @@ test_programs += \
 	%D%/test_open_cost \
 	%D%/test_manifest \
 	%D%/test_options_file \
+	%D%/test_rest \
 	%D%/test_snapshot \
 	%D%/test_verified \
 	%D%/test_version \

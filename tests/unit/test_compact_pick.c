@@ -168,6 +168,60 @@ START_TEST(overlapping_runs_of_level_0_merge_with_what_lies_under_them)
 }
 END_TEST
 
+/* Three runs of level 0 of so much each, over a table of `below`. */
+static struct version *at_rest(uint64_t each, uint64_t below)
+{
+	for (uint64_t g = 1; g <= 3; g++)
+		put(0, g, "d", "m", each, 0);
+	put(LAST_LEVEL, 0, "e", "f", below, 0);
+	return built();
+}
+
+START_TEST(level_0_at_rest_is_merged_before_its_trigger)
+{
+	struct version *v = at_rest(11 * MIB, 16 * MIB);
+	struct compact_pick pick;
+
+	ck_assert(!compaction_is_due(&picker, v, INT64_MAX));
+	ck_assert(compaction_at_rest_is_due(&picker, v));
+	ck_assert_int_eq(compact_pick_at_rest(&picker, v, &pick), 1);
+	ck_assert_uint_eq(pick.n_parts, 4);
+	compact_pick_fini(&pick);
+	version_unref(v);
+}
+END_TEST
+
+START_TEST(little_at_rest_stays_where_it_is)
+{
+	struct version *v = at_rest(10 * MIB, 4 * MIB);
+
+	ck_assert(!compaction_at_rest_is_due(&picker, v));
+	version_unref(v);
+}
+END_TEST
+
+START_TEST(at_rest_nothing_is_merged_with_much)
+{
+	struct version *v = at_rest(11 * MIB, 17 * MIB);
+
+	ck_assert(!compaction_at_rest_is_due(&picker, v));
+	version_unref(v);
+}
+END_TEST
+
+START_TEST(one_run_at_rest_is_well)
+{
+	struct compact_pick pick;
+	struct version *v;
+
+	put(0, 1, "d", "m", 63 * MIB, 0);
+	v = built();
+	ck_assert(!compaction_at_rest_is_due(&picker, v));
+	ck_assert_int_eq(compact_pick_at_rest(&picker, v, &pick), 0);
+	version_unref(v);
+}
+END_TEST
+
 START_TEST(runs_that_touch_nothing_are_moved)
 {
 	struct compact_pick pick;
@@ -710,6 +764,10 @@ static Suite *compact_pick_suite(void)
 	tcase_add_test(t, level_0_waits_for_its_trigger);
 	tcase_add_test(
 		t, overlapping_runs_of_level_0_merge_with_what_lies_under_them);
+	tcase_add_test(t, level_0_at_rest_is_merged_before_its_trigger);
+	tcase_add_test(t, little_at_rest_stays_where_it_is);
+	tcase_add_test(t, at_rest_nothing_is_merged_with_much);
+	tcase_add_test(t, one_run_at_rest_is_well);
 	tcase_add_test(t, runs_that_touch_nothing_are_moved);
 	tcase_add_test(t, runs_that_overlap_each_other_are_not_moved);
 	tcase_add_test(t, tombstones_are_rewritten_at_the_bottom_not_moved);
