@@ -9,7 +9,7 @@
  *
  * Reading ahead. Blocks that follow each other and are not in the cache are
  * taken from a window: one read of several blocks' bytes. The window begins
- * at the second such block and doubles from 16 KiB to 256 KiB; compactions
+ * at the third such block and doubles from 16 KiB to 256 KiB; compactions
  * begin with the largest. A block that is in the cache is used from there.
  * The window's memory is borrowed from the cache; when that has none to lend,
  * blocks are read one by one. Compactions leave the kernel's page cache as

@@ -124,6 +124,10 @@ static void drop_direct(struct sst_cursor *c)
 	c->direct = NULL;
 }
 
+/* A window of this size is the block asked for: most scans are short, and end
+ * in the block behind the one where they began. */
+#define ONE_BLOCK 1
+
 static int read_block(struct sst_cursor *c, uint32_t i, struct block **out)
 {
 	struct sst_block_ref ref;
@@ -134,8 +138,8 @@ static int read_block(struct sst_cursor *c, uint32_t i, struct block **out)
 	c->last_miss = i;
 	if (!goes_on && !goes_back)
 		c->next_window = 0;
-	else if (c->next_window == 0)
-		c->next_window = WINDOW_MIN;
+	else if (c->next_window < WINDOW_MIN)
+		c->next_window = c->next_window ? WINDOW_MIN : ONE_BLOCK;
 	if (c->flags & SST_ITER_VERIFY)
 		return read_verified(c, i, goes_back, out);
 	sst_index_block(&c->table->index, i, &ref);
