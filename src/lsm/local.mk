@@ -203,6 +203,7 @@ liblsm_la_SOURCES += \
 	%D%/wal_scan.h \
 	%D%/wal_segment.c \
 	%D%/wal_segment.h \
+	%D%/wal_sync.c \
 	%D%/wal_writer.c \
 	%D%/wal_writer.h \
 	%D%/write.c \

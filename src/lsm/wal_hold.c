@@ -112,7 +112,7 @@ int wal_sync_before(struct wal *w, uint32_t no)
 
 	mutex_lock(&w->mu);
 	while (r == 0 && no && wal_first_unsynced_locked(w, no - 1))
-		r = wal_sync_turn_locked(w);
+		r = wal_sync_turn_locked(w, wal_lsn(no, 0));
 	mutex_unlock(&w->mu);
 	return r;
 }

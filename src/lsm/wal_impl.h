@@ -45,6 +45,12 @@ struct wal_free {
 	bool is_raw; /* as in struct wal_segment */
 };
 
+/* Callers that wait for the same sync. */
+struct sync_turn {
+	struct cond over;
+	uint32_t n_waiting;
+};
+
 struct wal {
 	/* set in wal_open(), then constant */
 	struct env *env;
@@ -70,8 +76,8 @@ struct wal {
 	/* guarded by mu */
 	struct cond prepare; /* work for the preparer */
 	struct cond ready_change;
-	struct cond sync_change;
-	struct cond tick; /* the syncer sleeps on it */
+	struct cond closed; /* a used segment's file or mapping */
+	struct cond tick;   /* the syncer sleeps on it */
 	bool is_stopping;
 	struct err_saved poison_why;
 	/* segments */
@@ -91,8 +97,15 @@ struct wal {
 	/* holds, and the release that waits for them */
 	uint32_t n_holds;
 	uint64_t held_release;
-	/* syncing */
-	bool is_syncing;
+	/* syncing; see wal_sync.c */
+	bool is_syncing;	   /* a caller leads the turn turn_no */
+	bool is_gathering;	   /* it waits for others: */
+	struct cond gathered;	   /* here */
+	uint64_t turn_no;	   /* the last one that began */
+	uint64_t turn_end;	   /* LSN: what is below will be durable */
+	struct sync_turn turns[2]; /* that one and the next, in turns */
+	uint32_t n_expected;	   /* callers that the next one may answer */
+	uint64_t sync_ns;	   /* what the last one took */
 	uint64_t n_syncs;
 	uint64_t n_sync_waits;
 	uint64_t n_created;
@@ -130,9 +143,13 @@ struct wal_segment *wal_first_unsynced_locked(struct wal *w, uint32_t no)
 	REQUIRES(w->mu);
 
 /*
- * Makes durable what has been written by now, or waits for another who does:
- * then there may be something left. A failure poisons the log.
+ * Makes durable what has been written by now, or waits for another who does,
+ * until what is below `lsn` may be durable; ask again. A failure poisons the
+ * log.
  */
-int wal_sync_turn_locked(struct wal *w) REQUIRES(w->mu);
+int wal_sync_turn_locked(struct wal *w, uint64_t lsn) REQUIRES(w->mu);
+
+/* The failure of whoever comes to a poisoned log. */
+int wal_refuse(struct wal *w);
 
 #endif

@@ -200,7 +200,7 @@ static bool work_locked(struct wal *w) REQUIRES(w->mu)
 			wal_segment_unmap(s);
 		mutex_lock(&w->mu);
 		s->is_closing = false;
-		cond_broadcast(&w->sync_change);
+		cond_broadcast(&w->closed);
 		return true;
 	}
 	s = find_released_locked(w);

@@ -2,9 +2,7 @@
 /*
  * The log writer. An append copies its bytes into the mapped current segment
  * behind the last record, sums them there (they are in the cache by then),
- * writes the header and moves `end` (release). A sync takes `end` (acquire),
- * makes durable what lies between and only then moves `durable`: nothing
- * counts as durable that was not written when the flush began.
+ * writes the header and moves `end` (release). Making it durable: wal_sync.c.
  *
  * A segment that is full is left at the offset where its last record ends;
  * the next one's link says so. Segment files: wal_impl.h.
@@ -35,8 +33,7 @@ int wal_poisoned(const struct wal *w)
 				    memory_order_relaxed);
 }
 
-/* The failure of whoever comes to a poisoned log. */
-static COLD int refuse(struct wal *w)
+COLD int wal_refuse(struct wal *w)
 {
 	struct err_saved why;
 
@@ -49,7 +46,7 @@ static COLD int refuse(struct wal *w)
 
 int wal_check(struct wal *w)
 {
-	return wal_poisoned(w) ? refuse(w) : 0;
+	return wal_poisoned(w) ? wal_refuse(w) : 0;
 }
 
 /* ---- appending --------------------------------------------------------- */
@@ -113,7 +110,7 @@ int wal_append(struct wal *w, int64_t ts, const struct tt_slice *parts,
 	int r;
 
 	if (unlikely(wal_poisoned(w)))
-		return refuse(w);
+		return wal_refuse(w);
 	for (size_t i = 0; i < n; i++)
 		len += parts[i].len;
 	assert(len > 0);
@@ -143,198 +140,6 @@ int wal_append(struct wal *w, int64_t ts, const struct tt_slice *parts,
 	count(&w->n_bytes, len);
 	*out_end = lsn + space;
 	return 0;
-}
-
-/* ---- syncing ----------------------------------------------------------- */
-
-struct wal_segment *wal_first_unsynced_locked(struct wal *w, uint32_t no)
-{
-	mutex_assert_held(&w->mu);
-	LIST_FOR(&w->used, n) {
-		struct wal_segment *s =
-			container_of(n, struct wal_segment, link);
-
-		if (s->no > no)
-			break;
-		if (!s->is_synced)
-			return s;
-	}
-	return NULL;
-}
-
-/* True when a raw segment shall be written whole, all of its pages being
- * dirty since it was mapped: the syncs that follow then commit no extents. */
-static bool wants_whole_locked(const struct wal *w, const struct wal_segment *s)
-{
-	return s->is_raw && w->is_synced;
-}
-
-/* Makes a used segment durable. Drops the lock meanwhile. */
-static int sync_used_locked(struct wal *w, struct wal_segment *s)
-	REQUIRES(w->mu)
-{
-	/* Unmapping lost nothing: its stores are dirty pages of the file. */
-	bool is_whole = !s->map || wants_whole_locked(w, s);
-	int r;
-
-	s->is_syncing = true;
-	mutex_unlock(&w->mu);
-	r = is_whole ? env_sync(s->file, ENV_SYNC_DATA)
-		     : env_map_sync(s->map, 0, s->end);
-	mutex_lock(&w->mu);
-	s->is_syncing = false;
-	s->is_synced = r == 0;
-	s->is_raw &= !is_whole;
-	w->n_syncs++;
-	cond_signal(&w->prepare);
-	return r;
-}
-
-/*
- * Makes the current segment durable up to `to`. Drops the lock meanwhile; the
- * segment may become a used one. Begins where its last sync ended, not at
- * wal_durable(): that also moves when a flush makes records durable elsewhere,
- * and the header and the records before must reach the disk nevertheless.
- */
-static int sync_current_locked(struct wal *w, uint32_t to) REQUIRES(w->mu)
-{
-	struct wal_segment *s = w->current;
-	uint32_t from = s->synced_to;
-	bool is_whole = wants_whole_locked(w, s);
-	int r;
-
-	if (from >= to)
-		return 0;
-
-	s->is_syncing = true;
-	mutex_unlock(&w->mu);
-	r = is_whole ? env_sync(s->file, ENV_SYNC_DATA)
-		     : env_map_sync(s->map, from, to - from);
-	mutex_lock(&w->mu);
-	s->is_syncing = false;
-	if (r == 0)
-		s->synced_to = to;
-	s->is_raw &= !is_whole;
-	w->n_syncs++;
-	cond_signal(&w->prepare);
-	return r;
-}
-
-/* What records point to comes first. Drops the lock meanwhile. */
-static int sync_before_locked(struct wal *w) REQUIRES(w->mu)
-{
-	int r;
-
-	if (!w->opts.sync_before)
-		return 0;
-	mutex_unlock(&w->mu);
-	r = w->opts.sync_before(w->opts.sync_arg);
-	mutex_lock(&w->mu);
-	return r;
-}
-
-/* Makes durable what has been written by now. */
-static int sync_locked(struct wal *w) REQUIRES(w->mu)
-{
-	uint64_t target = wal_end(w);
-	uint32_t no = wal_lsn_segment(target);
-	struct wal_segment *s;
-	int r = sync_before_locked(w);
-
-	while (r == 0 && (s = wal_first_unsynced_locked(w, no))) {
-		if (s->is_closing) /* then look again: it may be gone */
-			cond_wait(&w->sync_change, &w->mu);
-		else
-			r = sync_used_locked(w, s);
-	}
-	/* Its header counts as a part of what the first sync covers. */
-	if (r == 0 && w->current && w->current->no == no)
-		r = sync_current_locked(w, wal_lsn_offset(target));
-	if (r == 0 && target > wal_durable(w))
-		atomic_store_explicit(&w->durable, target,
-				      memory_order_release);
-	return r;
-}
-
-static COLD void poison_locked(struct wal *w, int code)
-{
-	err_save(&w->poison_why, code);
-	atomic_store_explicit(&w->poison, code, memory_order_relaxed);
-	log_error(LOG_WAL,
-		  "%s: sync failed, writes are refused from now on: %s", w->dir,
-		  w->poison_why.text);
-}
-
-int wal_sync_turn_locked(struct wal *w)
-{
-	int r;
-
-	if (w->poison_why.code)
-		return err_restore(&w->poison_why);
-	if (w->is_syncing) {
-		cond_wait(&w->sync_change, &w->mu);
-		return 0;
-	}
-	w->is_syncing = true;
-	r = sync_locked(w);
-	if (r < 0)
-		poison_locked(w, r);
-	w->is_syncing = false;
-	cond_broadcast(&w->sync_change);
-	return r;
-}
-
-int wal_sync(struct wal *w, uint64_t lsn)
-{
-	if (wal_durable(w) >= lsn)
-		return 0;
-	mutex_lock(&w->mu);
-	if (!w->is_synced) {
-		w->is_synced = true;
-		cond_signal(&w->prepare);
-	}
-	mutex_unlock(&w->mu);
-	return wal_sync_to(w, lsn);
-}
-
-int wal_sync_to(struct wal *w, uint64_t lsn)
-{
-	int r = 0;
-
-	if (wal_durable(w) >= lsn)
-		return 0;
-	mutex_lock(&w->mu);
-	if (w->poison_why.code) {
-		mutex_unlock(&w->mu);
-		return refuse(w);
-	}
-	w->n_sync_waits++;
-	while (r == 0 && wal_durable(w) < lsn)
-		r = wal_sync_turn_locked(w);
-	mutex_unlock(&w->mu);
-	return r;
-}
-
-void wal_sync_run(void *arg)
-{
-	struct wal *w = arg;
-	uint64_t interval_ns = w->opts.sync_interval_ms * 1000000u;
-
-	mutex_lock(&w->mu);
-	while (!w->is_stopping) {
-		uint64_t due = mono_ns() + interval_ns;
-
-		while (!w->is_stopping &&
-		       cond_wait_until(&w->tick, &w->mu, due))
-			continue;
-		if (w->is_stopping || w->poison_why.code)
-			continue;
-		mutex_unlock(&w->mu);
-		(void)wal_sync_to(w,
-				  wal_end(w)); /* a failure poisons the log */
-		mutex_lock(&w->mu);
-	}
-	mutex_unlock(&w->mu);
 }
 
 /* ---- releasing --------------------------------------------------------- */

@@ -636,6 +636,94 @@ START_TEST(syncs_run_beside_appends_and_releases)
 }
 END_TEST
 
+/* A disk that works only when it is let. */
+struct gate {
+	pthread_mutex_t mu;
+	pthread_cond_t change;
+	bool is_reached, is_open;
+};
+
+static int pass_gate(void *arg)
+{
+	struct gate *g = arg;
+
+	pthread_mutex_lock(&g->mu);
+	g->is_reached = true;
+	pthread_cond_broadcast(&g->change);
+	while (!g->is_open)
+		pthread_cond_wait(&g->change, &g->mu);
+	pthread_mutex_unlock(&g->mu);
+	return 0;
+}
+
+static void wait_reached(struct gate *g)
+{
+	pthread_mutex_lock(&g->mu);
+	while (!g->is_reached)
+		pthread_cond_wait(&g->change, &g->mu);
+	pthread_mutex_unlock(&g->mu);
+}
+
+static void open_gate(struct gate *g)
+{
+	pthread_mutex_lock(&g->mu);
+	g->is_open = true;
+	pthread_cond_broadcast(&g->change);
+	pthread_mutex_unlock(&g->mu);
+}
+
+static void *sync_to(void *arg)
+{
+	uint64_t *lsn = arg;
+
+	ck_ok(wal_sync(w, *lsn));
+	ck_assert_uint_ge(wal_durable(w), *lsn);
+	return NULL;
+}
+
+/* Until so many wait for the sync after the one that goes on. */
+static void wait_queued(uint32_t n)
+{
+	uint32_t is = 0;
+
+	while (is < n) {
+		sched_yield();
+		mutex_lock(&w->mu);
+		is = w->turns[(w->turn_no + 1) % 2].n_waiting;
+		mutex_unlock(&w->mu);
+	}
+}
+
+/* The first in the queue is to lead the next sync. By then a flush has made
+ * its records durable: it has no need to. The second has. */
+START_TEST(who_needs_no_sync_any_more_lets_another_lead)
+{
+	struct gate g = { .mu = PTHREAD_MUTEX_INITIALIZER,
+			  .change = PTHREAD_COND_INITIALIZER };
+	struct wal_options o = options;
+	pthread_t threads[3];
+	uint64_t ends[3];
+
+	o.sync_before = pass_gate;
+	o.sync_arg = &g;
+	ck_ok(replay(0, 0));
+	ck_ok(wal_open(env, wal_dir, &o, &tail, &w));
+	for (uint32_t i = 0; i < 3; i++) {
+		ends[i] = append(i);
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, sync_to,
+						&ends[i]),
+				 0);
+		wait_reached(&g);
+		wait_queued(i);
+	}
+	wal_release_before(w, ends[1]);
+	open_gate(&g);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	close_wal();
+}
+END_TEST
+
 START_TEST(the_interval_makes_durable_what_nobody_asked_for)
 {
 	struct wal_options o = options;
@@ -694,6 +782,7 @@ static Suite *wal_suite(void)
 	tcase_add_test(t, a_failed_flush_poisons_the_log);
 	tcase_add_test(t, any_single_failure_is_survived);
 	tcase_add_test(t, syncs_run_beside_appends_and_releases);
+	tcase_add_test(t, who_needs_no_sync_any_more_lets_another_lead);
 	tcase_add_test(t, the_interval_makes_durable_what_nobody_asked_for);
 	tcase_add_test(t, names_of_segments_are_recognised);
 	suite_add_tcase(s, t);
