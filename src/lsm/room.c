@@ -226,6 +226,27 @@ static int wait_for_flush_locked(struct tt *db) REQUIRES(db->mu)
 	return r;
 }
 
+/* Short of space, the memtable may still be filled. */
+static int refuse_locked(struct tt *db, bool is_full) REQUIRES(db->mu)
+{
+	int r = db_check_locked(db);
+
+	return db->is_short_of_space && !is_full ? 0 : r;
+}
+
+int room_check(struct tt *db, uint64_t value_bytes)
+{
+	int r;
+
+	if (likely(!atomic_load_explicit(&db->brake, memory_order_relaxed)))
+		return 0;
+	mutex_lock(&db->mu);
+	r = refuse_locked(db, room_is_full(&db->cfg, db->sv->active, 0,
+					   value_bytes));
+	mutex_unlock(&db->mu);
+	return r;
+}
+
 static int make_slowly(struct tt *db, size_t bytes, uint64_t value_bytes,
 		       bool no_wait)
 {
@@ -233,10 +254,7 @@ static int make_slowly(struct tt *db, size_t bytes, uint64_t value_bytes,
 	int r;
 
 	mutex_lock(&db->mu);
-	r = db_check_locked(db);
-	/* Short of space, the memtable may still be filled. */
-	if (r < 0 && db->is_short_of_space && !is_full)
-		r = 0;
+	r = refuse_locked(db, is_full);
 	if (r == 0) {
 		uint64_t fee = fee_locked(db, bytes, value_bytes);
 

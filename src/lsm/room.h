@@ -29,6 +29,13 @@
 int room_make(void *arg, size_t bytes, uint64_t value_bytes, bool no_wait,
 	      struct memtable **out);
 
+/*
+ * What a write that points to `value_bytes` in value files would be told if it
+ * came to room_make() now: 0, or why background work refuses it. For who has
+ * to do something before that. Any thread.
+ */
+int room_check(struct tt *db, uint64_t value_bytes);
+
 /* True when so much more should go to a fresh memtable. */
 bool room_is_full(const struct db_config *c, const struct memtable *m,
 		  size_t bytes, uint64_t value_bytes);

@@ -4,19 +4,30 @@
  * has failed to), the writer itself uses the value file, so that it cannot be
  * dropped meanwhile.
  *
- * When a write is turned away (-EAGAIN) nothing of it was logged and its
- * values are taken back, so that asking again and again fills no files. After
- * any other failure they stay where they are, since their pointers may have
- * been logged; without those they are garbage like any other.
+ * A store that refuses writes is not given their values: nobody would collect
+ * them there, and whoever asks again and again would fill the disk. Where a
+ * write fails all the same, its values are taken back, unless their pointers
+ * may have been logged; then they stay, and without those they are garbage like
+ * any other.
  */
 #include "lsm/separate.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "lsm/batch.h"
+#include "lsm/room.h"
 #include "lsm/schedule.h"
 #include "lsm/version_edit.h"
+
+/* What a write of so many bytes would be told if it came now. */
+static int check_writes(struct tt *db, uint64_t bytes)
+{
+	int r = write_queue_check(db->queue);
+
+	if (r == 0)
+		r = wal_check(db->wal);
+	return r < 0 ? r : room_check(db, bytes);
+}
 
 /* ---- one value -------------------------------------------------------- */
 
@@ -26,17 +37,20 @@ int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
 	struct value_ptr_stored stored;
 	struct value_file *file;
 	struct value_ptr ptr;
+	bool is_logged;
 	int r = batch_check_op(key, value.len);
 
+	if (r == 0)
+		r = check_writes(db, value.len);
 	if (r == 0)
 		r = value_log_put(db->values, VALUE_STREAM_USER, key, 0, value,
 				  &ptr, &file);
 	if (r < 0)
 		return r;
 	value_ptr_encode(&ptr, &stored);
-	r = write_commit_one(db->queue, RECORD_POINTER, key,
-			     SLICE(&stored, sizeof(stored)), wo, out_ts);
-	if (unlikely(r == -EAGAIN))
+	r = write_commit_pointer(db->queue, key, SLICE(&stored, sizeof(stored)),
+				 wo, out_ts, &is_logged);
+	if (unlikely(r < 0 && !is_logged))
 		value_log_take_back(db->values, file, &ptr, key.len);
 	value_file_unuse(file);
 	return r;
@@ -114,14 +128,14 @@ int separate_write(struct tt *db, const struct tt_batch *batch,
 {
 	struct transformation t = { .db = db };
 	bool is_logged = false;
-	int r;
+	int r = check_writes(db, batch->longest);
 
 	batch_init(&t.out);
-	r = transform(&t, batch);
-	if (r == 0) {
-		r = write_commit(db->queue, &t.out, wo, out_ts);
-		is_logged = r != -EAGAIN;
-	}
+	if (r == 0)
+		r = transform(&t, batch);
+	if (r == 0)
+		r = write_commit_pointers(db->queue, &t.out, wo, out_ts,
+					  &is_logged);
 	/* The last one first: so they all may go. */
 	while (t.n) {
 		struct written *w = &t.written[--t.n];

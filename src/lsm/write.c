@@ -53,6 +53,7 @@ struct write_req {
 	void *arg;
 	/* the outcome */
 	int r;
+	bool is_logged; /* set when the log has it, perhaps */
 	int64_t ts;
 	uint64_t end_lsn;
 	struct err_saved why; /* when r < 0 */
@@ -185,6 +186,7 @@ static int lead_one(struct write_queue *q, struct memtable *m,
 			       &req->end_lsn);
 	if (unlikely(r < 0))
 		return r;
+	req->is_logged = true;
 	if (likely(req->one.key.len))
 		r = apply_op(q->hooks.gaps, m, &req->one, req->ts);
 	else
@@ -442,6 +444,7 @@ static ALWAYS_INLINE int commit(struct write_queue *q, struct write_req *req,
 	req->fn = NULL;
 	req->no_wait = wo && wo->no_wait;
 	req->end_lsn = 0;
+	req->is_logged = false;
 	r = enter(q, req);
 	if (r == 0 && wo && wo->sync && q->wal)
 		r = wal_sync(q->wal, req->end_lsn);
@@ -450,12 +453,15 @@ static ALWAYS_INLINE int commit(struct write_queue *q, struct write_req *req,
 	return r;
 }
 
-int write_commit(struct write_queue *q, const struct tt_batch *batch,
-		 const struct tt_write_options *wo, int64_t *out_ts)
+int write_commit_pointers(struct write_queue *q, const struct tt_batch *batch,
+			  const struct tt_write_options *wo, int64_t *out_ts,
+			  bool *is_logged)
 {
 	struct tt_slice encoded = batch_encoded(batch);
 	struct write_req req;
+	int r;
 
+	*is_logged = false;
 	if (batch->n_ops == 0) {
 		if (out_ts)
 			*out_ts = clock_visible(q->clk);
@@ -472,30 +478,62 @@ int write_commit(struct write_queue *q, const struct tt_batch *batch,
 			       "a batch of %u operations takes too much memory",
 			       (unsigned)batch->n_ops);
 	req.one.key = SLICE_EMPTY;
-	return commit(q, &req, wo, out_ts);
+	r = commit(q, &req, wo, out_ts);
+	*is_logged = req.is_logged;
+	return r;
 }
 
-int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
-		     struct tt_slice value, const struct tt_write_options *wo,
-		     int64_t *out_ts)
+int write_commit(struct write_queue *q, const struct tt_batch *batch,
+		 const struct tt_write_options *wo, int64_t *out_ts)
+{
+	bool is_logged; /* nobody has to know */
+
+	return write_commit_pointers(q, batch, wo, out_ts, &is_logged);
+}
+
+/* The key and the value's length have been checked. */
+static ALWAYS_INLINE int commit_one(struct write_queue *q, uint8_t kind,
+				    struct tt_slice key, struct tt_slice value,
+				    uint64_t separated,
+				    const struct tt_write_options *wo,
+				    int64_t *out_ts, bool *is_logged)
 {
 	struct batch_one one;
 	struct write_req req;
-	int r = batch_check_op(key, value.len);
+	int r;
 
-	if (r < 0)
-		return r;
 	batch_one_encode(&one, kind, key, value);
 	req.parts = one.parts;
 	req.n_parts = ARRAY_LEN(one.parts);
 	req.len = one.len;
 	req.n_ops = 1;
 	req.n_ranges = kind == RECORD_RANGE;
-	req.separated = unlikely(kind == RECORD_POINTER)
-				? batch_separated(key, value)
-				: 0;
+	req.separated = separated;
 	req.one = (struct batch_op){ key, one.parts[3], kind };
-	return commit(q, &req, wo, out_ts);
+	r = commit(q, &req, wo, out_ts);
+	*is_logged = req.is_logged;
+	return r;
+}
+
+int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
+		     struct tt_slice value, const struct tt_write_options *wo,
+		     int64_t *out_ts)
+{
+	bool is_logged; /* nobody has to know */
+	int r = batch_check_op(key, value.len);
+
+	if (r < 0)
+		return r;
+	return commit_one(q, kind, key, value, 0, wo, out_ts, &is_logged);
+}
+
+int write_commit_pointer(struct write_queue *q, struct tt_slice key,
+			 struct tt_slice pointer,
+			 const struct tt_write_options *wo, int64_t *out_ts,
+			 bool *is_logged)
+{
+	return commit_one(q, RECORD_POINTER, key, pointer,
+			  batch_separated(key, pointer), wo, out_ts, is_logged);
 }
 
 int write_exclusive(struct write_queue *q, int (*fn)(void *arg), void *arg)

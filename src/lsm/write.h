@@ -64,6 +64,19 @@ int write_commit_one(struct write_queue *q, uint8_t kind, struct tt_slice key,
 		     int64_t *out_ts);
 
 /*
+ * The same two where something lies outside of the log: pointers to separated
+ * values. *is_logged says, after a failure, whether the log may hold them; when
+ * not, nobody will ever know of them.
+ */
+int write_commit_pointers(struct write_queue *q, const struct tt_batch *batch,
+			  const struct tt_write_options *wo, int64_t *out_ts,
+			  bool *is_logged);
+int write_commit_pointer(struct write_queue *q, struct tt_slice key,
+			 struct tt_slice pointer,
+			 const struct tt_write_options *wo, int64_t *out_ts,
+			 bool *is_logged);
+
+/*
  * Runs `fn` as the leader: no write is in progress, all that returned are
  * applied. For switching memtables and for cuts at a point in time. Its
  * return is handed through. TT_EPOISONED in a poisoned queue.

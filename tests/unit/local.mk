@@ -32,6 +32,7 @@ test_programs += \
 	%D%/test_record \
 	%D%/test_residency \
 	%D%/test_run_iter \
+	%D%/test_value_faults \
 	%D%/test_value_log \
 	%D%/test_values \
 	%D%/test_wal \

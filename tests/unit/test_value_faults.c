@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Separated values where something is wrong: the disk full or failing, the
+ * store refusing writes, files that somebody else has a name of.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "lsm/file_name.h"
+#include "lsm/options.h"
+#include "support/check_main.h"
+#include "support/fault_env.h"
+#include "support/prng.h"
+#include "support/tmpdir.h"
+#include "ttrunks.h"
+
+static char *dir;
+static struct tt_options *opts;
+static struct fault_env *fault;
+static struct tt *db;
+static uint8_t *bytes; /* noise to make values of */
+
+#define NOISE ((size_t)4 << 20)
+
+static const char *store(void)
+{
+	return tmpdir_path(dir, "store");
+}
+
+static void set(const char *name, const char *value)
+{
+	ck_ok(tt_options_set(opts, name, value));
+}
+
+static void setup(void)
+{
+	struct rng rng;
+
+	dir = tmpdir_new();
+	opts = tt_options_new();
+	ck_assert_ptr_nonnull(opts);
+	set("memory", "4M");
+	set("memtable_bytes", "64k");
+	set("table_bytes", "64k");
+	set("wal_segment_bytes", "64k");
+	set("value_file_bytes", "256k");
+	set("separate_bytes", "1k");
+	set("compression", "none");
+	set("sync_interval", "0");
+	bytes = malloc(NOISE);
+	rng_init(&rng, 7);
+	rng_fill(&rng, bytes, NOISE);
+	ck_ok(fault_env_new(env_posix(), dir, test_seed(), &fault));
+	options_set_env(opts, fault_env_env(fault));
+	ck_ok(tt_open(store(), opts, &db));
+}
+
+static void teardown(void)
+{
+	(void)tt_close(db);
+	fault_env_free(fault);
+	tt_options_free(opts);
+	free(bytes);
+	tmpdir_free(dir);
+}
+
+static uint64_t stat_of(const char *name)
+{
+	uint64_t v;
+
+	ck_assert_msg(tt_stat(db, name, &v) == 0, "no figure %s", name);
+	return v;
+}
+
+static struct tt_slice key_of(char *buf, unsigned i)
+{
+	return (struct tt_slice){ buf,
+				  (size_t)snprintf(buf, 16, "key%06u", i) };
+}
+
+/* Version `v` of a value of key `i`. */
+static struct tt_slice value_of(unsigned i, unsigned v, size_t len)
+{
+	uint64_t h = (uint64_t)i << 32 | v;
+
+	return (struct tt_slice){ bytes + splitmix64(&h) % (NOISE - len), len };
+}
+
+static int put(unsigned i, unsigned v, size_t len)
+{
+	char key[16];
+
+	return tt_put(db, NULL, key_of(key, i), value_of(i, v, len), NULL);
+}
+
+static void check(unsigned i, unsigned v, size_t len)
+{
+	struct tt_pinned pin;
+	char key[16];
+
+	ck_ok(tt_get_pinned(db, NULL, key_of(key, i), &pin));
+	ck_assert_uint_eq(pin.value.len, len);
+	ck_assert_int_eq(memcmp(pin.value.data, value_of(i, v, len).data, len),
+			 0);
+	tt_unpin(&pin);
+}
+
+/* ---- writes that are refused ------------------------------------------- */
+
+static int put_batch(unsigned n)
+{
+	struct tt_batch *b = tt_batch_new();
+	char key[16];
+	int r;
+
+	for (unsigned i = 0; i < n; i++)
+		ck_ok(tt_batch_put(b, key_of(key, i), value_of(i, 9, 3000)));
+	r = tt_write(db, NULL, b, NULL);
+	tt_batch_free(b);
+	return r;
+}
+
+static void refused_writes_take_no_space(int code)
+{
+	uint64_t before = stat_of("engine.values.bytes");
+
+	for (unsigned i = 0; i < 50; i++) {
+		ck_err(put(i, 1, 100000), code);
+		ck_err(put_batch(10), code);
+	}
+	ck_assert_uint_eq(stat_of("engine.values.bytes"), before);
+}
+
+START_TEST(a_store_that_refuses_writes_does_not_fill_the_disk)
+{
+	ck_ok(put(1, 0, 5000));
+	fault_env_fail(fault, FAULT_SYNC, 1, EIO, FAULT_FROM_THEN_ON);
+	fault_env_only(fault, "/sst/");
+	ck_err(tt_flush(db), -EIO);
+	refused_writes_take_no_space(-EIO);
+	fault_env_clear(fault);
+	ck_ok(tt_resume(db));
+	ck_ok(put(2, 0, 5000));
+	check(1, 0, 5000);
+	check(2, 0, 5000);
+}
+END_TEST
+
+START_TEST(a_poisoned_log_does_not_fill_the_disk)
+{
+	struct tt_write_options wo = { .sync = true };
+	char key[16];
+
+	ck_ok(put(1, 0, 5000));
+	fault_env_fail(fault, FAULT_SYNC, 1, EIO, FAULT_FROM_THEN_ON);
+	fault_env_only(fault, ".wal");
+	ck_err(tt_put(db, &wo, key_of(key, 2), value_of(2, 0, 5000), NULL),
+	       -EIO);
+	fault_env_clear(fault);
+	refused_writes_take_no_space(TT_EPOISONED);
+	check(1, 0, 5000);
+}
+END_TEST
+
+START_TEST(a_batch_that_cannot_be_logged_leaves_nothing_behind)
+{
+	struct tt_batch *b = tt_batch_new();
+	uint64_t before;
+	char key[16];
+
+	ck_ok(put(1, 0, 5000));
+	before = stat_of("engine.values.bytes");
+	ck_ok(tt_batch_put(b, key_of(key, 1), value_of(1, 0, 5000)));
+	/* Room for the value, but no segment for the rest: it is not logged. */
+	fault_env_limit_bytes(fault, 1 << 20);
+	for (unsigned i = 2; i < 30000; i++)
+		ck_ok(tt_batch_put(b, key_of(key, i), value_of(i, 0, 500)));
+	ck_assert_int_lt(tt_write(db, NULL, b, NULL), 0);
+	ck_assert_uint_eq(stat_of("engine.values.bytes"), before);
+	tt_batch_free(b);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("value_faults");
+	TCase *t = tcase_create("value_faults");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_store_that_refuses_writes_does_not_fill_the_disk);
+	tcase_add_test(t, a_poisoned_log_does_not_fill_the_disk);
+	tcase_add_test(t, a_batch_that_cannot_be_logged_leaves_nothing_behind);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TEST_MAIN(suite)
