@@ -6,9 +6,11 @@
  *	open    a stream of value_log.h adds to it, or will
  *	full    nothing is added any more
  *	sealed  durable, and the manifest knows its length
+ *	broken  a sync of it failed; nothing is added to it and it is not
+ *	        synced again before the next start
  *
- * Files of the first two states count as unsealed: what lies in them may not
- * be durable yet, and the log decides how far they count.
+ * Files that are not sealed count as unsealed: what lies in them may not be
+ * durable yet, and the log decides how far they count.
  *
  * Thread-safe. Files belong to the log of values (value_log.h), whose lock
  * guards what is not atomic here.
@@ -35,6 +37,7 @@ enum value_file_state {
 	VALUE_FILE_OPEN,
 	VALUE_FILE_FULL,
 	VALUE_FILE_SEALED,
+	VALUE_FILE_BROKEN,
 };
 
 /* The bit of fd_use that says that the descriptor is open. */

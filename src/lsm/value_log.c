@@ -10,6 +10,8 @@
  */
 #include "lsm/value_log.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,6 +354,38 @@ static COLD void poison_locked(struct value_log *l, int code)
 	cond_signal(&l->work);
 }
 
+/*
+ * What the collector writes nothing points to before it is durable. So a file
+ * of its that cannot be synced is left as it is, and what was in need of it
+ * fails: what was synced of it before may be pointed to and is read, the rest
+ * is garbage. The next goes to another file.
+ */
+static COLD void break_file_locked(struct value_log *l, struct value_file *f)
+{
+	struct value_stream_state *s = &l->streams[f->stream];
+
+	mutex_assert_held(&l->mu);
+	log_error(LOG_DB,
+		  "%s: value file %06" PRIu64 " is written to no more: %s",
+		  l->dir, f->no, err_text());
+	if (f->state == VALUE_FILE_FULL)
+		l->n_full--;
+	f->state = VALUE_FILE_BROKEN;
+	if (s->active == f) {
+		s->active = NULL;
+		value_file_unref(f); /* the map has one */
+	}
+	cond_signal(&l->work); /* one full file less */
+}
+
+static COLD int refuse_broken(const struct value_file *f)
+{
+	return err_set(-EIO,
+		       "%s: value file %06" PRIu64
+		       ": a sync of it has failed before",
+		       f->log->dir, f->no);
+}
+
 /* One device flush of the file. */
 static int flush_locked(struct value_log *l, struct value_file *f)
 	REQUIRES(l->mu)
@@ -372,6 +406,8 @@ static int flush_locked(struct value_log *l, struct value_file *f)
 	l->stats.n_syncs++;
 	if (r == 0)
 		f->n_synced = upto;
+	else if (f->stream == VALUE_STREAM_MOVED)
+		break_file_locked(l, f);
 	else if (!l->poison_why.code)
 		poison_locked(l, r);
 	cond_broadcast(&l->changed);
@@ -387,6 +423,8 @@ int value_file_sync_locked(struct value_log *l, struct value_file *f)
 	while (r == 0 && f->n_synced < target) {
 		if (l->poison_why.code)
 			r = value_log_refuse_locked(l);
+		else if (f->state == VALUE_FILE_BROKEN)
+			r = refuse_broken(f);
 		else if (f->is_syncing)
 			cond_wait(&l->changed, &l->mu);
 		else

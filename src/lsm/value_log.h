@@ -28,9 +28,11 @@
  * and seals.
  *
  * Failures. A value that cannot be written fails that write alone; its place
- * stays unused. A failed sync poisons: every later write and sync fails with
- * TT_EPOISONED until the store is reopened. No room for a new file fails the
- * writes that need it, and the next one tries again.
+ * stays unused. A failed sync of what users put poisons: every later write and
+ * sync fails with TT_EPOISONED until the store is reopened. That of a file of
+ * the collector fails what needs it, and the file is left alone: the next
+ * moves go to another one. No room for a new file fails the writes that need
+ * it, and the next one tries again.
  *
  * Thread-safe, but for new, recover, start and free.
  */
@@ -141,7 +143,8 @@ void value_log_take_back(struct value_log *l, struct value_file *file,
 /* Makes durable every value that has been put before the call. */
 int value_log_sync(struct value_log *l);
 
-/* Makes durable whatever has been written to one file. */
+/* Makes durable whatever has been written to one file. -EIO: a sync of it has
+ * failed before, and it is a file of the collector. */
 int value_log_sync_file(struct value_file *f);
 
 /* ---- copies ----------------------------------------------------------- */

@@ -84,9 +84,6 @@ static void discard(struct value_log *l, struct value_file *f)
 	struct err_saved why;
 
 	err_save(&why, err_code());
-	mutex_lock(&l->mu);
-	f->state = VALUE_FILE_FULL; /* nobody's */
-	mutex_unlock(&l->mu);
 	value_log_drop(l, f);
 	value_log_collect(l);
 	(void)err_restore(&why);
@@ -266,7 +263,11 @@ static bool work_locked(struct value_log *l) REQUIRES(l->mu)
 	if (!l->has_failed && !l->poison_why.code)
 		f = find_full_locked(l);
 	if (f) {
-		note_failure_locked(l, seal_locked(l, f), "seal");
+		int r = seal_locked(l, f);
+
+		/* One that is broken is nobody's concern any more. */
+		if (f->state != VALUE_FILE_BROKEN)
+			note_failure_locked(l, r, "seal");
 	} else if ((f = find_unflushed_locked(l))) {
 		flush_locked(l, f);
 	} else if (wants_file && l->n_full == 0) {

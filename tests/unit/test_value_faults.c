@@ -186,6 +186,41 @@ START_TEST(a_batch_that_cannot_be_logged_leaves_nothing_behind)
 }
 END_TEST
 
+/* ---- what the collector writes ----------------------------------------- */
+
+START_TEST(a_failed_sync_of_moved_values_is_over_when_resumed)
+{
+	ck_ok(tt_close(db));
+	set("separate_bytes", "0");
+	ck_ok(tt_open(store(), opts, &db));
+	for (unsigned i = 0; i < 30; i++)
+		ck_ok(put(i, 0, 3000));
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	ck_ok(tt_close(db));
+	set("separate_bytes", "1k");
+	ck_ok(tt_open(store(), opts, &db));
+	ck_ok(put(0, 1, 3000));
+	ck_ok(put(29, 1, 3000));
+	ck_ok(tt_sync(db));
+	/* The first one is for the file when it is made. */
+	fault_env_fail(fault, FAULT_SYNC, 2, EIO, FAULT_ONCE);
+	fault_env_only(fault, ".val");
+	ck_err(tt_compact(db, tt_str(""), tt_str("")), -EIO);
+	ck_assert_uint_eq(fault_env_failed(fault), 1);
+	ck_ok(put(0, 2, 3000));
+	ck_ok(tt_sync(db));
+	ck_ok(tt_resume(db));
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 30; i++)
+			check(i, i == 0 ? 2 : i == 29, 3000);
+		ck_ok(tt_verify(db, NULL, NULL));
+		ck_ok(tt_close(db));
+		ck_ok(tt_open(store(), opts, &db));
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("value_faults");
@@ -195,6 +230,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_store_that_refuses_writes_does_not_fill_the_disk);
 	tcase_add_test(t, a_poisoned_log_does_not_fill_the_disk);
 	tcase_add_test(t, a_batch_that_cannot_be_logged_leaves_nothing_behind);
+	tcase_add_test(t, a_failed_sync_of_moved_values_is_over_when_resumed);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -439,6 +439,49 @@ START_TEST(a_failed_sync_is_not_repeated)
 }
 END_TEST
 
+static struct value_file *put_moved(struct value_ptr *ptr, uint64_t seed)
+{
+	struct value_file *f;
+	uint8_t p[5000];
+
+	fill(p, sizeof(p), seed);
+	ck_ok(value_log_put(l, VALUE_STREAM_MOVED, tt_str("k"), 1,
+			    SLICE(p, sizeof(p)), ptr, &f));
+	return f;
+}
+
+START_TEST(a_failed_sync_of_moved_values_breaks_their_file_alone)
+{
+	struct value_ptr a, b, c, user = put("k", 1000, 1);
+	struct value_file *f = put_moved(&a, 2), *g;
+
+	ck_ok(value_log_sync_file(f));
+	ck_assert_ptr_eq(put_moved(&b, 3), f);
+	fault_env_fail(fe, FAULT_SYNC, 1, EIO, FAULT_ONCE);
+	ck_err(value_log_sync_file(f), -EIO);
+	ck_err(value_log_sync_file(f), -EIO); /* without a second call */
+	ck_ok(value_log_check(l));
+	/* The next go to another file; the log of users is as well as ever. */
+	g = put_moved(&c, 4);
+	ck_assert_ptr_ne(g, f);
+	ck_ok(value_log_sync_file(g));
+	ck_ok(value_log_sync(l));
+	check("k", &a, 2);
+	check("k", &c, 4);
+	check("k", &user, 1);
+	/* Nobody seals it, or waits for that. */
+	for (uint64_t i = 0; i < 20; i++)
+		(void)put("k", 30000, i);
+	ck_assert(value_log_is_unsealed(l, f->no));
+	value_file_unuse(f);
+	value_file_unuse(f);
+	value_file_unuse(g);
+	restart(64 << 10, CODEC_NONE);
+	check("k", &a, 2);
+	check("k", &c, 4);
+}
+END_TEST
+
 START_TEST(a_value_taken_back_leaves_no_hole)
 {
 	struct value_ptr a = put("k", 1000, 1), b, c;
@@ -581,6 +624,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_missing_file_fails_its_values_only);
 	tcase_add_test(t, a_full_disk_fails_writes_until_there_is_room);
 	tcase_add_test(t, a_failed_sync_is_not_repeated);
+	tcase_add_test(t,
+		       a_failed_sync_of_moved_values_breaks_their_file_alone);
 	tcase_add_test(t, a_value_taken_back_leaves_no_hole);
 	tcase_add_test(t, a_dropped_file_goes_with_its_last_reader);
 	tcase_add_test(t, a_scan_finds_every_value_and_what_is_between);
