@@ -29,6 +29,15 @@ static int check_writes(struct tt *db, uint64_t bytes)
 	return r < 0 ? r : room_check(db, bytes);
 }
 
+static int write_value(struct tt *db, struct tt_slice key,
+		       struct tt_slice value, bool no_wait,
+		       struct value_ptr *out, struct value_file **file)
+{
+	return no_wait ? value_log_put_now(db->values, key, value, out, file)
+		       : value_log_put(db->values, VALUE_STREAM_USER, key, 0,
+				       value, out, file);
+}
+
 /* ---- one value -------------------------------------------------------- */
 
 int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
@@ -43,8 +52,7 @@ int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
 	if (r == 0)
 		r = check_writes(db, value.len);
 	if (r == 0)
-		r = value_log_put(db->values, VALUE_STREAM_USER, key, 0, value,
-				  &ptr, &file);
+		r = write_value(db, key, value, wo && wo->no_wait, &ptr, &file);
 	if (r < 0)
 		return r;
 	value_ptr_encode(&ptr, &stored);
@@ -67,6 +75,7 @@ struct written {
 
 struct transformation {
 	struct tt *db;
+	bool no_wait;
 	struct tt_batch out;
 	struct written *written;
 	size_t n, cap;
@@ -91,8 +100,8 @@ static int take_value(struct transformation *t, const struct batch_op *op)
 {
 	struct written w = { .key_len = op->key.len };
 	struct value_ptr_stored stored;
-	int r = value_log_put(t->db->values, VALUE_STREAM_USER, op->key, 0,
-			      op->value, &w.ptr, &w.file);
+	int r = write_value(t->db, op->key, op->value, t->no_wait, &w.ptr,
+			    &w.file);
 
 	if (r < 0)
 		return r;
@@ -126,7 +135,7 @@ static int transform(struct transformation *t, const struct tt_batch *batch)
 int separate_write(struct tt *db, const struct tt_batch *batch,
 		   const struct tt_write_options *wo, int64_t *out_ts)
 {
-	struct transformation t = { .db = db };
+	struct transformation t = { .db = db, .no_wait = wo && wo->no_wait };
 	bool is_logged = false;
 	int r = check_writes(db, batch->longest);
 

@@ -68,6 +68,7 @@ static void advance_locked(struct value_log *l, struct value_stream_state *s)
 	mutex_assert_held(&l->mu);
 	s->active = s->next;
 	s->next = NULL;
+	s->is_waited = false;
 	if (was) {
 		was->state = VALUE_FILE_FULL;
 		l->n_full++;
@@ -99,6 +100,20 @@ static int wait_for_file_locked(struct value_log *l,
 	return r;
 }
 
+/* The same for who must not wait: the file is asked for, and the answer to
+ * that is for the next one who comes. */
+static int ask_for_file_locked(struct value_log *l,
+			       struct value_stream_state *s) REQUIRES(l->mu)
+{
+	bool was_refused = s->is_waited && l->has_failed;
+
+	l->has_failed = false;
+	s->is_waited = true;
+	cond_signal(&l->work);
+	return was_refused ? err_restore(&l->failed_why)
+			   : err_set(-EAGAIN, "would wait for a value file");
+}
+
 /* Makes the next file in this thread, or waits for another that does. */
 static int make_file_locked(struct value_log *l, enum value_stream which)
 	REQUIRES(l->mu)
@@ -121,7 +136,8 @@ static int make_file_locked(struct value_log *l, enum value_stream which)
 
 /* A place for `space` bytes; the file is in use by the caller. */
 static int take_place(struct value_log *l, enum value_stream which,
-		      uint64_t space, struct value_file **out, uint64_t *off)
+		      uint64_t space, bool no_wait, struct value_file **out,
+		      uint64_t *off)
 {
 	struct value_stream_state *s = &l->streams[which];
 	struct value_file *f;
@@ -134,7 +150,8 @@ static int take_place(struct value_log *l, enum value_stream which,
 		if (s->next)
 			advance_locked(l, s);
 		else if (which == VALUE_STREAM_USER)
-			r = wait_for_file_locked(l, s);
+			r = no_wait ? ask_for_file_locked(l, s)
+				    : wait_for_file_locked(l, s);
 		else
 			r = make_file_locked(l, which);
 	}
@@ -236,13 +253,13 @@ static int write_record(struct value_file *f, uint64_t off,
 }
 
 static int append(struct value_log *l, enum value_stream which,
-		  const struct value_record *rec, struct value_ptr *out,
-		  struct value_file **file)
+		  const struct value_record *rec, bool no_wait,
+		  struct value_ptr *out, struct value_file **file)
 {
 	uint64_t space = value_record_space(rec->key.len, rec->stored.len);
 	struct value_file *f = NULL;
 	uint64_t off = 0;
-	int r = take_place(l, which, space, &f, &off);
+	int r = take_place(l, which, space, no_wait, &f, &off);
 
 	if (r < 0)
 		return r;
@@ -290,9 +307,9 @@ static int compress(const struct value_log *l, struct value_record *rec,
 	return 0;
 }
 
-int value_log_put(struct value_log *l, enum value_stream stream,
-		  struct tt_slice key, int64_t ts, struct tt_slice value,
-		  struct value_ptr *out, struct value_file **file)
+static int put(struct value_log *l, enum value_stream stream,
+	       struct tt_slice key, int64_t ts, struct tt_slice value,
+	       bool no_wait, struct value_ptr *out, struct value_file **file)
 {
 	struct value_record rec = {
 		.key = key,
@@ -307,9 +324,23 @@ int value_log_put(struct value_log *l, enum value_stream stream,
 	if (r < 0)
 		return r;
 	rec.checksum = checksum_slice(rec.stored);
-	r = append(l, stream, &rec, out, file);
+	r = append(l, stream, &rec, no_wait, out, file);
 	free(memory);
 	return r;
+}
+
+int value_log_put(struct value_log *l, enum value_stream stream,
+		  struct tt_slice key, int64_t ts, struct tt_slice value,
+		  struct value_ptr *out, struct value_file **file)
+{
+	return put(l, stream, key, ts, value, false, out, file);
+}
+
+int value_log_put_now(struct value_log *l, struct tt_slice key,
+		      struct tt_slice value, struct value_ptr *out,
+		      struct value_file **file)
+{
+	return put(l, VALUE_STREAM_USER, key, 0, value, true, out, file);
 }
 
 int value_log_move(struct value_log *l, struct tt_slice key, int64_t ts,
@@ -325,7 +356,7 @@ int value_log_move(struct value_log *l, struct tt_slice key, int64_t ts,
 		.ts = ts,
 	};
 
-	return append(l, VALUE_STREAM_MOVED, &rec, out, file);
+	return append(l, VALUE_STREAM_MOVED, &rec, false, out, file);
 }
 
 void value_log_take_back(struct value_log *l, struct value_file *file,

@@ -125,6 +125,12 @@ int value_log_put(struct value_log *l, enum value_stream stream,
 		  struct tt_slice key, int64_t ts, struct tt_slice value,
 		  struct value_ptr *out, struct value_file **file);
 
+/* A user's value, but -EAGAIN when it would have to wait for the next file,
+ * which is being made then. */
+int value_log_put_now(struct value_log *l, struct tt_slice key,
+		      struct tt_slice value, struct value_ptr *out,
+		      struct value_file **file);
+
 /* Writes a stored value as it is, with the lengths, codec and checksum of
  * `from`, which lies elsewhere. */
 int value_log_move(struct value_log *l, struct tt_slice key, int64_t ts,

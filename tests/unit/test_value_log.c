@@ -3,7 +3,9 @@
  * The log of values by itself: writing and reading, the life of files, syncs,
  * full disks, descriptors, many writers.
  */
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -422,6 +424,45 @@ START_TEST(a_full_disk_fails_writes_until_there_is_room)
 }
 END_TEST
 
+static int put_now(void)
+{
+	static uint8_t p[30000];
+	struct value_ptr ptr;
+	struct value_file *f;
+	int r = value_log_put_now(l, tt_str("k"), SLICE(p, sizeof(p)), &ptr,
+				  &f);
+
+	if (r == 0)
+		value_file_unuse(f);
+	return r;
+}
+
+/* Until it is something else. */
+static int put_again_and_again(int while_it_is)
+{
+	int r = while_it_is;
+
+	for (unsigned i = 0; i < 20000 && r == while_it_is; i++) {
+		r = put_now();
+		(void)sched_yield();
+	}
+	return r;
+}
+
+START_TEST(who_must_not_wait_is_told_that_there_is_no_file_yet)
+{
+	ck_err(put_now(), -EAGAIN);
+	ck_ok(put_again_and_again(-EAGAIN));
+	/* Why there is none is told as well, and forgotten. */
+	atomic_store(&name_fails, -ENOSPC);
+	ck_err(put_again_and_again(0), -EAGAIN);
+	ck_err(put_again_and_again(-EAGAIN), -ENOSPC);
+	atomic_store(&name_fails, 0);
+	(void)put_now();
+	ck_ok(put_again_and_again(-EAGAIN));
+}
+END_TEST
+
 START_TEST(a_failed_sync_is_not_repeated)
 {
 	uint8_t *p = calloc(1, 5000);
@@ -623,6 +664,7 @@ static Suite *suite(void)
 	tcase_add_test(t, synced_values_survive_a_power_cut);
 	tcase_add_test(t, a_missing_file_fails_its_values_only);
 	tcase_add_test(t, a_full_disk_fails_writes_until_there_is_room);
+	tcase_add_test(t, who_must_not_wait_is_told_that_there_is_no_file_yet);
 	tcase_add_test(t, a_failed_sync_is_not_repeated);
 	tcase_add_test(t,
 		       a_failed_sync_of_moved_values_breaks_their_file_alone);
