@@ -16,6 +16,9 @@
 /* Shorter waits cost more than they delay. */
 #define WAIT_LEAST_NS 100000u
 #define WAIT_MOST_NS 20000000u
+/* A write with separated values, which may be as many bytes as a thousand
+ * others, waits on as long as it still owes something by the debt there is. */
+#define WAIT_VALUES_NS 1000000000ull
 
 /* Steps over deleted keys that cost about as much as a flush, 15 ms or so. */
 #define DEAD_STEPS_MOST (256u << 10)
@@ -197,14 +200,23 @@ static void count_stall(struct tt *db, uint64_t since_ns)
 }
 
 /* Waits what is owed, or until things have changed. */
-static void pay_locked(struct tt *db) REQUIRES(db->mu)
+static void pay_locked(struct tt *db, size_t bytes, uint64_t value_bytes)
+	REQUIRES(db->mu)
 {
-	uint64_t now = mono_ns();
-	uint64_t owed = MIN_OF(db->owed_ns, (uint64_t)WAIT_MOST_NS);
+	uint64_t since = mono_ns(), now = since;
+	uint64_t until =
+		since + MIN_OF(db->owed_ns,
+			       value_bytes ? WAIT_VALUES_NS : WAIT_MOST_NS);
 
-	(void)cond_wait_until(&db->changed, &db->mu, now + owed);
+	do {
+		(void)cond_wait_until(&db->changed, &db->mu,
+				      MIN_OF(until, now + WAIT_MOST_NS));
+		now = mono_ns();
+		until = MIN_OF(until,
+			       since + fee_locked(db, bytes, value_bytes));
+	} while (value_bytes && now < until && !db->err.code);
 	db->owed_ns = 0;
-	count_stall(db, now);
+	count_stall(db, since);
 }
 
 /* Waits until the active memtable may become immutable. */
@@ -263,7 +275,7 @@ static int make_slowly(struct tt *db, size_t bytes, uint64_t value_bytes,
 			db->owed_ns -= fee; /* charged when it comes again */
 			r = -EAGAIN;
 		} else if (db->owed_ns >= WAIT_LEAST_NS) {
-			pay_locked(db);
+			pay_locked(db, bytes, value_bytes);
 		}
 	}
 	if (r == 0 && is_full && db->n_imms >= MAX_IMMUTABLES)

@@ -537,6 +537,26 @@ START_TEST(garbage_stays_within_its_bound_under_overwrites)
 }
 END_TEST
 
+START_TEST(values_larger_than_a_memtable_stay_within_the_bound)
+{
+	const size_t len = 3 << 20;
+	unsigned version[10] = { 0 };
+	struct rng rng;
+
+	test_rng(&rng);
+	for (unsigned n = 0; n < test_scale(250); n++) {
+		unsigned i = (unsigned)rng_below(&rng, 10);
+
+		put(i, ++version[i], len);
+		/* And the two that are being written and waited for. */
+		check_space(10 * (uint64_t)len + 2 * len);
+	}
+	for (unsigned i = 0; i < 10; i++)
+		if (version[i])
+			check(i, version[i], len);
+}
+END_TEST
+
 START_TEST(deleted_values_give_their_space_back)
 {
 	char key[16];
@@ -623,6 +643,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_small_patch_does_not_rewrite_a_large_value);
 	tcase_add_test(t, a_lower_threshold_separates_what_is_rewritten);
 	tcase_add_test(t, garbage_stays_within_its_bound_under_overwrites);
+	tcase_add_test(t, values_larger_than_a_memtable_stay_within_the_bound);
 	tcase_add_test(t, deleted_values_give_their_space_back);
 	tcase_add_test(t, a_value_that_cannot_be_moved_stops_nothing);
 	tcase_add_test(t, an_iterator_reads_on_in_files_that_were_dropped);
