@@ -49,6 +49,7 @@ int cut_make(struct cut *c, struct tt *db)
 	int r;
 
 	*c = (struct cut){ .db = db };
+	value_log_seal_large(db->values);
 	/* The order counts: held first, the log is whole from wherever the
 	 * version's tables end; looked at last, its end is not before that. */
 	wal_hold(db->wal);

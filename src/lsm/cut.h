@@ -11,7 +11,9 @@
  * those in progress: what a crash at that moment would have left, had all of
  * it been durable.
  *
- * Making one takes no place in the write queue and waits for nobody.
+ * Making one takes no place in the write queue. It waits for value files with
+ * much in them to be sealed: then they are linked, or known again by the next
+ * copy, and what is copied of the others is bounded.
  *
  * cut_each_file() is the one list of what a copy of a store consists of,
  * besides the manifest, which is written anew for each copy. Whoever adds a

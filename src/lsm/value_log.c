@@ -22,6 +22,9 @@
 
 /* Longer values are not compressed: that would take twice their memory. */
 #define COMPRESS_MOST ((size_t)16 << 20)
+/* A file with less than this part of what it may have is copied rather than
+ * sealed for a copy. */
+#define COPY_PART 8
 /* Shorter records are put together on the stack and written at once. */
 #define STACK_RECORD 8192
 
@@ -191,6 +194,50 @@ static void leave_place(struct value_log *l, enum value_stream which,
 	    f->end >= f->flushed + VALUE_FLUSH_BYTES)
 		cond_signal(&l->work);
 	mutex_unlock(&l->mu);
+}
+
+/* ---- ending files early ------------------------------------------------ */
+
+/* The stream's file is full from now on, if there is much in it: a reference,
+ * or NULL. Users find the next one there. */
+static struct value_file *end_large_locked(struct value_log *l,
+					   enum value_stream which)
+	REQUIRES(l->mu)
+{
+	struct value_stream_state *s = &l->streams[which];
+	uint64_t much = l->file_bytes / COPY_PART;
+	struct value_file *f;
+
+	if (!s->active || s->active->end <= much)
+		return NULL;
+	if (which == VALUE_STREAM_USER && !s->next &&
+	    wait_for_file_locked(l, s) < 0)
+		return NULL;
+	f = s->active; /* perhaps another by now */
+	if (!f || f->end <= much)
+		return NULL;
+	(void)value_file_ref(f);
+	advance_locked(l, s);
+	return f;
+}
+
+void value_log_seal_large(struct value_log *l)
+{
+	struct value_file *ended[N_VALUE_STREAMS];
+
+	mutex_lock(&l->mu);
+	l->has_failed = false;
+	for (int i = 0; i < N_VALUE_STREAMS; i++)
+		ended[i] = l->poison_why.code
+				   ? NULL
+				   : end_large_locked(l, (enum value_stream)i);
+	for (int i = 0; i < N_VALUE_STREAMS; i++)
+		while (ended[i] && ended[i]->state == VALUE_FILE_FULL &&
+		       !l->has_failed && !l->poison_why.code)
+			cond_wait(&l->changed, &l->mu);
+	mutex_unlock(&l->mu);
+	for (int i = 0; i < N_VALUE_STREAMS; i++)
+		value_file_unref(ended[i]);
 }
 
 /* ---- writing ---------------------------------------------------------- */

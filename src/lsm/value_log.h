@@ -174,6 +174,13 @@ struct value_cut {
 	size_t n;
 };
 
+/*
+ * Before a cut: has the unsealed files sealed that have much in them, so that
+ * copies can share them; for what is written from now on there are others.
+ * Where that fails, they are copied as they are. Waits for the disk.
+ */
+void value_log_seal_large(struct value_log *l);
+
 int value_log_cut(struct value_log *l, struct value_cut *out);
 void value_cut_fini(struct value_cut *c);
 

@@ -2,11 +2,13 @@
 /* Backups: what they hold, what they share, and what damage does to them. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lsm/backup.h"
+#include "lsm/file_name.h"
 #include "lsm/newdir.h"
 #include "lsm/value_reader.h"
 #include "support/check_main.h"
@@ -91,6 +93,53 @@ START_TEST(a_second_backup_copies_only_what_is_new)
 	ck_assert_uint_eq(count_names("backups/sst"), n + 1);
 	check_backup(2, 2000);
 	check_backup(3, 2020);
+}
+END_TEST
+
+static uint64_t value_bytes;
+
+static int add_bytes(void *arg, const char *name, enum env_file_type type)
+{
+	struct buf path = BUF_INIT;
+	struct env_stat st;
+
+	(void)type;
+	ck_ok(path_join(&path, arg, name));
+	ck_ok(env_stat(env, path_of(&path), &st));
+	value_bytes += st.size;
+	buf_fini(&path);
+	return 0;
+}
+
+/* What the value files of all backups take. */
+static uint64_t backed_up_values(void)
+{
+	char *path = strdup(tmpdir_path(dir, "backups/val"));
+
+	value_bytes = 0;
+	ck_ok(env_list(env, path, add_bytes, path));
+	free(path);
+	return value_bytes;
+}
+
+START_TEST(a_value_file_that_is_added_to_is_copied_once)
+{
+	uint64_t was;
+
+	ck_ok(tt_close(db));
+	ck_ok(tt_options_set(opts, "value_file_bytes", "4M"));
+	open_store();
+	climb(3000);
+	for (unsigned i = 1; i <= 5; i++) {
+		ck_ok(backup(NULL));
+		if (i == 1)
+			was = backed_up_values();
+		climb(50);
+	}
+	ck_assert_uint_gt(was, (4u << 20) / 8);
+	ck_assert_uint_lt(backed_up_values(), was + was / 2);
+	check_backup(1, 3000);
+	check_backup(5, 3200);
 }
 END_TEST
 
@@ -502,6 +551,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_empty_store_can_be_backed_up);
 	tcase_add_test(t, each_backup_is_of_its_own_moment);
 	tcase_add_test(t, a_second_backup_copies_only_what_is_new);
+	tcase_add_test(t, a_value_file_that_is_added_to_is_copied_once);
 	tcase_add_test(t, stores_that_were_one_share_a_directory);
 	tcase_add_test(t, a_backup_under_load_is_a_prefix);
 	tcase_add_test(t, deleting_one_keeps_what_others_need);
