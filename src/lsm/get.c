@@ -307,19 +307,18 @@ static void release_buf(void *data, void *cap)
 	buf_fini(&b);
 }
 
-int get_pinned(struct tt *db, const struct superversion *sv,
-	       struct tt_slice key, int64_t as_of, bool no_fill,
-	       struct tt_pinned *out)
+int get_pinned_record(struct tt *db, const struct superversion *sv,
+		      struct tt_slice key, int64_t as_of, bool no_fill,
+		      struct tt_pinned *out, bool *is_pointer)
 {
 	struct found f;
 	int r = batch_check_op(key, 0);
 
 	if (r == 0)
 		r = find(db, sv, key, as_of, no_fill, &f);
-	if (r == 0 && unlikely(f.rec.kind == RECORD_POINTER))
-		r = load(db, &f);
 	if (r != 0)
 		return r;
+	*is_pointer = f.rec.kind == RECORD_POINTER;
 	out->value = f.rec.value;
 	out->ts = f.rec.ts;
 	out->b = NULL;
@@ -335,6 +334,39 @@ int get_pinned(struct tt *db, const struct superversion *sv,
 		out->a = f.hit.block;
 	}
 	return 0;
+}
+
+int get_separated(struct tt *db, struct tt_slice key, struct tt_pinned *out)
+{
+	struct buf value = BUF_INIT;
+	int64_t ts = out->ts;
+	int r = value_resolve(db->values, key, out->value, false, &value);
+
+	tt_unpin(out);
+	if (r < 0) {
+		buf_fini(&value);
+		return r;
+	}
+	count_value(db, value.len);
+	*out = (struct tt_pinned){
+		.value = buf_slice(&value),
+		.ts = ts,
+		.release = release_buf,
+		.a = value.data,
+		.b = (void *)(uintptr_t)value.cap, /* NOLINT */
+	};
+	return 0;
+}
+
+int get_pinned(struct tt *db, const struct superversion *sv,
+	       struct tt_slice key, int64_t as_of, bool no_fill,
+	       struct tt_pinned *out)
+{
+	bool is_pointer;
+	int r = get_pinned_record(db, sv, key, as_of, no_fill, out,
+				  &is_pointer);
+
+	return r == 0 && unlikely(is_pointer) ? get_separated(db, key, out) : r;
 }
 
 int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,

@@ -25,6 +25,16 @@ int get_pinned(struct tt *db, const struct superversion *sv,
 	       struct tt_slice key, int64_t as_of, bool no_fill,
 	       struct tt_pinned *out);
 
+/*
+ * The same in two steps, for who has several to read: *is_pointer says that
+ * out->value is a pointer (value_format.h), which get_separated() replaces by
+ * the value that it stands for. When that fails there is nothing to unpin.
+ */
+int get_pinned_record(struct tt *db, const struct superversion *sv,
+		      struct tt_slice key, int64_t as_of, bool no_fill,
+		      struct tt_pinned *out, bool *is_pointer);
+int get_separated(struct tt *db, struct tt_slice key, struct tt_pinned *out);
+
 /* With the option verify, which is set (get_verified.c): tt_get_pinned() and
  * tt_multi_get(). */
 int get_verified(struct tt *db, const struct tt_read_options *ro,

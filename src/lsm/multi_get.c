@@ -13,13 +13,20 @@
  * is slow, all blocks of a group are asked of it first, so
  * that it reads them at the same time; files that the system has in memory
  * are spared those calls.
+ *
+ * Separated values come last, for all keys, in the order in which they lie in
+ * their files; those ahead are asked for while the disk is slow, too.
  */
+#include <stdlib.h>
+
 #include "base/compiler.h"
 #include "base/mutex.h"
 #include "lsm/db.h"
 #include "lsm/get.h"
 #include "lsm/key_hash.h"
 #include "lsm/sst_reader.h"
+#include "lsm/value_format.h"
+#include "lsm/value_read.h"
 
 /* Keys whose steps overlap; their lines must fit the processor's first cache,
  * and its open misses. */
@@ -27,6 +34,31 @@
 
 /* Runs that are asked ahead for a key; deeper ones wait their turn. */
 #define RUNS_AHEAD 12
+
+/* How much of separated values is asked for ahead of where they are read. */
+#define VALUES_AHEAD ((uint64_t)1 << 20)
+/* How slow the disk is, is known by blocks of about so many bytes. */
+#define VALUE_UNIT ((uint64_t)16 << 10)
+
+/* Where the value of a key lies. */
+struct separated {
+	struct value_ptr ptr;
+	size_t i; /* which key */
+};
+
+/* All that is asked in one call. */
+struct request {
+	struct tt *db;
+	const struct superversion *sv;
+	const struct tt_slice *keys;
+	int64_t as_of;
+	bool no_fill;
+	struct tt_pinned *values;
+	int *statuses;
+	int failed; /* the last failure */
+	struct separated *separated;
+	size_t n_separated, cap_separated;
+};
 
 /* Of one key: where a filter says that it may be. */
 struct guess {
@@ -113,62 +145,148 @@ static unsigned ask_ahead(struct tt *db, const struct version *v,
 	return n_missing;
 }
 
-/* Reads a group; the last failure is returned. */
-static int get_group(struct tt *db, const struct superversion *sv,
-		     const struct tt_slice *keys, size_t n, int64_t as_of,
-		     bool no_fill, struct tt_pinned *values, int *statuses)
+static void set_status(struct request *q, size_t i, int r)
 {
-	bool is_ahead = n > 1 && sv->version->n_runs;
+	q->statuses[i] = r;
+	if (r < 0)
+		q->failed = r;
+}
+
+/* Notes where the value of key `i` lies; false when memory is out. */
+static bool note_separated(struct request *q, size_t i)
+{
+	if (q->n_separated == q->cap_separated) {
+		size_t cap = q->cap_separated ? 2 * q->cap_separated : GROUP;
+		struct separated *p = realloc(q->separated, cap * sizeof(*p));
+
+		if (!p)
+			return false;
+		q->separated = p;
+		q->cap_separated = cap;
+	}
+	value_ptr_decode(q->values[i].value.data,
+			 &q->separated[q->n_separated].ptr);
+	q->separated[q->n_separated++].i = i;
+	return true;
+}
+
+static void get_one(struct request *q, size_t i)
+{
+	bool is_pointer;
+	int r;
+
+	q->values[i] = (struct tt_pinned){ .release = NULL };
+	r = get_pinned_record(q->db, q->sv, q->keys[i], q->as_of, q->no_fill,
+			      &q->values[i], &is_pointer);
+	if (r == 0 && unlikely(is_pointer) && !note_separated(q, i))
+		r = get_separated(q->db, q->keys[i], &q->values[i]);
+	set_status(q, i, r);
+}
+
+/* Reads a group of keys from number `from` on. */
+static void get_group(struct request *q, size_t from, size_t n)
+{
+	const struct version *v = q->sv->version;
+	bool is_ahead = n > 1 && v->n_runs;
 	struct guess guesses[GROUP];
 	unsigned n_missing = 0;
 	uint64_t since_ns = 0;
-	int failed = 0;
 
 	if (is_ahead)
-		n_missing = ask_ahead(db, sv->version, keys, n, as_of, guesses);
+		n_missing = ask_ahead(q->db, v, q->keys + from, n, q->as_of,
+				      guesses);
 	if (n_missing)
 		since_ns = mono_ns();
-	for (size_t i = 0; i < n; i++) {
-		values[i] = (struct tt_pinned){ .release = NULL };
-		statuses[i] =
-			get_pinned(db, sv, keys[i], as_of, no_fill, &values[i]);
-		if (statuses[i] < 0)
-			failed = statuses[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		get_one(q, from + i);
 	if (n_missing)
-		block_cache_note_reads(db->blocks, n_missing,
+		block_cache_note_reads(q->db->blocks, n_missing,
 				       mono_ns() - since_ns);
 	for (size_t i = 0; is_ahead && i < n; i++)
 		block_unref(guesses[i].block);
-	return failed;
+}
+
+/* ---- separated values ------------------------------------------------- */
+
+static int separated_cmp(const void *a, const void *b)
+{
+	const struct value_ptr *x = &((const struct separated *)a)->ptr;
+	const struct value_ptr *y = &((const struct separated *)b)->ptr;
+
+	if (x->file_no != y->file_no)
+		return x->file_no < y->file_no ? -1 : 1;
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* Asks for values from the one at `*ahead` on, up to so many bytes behind what
+ * is read. */
+static void ask_values(struct request *q, size_t *ahead, uint64_t *bytes)
+{
+	while (*ahead < q->n_separated && *bytes < VALUES_AHEAD) {
+		const struct separated *s = &q->separated[(*ahead)++];
+
+		value_ask(q->db->values, &s->ptr, q->keys[s->i].len);
+		*bytes += s->ptr.stored_len;
+	}
+}
+
+static void get_values(struct request *q)
+{
+	size_t ahead = 0;
+	uint64_t asked = 0; /* bytes, not yet read */
+
+	if (q->n_separated > 1)
+		qsort(q->separated, q->n_separated, sizeof(*q->separated),
+		      separated_cmp);
+	for (size_t k = 0; k < q->n_separated; k++) {
+		const struct separated *s = &q->separated[k];
+		uint64_t since_ns = mono_ns(), len = s->ptr.stored_len;
+
+		if (k == ahead)
+			asked = 0;
+		ahead = MAX_OF(ahead, k);
+		if (q->n_separated > 1 && block_cache_is_slow(q->db->blocks))
+			ask_values(q, &ahead, &asked);
+		set_status(q, s->i,
+			   get_separated(q->db, q->keys[s->i],
+					 &q->values[s->i]));
+		block_cache_note_reads(q->db->blocks,
+				       1 + (unsigned)(len / VALUE_UNIT),
+				       mono_ns() - since_ns);
+		if (k < ahead)
+			asked -= MIN_OF(asked, len);
+	}
 }
 
 int tt_multi_get(struct tt *db, const struct tt_read_options *ro,
 		 const struct tt_slice *keys, size_t n,
 		 struct tt_pinned *values, int *statuses)
 {
+	struct request q = {
+		.db = db,
+		.keys = keys,
+		.no_fill = ro && ro->no_fill,
+		.values = values,
+		.statuses = statuses,
+	};
 	struct slot_token token;
 	struct superversion *sv;
-	int64_t as_of;
-	int failed;
 
 	if (unlikely(ro && ro->verify))
 		return get_verified_all(db, ro, keys, n, values, statuses);
 	sv = db_acquire(db, &token);
-	failed = get_ts(db, sv, ro, &as_of);
-	for (size_t i = 0; failed < 0 && i < n; i++) {
+	q.sv = sv;
+	q.failed = get_ts(db, sv, ro, &q.as_of);
+	for (size_t i = 0; q.failed < 0 && i < n; i++) {
 		values[i] = (struct tt_pinned){ .release = NULL };
-		statuses[i] = failed;
+		statuses[i] = q.failed;
 	}
-	n = failed < 0 ? 0 : n;
-	for (size_t at = 0; at < n; at += GROUP) {
-		int r = get_group(db, sv, keys + at, MIN_OF(n - at, GROUP),
-				  as_of, ro && ro->no_fill, values + at,
-				  statuses + at);
-
-		if (r < 0)
-			failed = r;
-	}
+	n = q.failed < 0 ? 0 : n;
+	for (size_t at = 0; at < n; at += GROUP)
+		get_group(&q, at, MIN_OF(n - at, GROUP));
+	if (unlikely(q.n_separated))
+		get_values(&q);
+	free(q.separated);
 	db_release(db, &token, sv);
-	return failed;
+	return q.failed;
 }

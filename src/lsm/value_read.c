@@ -90,6 +90,24 @@ int value_read(struct value_log *l, const struct value_ptr *p, size_t key_len,
 	return r;
 }
 
+void value_ask(struct value_log *l, const struct value_ptr *p, size_t key_len)
+{
+	struct value_file *f = value_log_find(l, p->file_no);
+	struct env_file *file;
+	struct err_saved e;
+	int was = err_code();
+
+	/* The caller's last failure stays the last: hints have none. */
+	err_save(&e, was);
+	if (f && value_file_open(f, &file) == 0) {
+		(void)env_advise(file, value_offset(p, key_len), p->stored_len,
+				 ENV_ADVICE_WILLNEED);
+		value_file_close(f);
+	}
+	(void)err_restore(&e);
+	value_file_unref(f);
+}
+
 /* What is in memory is not believed. */
 static NOINLINE int read_from_disk(struct value_log *l,
 				   const struct value_ptr *p,

@@ -26,6 +26,9 @@ int value_read_stored(struct value_file *f, const struct value_ptr *p,
 int value_read(struct value_log *l, const struct value_ptr *p, size_t key_len,
 	       void *dst);
 
+/* Begins the reading of a value from the disk, for who reads it soon. */
+void value_ask(struct value_log *l, const struct value_ptr *p, size_t key_len);
+
 /*
  * The value that `stored`, the pointer in a record of `key`, stands for, into
  * `out` (replaced). With `verify` it is read from the disk and verified with

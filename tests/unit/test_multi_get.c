@@ -27,7 +27,7 @@ static void open_store(void)
 	ck_ok(tt_open(tmpdir_path(dir, "store"), opts, &db));
 }
 
-static void setup(void)
+static void begin(const char *separate_bytes)
 {
 	test_rng(&rng);
 	dir = tmpdir_new();
@@ -40,8 +40,20 @@ static void setup(void)
 	ck_ok(tt_options_set(opts, "block_bytes", "1k"));
 	ck_ok(tt_options_set(opts, "compression", "none"));
 	ck_ok(tt_options_set(opts, "sync_interval", "0"));
+	ck_ok(tt_options_set(opts, "separate_bytes", separate_bytes));
+	ck_ok(tt_options_set(opts, "value_file_bytes", "32k"));
 	options_set_env(opts, fault_env_env(fault));
 	open_store();
+}
+
+static void setup(void)
+{
+	begin("0");
+}
+
+static void setup_separated(void)
+{
+	begin("70");
 }
 
 static void teardown(void)
@@ -254,18 +266,25 @@ START_TEST(a_failure_is_told_with_its_text)
 }
 END_TEST
 
-static Suite *multi_get_suite(void)
+static TCase *make_case(const char *name, void (*start)(void))
 {
-	Suite *s = suite_create("multi_get");
-	TCase *t = tcase_create("multi_get");
+	TCase *t = tcase_create(name);
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, start, teardown);
 	tcase_add_test(t, many_at_once_are_what_each_alone_is);
 	tcase_add_test(t, an_empty_store_and_no_keys_are_fine);
 	tcase_add_test(t, values_outlive_what_happens_to_the_store);
 	tcase_add_test(t, a_key_that_fails_leaves_the_others_alone);
 	tcase_add_test(t, a_failure_is_told_with_its_text);
-	suite_add_tcase(s, t);
+	return t;
+}
+
+static Suite *multi_get_suite(void)
+{
+	Suite *s = suite_create("multi_get");
+
+	suite_add_tcase(s, make_case("inline", setup));
+	suite_add_tcase(s, make_case("separated", setup_separated));
 	return s;
 }
 
