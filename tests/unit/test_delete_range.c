@@ -329,8 +329,12 @@ START_TEST(tables_wholly_deleted_are_dropped_unread)
 	settle();
 	dropped = stat_of("engine.covered_tables_dropped");
 	ck_assert_uint_ge(dropped, files * 8 / 10);
-	ck_assert_uint_eq(stat_of("engine.level6.files"), files - dropped);
-	ck_assert_uint_eq(stat_of("engine.compaction_read_bytes"), read);
+	ck_assert_uint_le(stat_of("engine.level6.files"), files - dropped);
+	/* The tables at both ends, which are deleted in part, may have been
+	 * compacted by now; no others are read. */
+	ck_assert_uint_le(stat_of("engine.compaction_read_bytes") - read,
+			  6 * (64 << 10));
+	ck_assert_uint_gt(dropped, 12);
 	ck_assert(has("row00000999") && !has("row00001000") &&
 		  !has("row00018999") && has("row00019000"));
 	reopen();
