@@ -18,6 +18,9 @@
 /* Victims hold at most this part of the store's values. */
 #define VICTIM_PART 8
 #define VICTIMS_MAX 1024
+/* Moving takes room before it gives some back: at most this part of what the
+ * disk has left. The rest is for what users write. */
+#define FREE_PART 2
 
 static void clear_victims(struct value_gc *g)
 {
@@ -128,7 +131,7 @@ static uint64_t pointing_bytes(const struct version *v)
 }
 
 size_t value_gc_choose(const struct version *v, uint64_t file_bytes,
-		       struct value_file **out, size_t max)
+		       uint64_t free_bytes, struct value_file **out, size_t max)
 {
 	const struct version_values *vv = v->values;
 	struct candidate *c = malloc((vv->n + 1) * sizeof(*c));
@@ -151,12 +154,34 @@ size_t value_gc_choose(const struct version *v, uint64_t file_bytes,
 
 		if (c[i].ratio > VICTIM_MOST || (n && moved + f->live > room))
 			break;
+		if (moved + f->live > free_bytes / FREE_PART)
+			continue;
 		out[n++] = f->file;
 		freed += f->bytes > f->live ? f->bytes - f->live : 0;
 		moved += f->live;
 	}
 	free(c);
 	return n;
+}
+
+static uint64_t free_bytes(struct tt *db)
+{
+	struct env_space s;
+
+	/* Who writes will tell. */
+	return env_space(db->env, db->dir, &s) < 0 ? UINT64_MAX : s.avail;
+}
+
+static void note_room(struct tt *db, bool is_enough)
+{
+	struct value_gc *g = &db->values_gc;
+
+	if (!is_enough && !g->lacks_room)
+		log_warn(LOG_COMPACT,
+			 "%s: what the disk has left is not enough to collect "
+			 "garbage in value files",
+			 db->dir);
+	g->lacks_room = !is_enough;
 }
 
 static int begin(struct tt *db, struct version *v)
@@ -169,8 +194,10 @@ static int begin(struct tt *db, struct version *v)
 		if (!g->victims)
 			return err_nomem("value files");
 	}
-	g->n = value_gc_choose(v, db->cfg.value_file_bytes, g->victims,
-			       VICTIMS_MAX);
+	g->n = value_gc_choose(v, db->cfg.value_file_bytes, free_bytes(db),
+			       g->victims, VICTIMS_MAX);
+	note_room(db, g->n || !value_gc_choose(v, db->cfg.value_file_bytes,
+					       UINT64_MAX, g->victims, 1));
 	for (size_t i = 0; i < g->n; i++) {
 		const struct version_value *f =
 			version_values_find(v->values, g->victims[i]->no);

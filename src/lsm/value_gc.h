@@ -18,7 +18,9 @@
  * ten. So victims are gathered until what they free outweighs the tables to
  * be rewritten; which keeps what collection writes in proportion to what it
  * frees, whatever the size of the store. What they still hold takes space
- * twice meanwhile, and is bounded to an eighth of the store's values.
+ * twice meanwhile, and is bounded to an eighth of the store's values, and to
+ * half of what the disk has left: a full disk would be filled with copies that
+ * free nothing.
  *
  * Works in turns with compaction, in pieces of one table. Writers are slowed
  * when garbage grows beyond its bound all the same.
@@ -40,7 +42,8 @@ struct version_values;
 struct value_gc {
 	struct value_file **victims; /* references, rising numbers */
 	size_t n;
-	bool was_last; /* the last piece of work was one of collection */
+	bool was_last;	 /* the last piece of work was one of collection */
+	bool lacks_room; /* the disk is too full to move anything */
 	/* Guarded by the store's lock: nothing can be done for this version. */
 	const struct version *idle_in;
 	bool has_victims;
@@ -69,10 +72,11 @@ bool value_gc_is_due_locked(struct tt *db);
  */
 int value_gc_pick(struct tt *db, struct version *v, struct compact_pick *out);
 
-/* Chooses victims of a version: files, at most `max` of them, into `out`. For
- * tests too. */
+/* Chooses victims of a version: files, at most `max` of them, into `out`, when
+ * the disk has `free_bytes` left. */
 size_t value_gc_choose(const struct version *v, uint64_t file_bytes,
-		       struct value_file **out, size_t max);
+		       uint64_t free_bytes, struct value_file **out,
+		       size_t max);
 
 /* Drops the files that are dead, if there are any. */
 int value_gc_drop_dead(struct tt *db);

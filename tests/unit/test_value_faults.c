@@ -186,6 +186,14 @@ START_TEST(a_batch_that_cannot_be_logged_leaves_nothing_behind)
 }
 END_TEST
 
+/* Waits for the background work that is due. */
+static void settle(void)
+{
+	int r = tt_compact(db, tt_str("~"), tt_str("~~"));
+
+	ck_assert_msg(r == 0 || r == -ENOSPC, "%s", tt_error_text(r));
+}
+
 /* ---- what the collector writes ----------------------------------------- */
 
 START_TEST(a_failed_sync_of_moved_values_is_over_when_resumed)
@@ -221,6 +229,54 @@ START_TEST(a_failed_sync_of_moved_values_is_over_when_resumed)
 }
 END_TEST
 
+/* What is left on a nearly full disk is for what users write, not for copies of
+ * values whose files cannot be freed in the end. */
+START_TEST(collection_leaves_a_full_disk_alone)
+{
+	const unsigned n_keys = 600, n_room = 100;
+	unsigned version[600] = { 0 };
+	unsigned n_put = 0;
+	struct rng rng;
+	int r = 0;
+
+	test_rng(&rng);
+	ck_ok(tt_close(db));
+	set("value_garbage", "1");
+	ck_ok(tt_open(store(), opts, &db));
+	for (unsigned i = 0; i < n_keys; i++)
+		ck_ok(put(i, 0, 5000));
+	ck_ok(tt_compact(db, tt_str(""), tt_str("")));
+	settle();
+	fault_env_limit_disk(fault, fault_env_used(fault) + n_room * 5000);
+	while (r == 0) {
+		unsigned i = (unsigned)rng_below(&rng, n_keys);
+
+		r = put(i, version[i] + 1, 5000);
+		version[i] += r == 0;
+		n_put += r == 0;
+		if (r == 0 && n_put % 10 == 0) {
+			(void)tt_compact(db, tt_str(""), tt_str(""));
+			settle();
+		}
+	}
+	ck_err(r, -ENOSPC);
+	ck_assert_uint_gt(n_put, n_room * 3 / 4);
+	for (unsigned i = 0; i < n_keys; i++)
+		check(i, version[i], 5000);
+	/* With room it goes on by itself. */
+	fault_env_limit_disk(fault, fault_env_used(fault) + (8 << 20));
+	for (unsigned i = 0; i < 200 && (r = tt_flush(db)) == -ENOSPC; i++)
+		(void)usleep(10000);
+	ck_ok(r);
+	for (unsigned i = 0; i < 1000; i++)
+		ck_ok(put(i % n_keys, 100, 5000));
+	settle();
+	ck_assert_uint_gt(stat_of("engine.values.files_removed"), 0);
+	for (unsigned i = 0; i < n_keys; i++)
+		check(i, 100, 5000);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("value_faults");
@@ -231,6 +287,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_poisoned_log_does_not_fill_the_disk);
 	tcase_add_test(t, a_batch_that_cannot_be_logged_leaves_nothing_behind);
 	tcase_add_test(t, a_failed_sync_of_moved_values_is_over_when_resumed);
+	tcase_add_test(t, collection_leaves_a_full_disk_alone);
 	suite_add_tcase(s, t);
 	return s;
 }
