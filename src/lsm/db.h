@@ -97,9 +97,10 @@ struct tt {
 	uint64_t flushed_no; /* every immutable up to it is in tables */
 	bool is_flushing;
 	bool is_compacting;
-	bool merges_at_rest;	   /* decided by the last flush */
-	bool is_short_of_space;	   /* the flush waits for room; err says why */
-	uint64_t n_space_failures; /* tries that found none */
+	bool merges_at_rest;	/* decided by the last flush */
+	bool is_short_of_space; /* the flush waits for room; err says why */
+	uint64_t n_flush_tries; /* flushes that have begun, and the last of … */
+	uint64_t failed_flush_try; /* … them that found no room */
 	struct manual_compaction *manual;
 	uint32_t n_flush_waits; /* who waits for a flush: no pacing */
 	/* pace.c: when the next bytes are due, how fast memtables fill */

@@ -29,10 +29,12 @@ int db_check_locked(struct tt *db)
 }
 
 /*
- * Notes a failure of background work. True when it shall be tried again, at
- * once: for want of space this has waited a moment.
+ * Notes a failure of background work; `flush_try` is the number of a flush, or
+ * 0. True when it shall be tried again, at once: for want of space this has
+ * waited a moment.
  */
-static bool note_failure(struct tt *db, int code, const char *what)
+static bool note_failure(struct tt *db, int code, const char *what,
+			 uint64_t flush_try)
 {
 	bool again = err_is_no_space(code);
 
@@ -40,7 +42,8 @@ static bool note_failure(struct tt *db, int code, const char *what)
 		return false;
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
 	mutex_lock(&db->mu);
-	db->n_space_failures += again;
+	if (again && flush_try)
+		db->failed_flush_try = flush_try;
 	/* What stays counts more than what passes. */
 	if (!db->err.code || (db->is_short_of_space && !again)) {
 		err_save(&db->err, code);
@@ -95,16 +98,28 @@ static bool comes_to_rest_locked(struct tt *db) REQUIRES(db->mu)
 	       compaction_at_rest_is_due(&db->picker, sv->version);
 }
 
+static uint64_t begin_try(struct tt *db)
+{
+	uint64_t no;
+
+	mutex_lock(&db->mu);
+	no = ++db->n_flush_tries;
+	mutex_unlock(&db->mu);
+	return no;
+}
+
 static void flush_task(void *arg)
 {
 	struct tt *db = arg;
+	uint64_t no;
 	int r;
 
 	do {
+		no = begin_try(db);
 		r = flush_oldest(db);
 		if (r == 0)
 			r = value_gc_drop_dead(db);
-	} while (r < 0 && note_failure(db, r, "flush"));
+	} while (r < 0 && note_failure(db, r, "flush", no));
 	mutex_lock(&db->mu);
 	db->is_flushing = false;
 	db->merges_at_rest = comes_to_rest_locked(db);
@@ -122,13 +137,13 @@ int schedule_wait_flushed(struct tt *db, uint64_t no)
 	int r = 0;
 
 	mutex_lock(&db->mu);
-	/* That there was no room a moment ago is no answer: it is tried again
-	 * now. */
-	known = db->n_space_failures;
+	/* That there was no room a moment ago is no answer, nor what becomes of
+	 * a try that has begun: it is tried again now. */
+	known = db->n_flush_tries;
 	if (db->n_flush_waits++ == 0 || db->is_short_of_space)
 		cond_broadcast(&db->changed);
 	while (r == 0 && db->flushed_no < no) {
-		if (!db->is_short_of_space || db->n_space_failures != known)
+		if (!db->is_short_of_space || db->failed_flush_try > known)
 			r = db_check_locked(db);
 		if (r == 0)
 			cond_wait(&db->changed, &db->mu);
@@ -435,7 +450,7 @@ static void compact_task(void *arg)
 	if (r > 0 && (dropped = value_gc_drop_dead(db)) < 0)
 		r = dropped;
 	if (r < 0 && !is_damage(r))
-		(void)note_failure(db, r, "compaction");
+		(void)note_failure(db, r, "compaction", 0);
 	mutex_lock(&db->mu);
 	db->is_compacting = false;
 	if (is_damage(r))
