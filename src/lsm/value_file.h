@@ -48,6 +48,8 @@ struct value_file {
 	struct value_log *log;
 	uint64_t no;
 	enum value_stream stream;
+	bool is_lost; /* a start could not open it: it counts as sealed, but
+		       * nobody knows how */
 
 	/* Added to by who has a reference, or under the log's lock; the release
 	 * of the last decrement is acquired by who frees. */

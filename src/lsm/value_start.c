@@ -7,6 +7,7 @@
  * not full is added to behind its end, the others are sealed. What lies in
  * them without a pointer to it is as good as dead.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,6 +158,7 @@ static void give_up(struct value_file *f)
 	log_error(LOG_RECOVERY, "%s", err_text());
 	mutex_lock(&l->mu);
 	f->state = VALUE_FILE_SEALED;
+	f->is_lost = true;
 	list_remove(&f->link);
 	mutex_unlock(&l->mu);
 }
@@ -282,6 +284,8 @@ static bool remove_file(struct value_log *l, uint64_t no)
 
 	if (r == 0)
 		r = env_unlink(l->env, path_of(&path));
+	if (r == -ENOENT) /* lost */
+		r = 0;
 	if (r < 0)
 		log_warn(LOG_DB,
 			 "value file %06llu is obsolete but stays until the "
@@ -377,8 +381,7 @@ int value_log_cut(struct value_log *l, struct value_cut *out)
 		/* Without the map's reference it is no part of the store. */
 		if (atomic_load_explicit(&f->is_dropped, memory_order_acquire))
 			continue;
-		/* Without a seal it was given up: damaged. */
-		is_sealed = f->state == VALUE_FILE_SEALED && f->seal;
+		is_sealed = f->state == VALUE_FILE_SEALED && !f->is_lost;
 		c.files[c.n++] = (struct value_cut_file){
 			.file = value_file_ref(f),
 			.name = { f->no, f->end,

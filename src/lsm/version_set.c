@@ -568,10 +568,10 @@ static void note_places(struct version_set *vs, const struct table_change *c)
 		place_table(vs, c->in[i].t, c->in[i].level, c->in[i].group);
 }
 
-/* Sealed, and nobody points into it: nobody ever will again. */
+/* Sealed, or lost, and nobody points into it: nobody ever will again. */
 static bool is_dead(const struct version_value *v)
 {
-	return v->bytes && !v->live && v->file &&
+	return v->file && (v->bytes || v->file->is_lost) && !v->live &&
 	       atomic_load_explicit(&v->file->n_users, memory_order_acquire) ==
 		       0;
 }

@@ -277,6 +277,46 @@ START_TEST(collection_leaves_a_full_disk_alone)
 }
 END_TEST
 
+/* ---- lost files -------------------------------------------------------- */
+
+static int unlink_value_file(void *arg, const char *name,
+			     enum env_file_type type)
+{
+	struct buf path = BUF_INIT;
+
+	(void)type;
+	ck_ok(path_values(&path, store(), value_no_of_name(name)));
+	ck_ok(env_unlink(env_posix(), path_of(&path)));
+	++*(unsigned *)arg;
+	buf_fini(&path);
+	return 0;
+}
+
+START_TEST(a_lost_file_that_nobody_needs_is_forgotten)
+{
+	struct buf path = BUF_INIT;
+	unsigned n = 0;
+	char key[16];
+
+	ck_ok(put(1, 0, 5000));
+	ck_ok(tt_delete(db, NULL, key_of(key, 1), NULL));
+	ck_ok(tt_close(db));
+	ck_ok(path_join(&path, store(), DIR_VALUES));
+	ck_ok(env_list(env_posix(), path_of(&path), unlink_value_file, &n));
+	ck_assert_uint_gt(n, 0);
+	ck_ok(tt_open(store(), opts, &db));
+	ck_ok(put(2, 0, 5000));
+	ck_ok(tt_flush(db));
+	ck_ok(put(3, 0, 5000));
+	ck_ok(tt_flush(db));
+	check(2, 0, 5000);
+	/* Nothing is missing, so there can be a copy. */
+	ck_ok(tt_checkpoint(db, tmpdir_path(dir, "copy"), NULL));
+	ck_ok(tt_verify(db, NULL, NULL));
+	buf_fini(&path);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("value_faults");
@@ -288,6 +328,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_batch_that_cannot_be_logged_leaves_nothing_behind);
 	tcase_add_test(t, a_failed_sync_of_moved_values_is_over_when_resumed);
 	tcase_add_test(t, collection_leaves_a_full_disk_alone);
+	tcase_add_test(t, a_lost_file_that_nobody_needs_is_forgotten);
 	suite_add_tcase(s, t);
 	return s;
 }
