@@ -38,6 +38,13 @@ static int write_value(struct tt *db, struct tt_slice key,
 				       value, out, file);
 }
 
+/* The log may point to values of which no memtable knows; the next start, which
+ * replays it, must find them. Such a store takes no more writes. */
+static COLD void keep_values(struct tt *db)
+{
+	version_set_hold_values(&db->vs);
+}
+
 /* ---- one value -------------------------------------------------------- */
 
 int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
@@ -60,6 +67,8 @@ int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
 				 wo, out_ts, &is_logged);
 	if (unlikely(r < 0 && !is_logged))
 		value_log_take_back(db->values, file, &ptr, key.len);
+	else if (unlikely(r < 0))
+		keep_values(db);
 	value_file_unuse(file);
 	return r;
 }
@@ -145,6 +154,8 @@ int separate_write(struct tt *db, const struct tt_batch *batch,
 	if (r == 0)
 		r = write_commit_pointers(db->queue, &t.out, wo, out_ts,
 					  &is_logged);
+	if (r < 0 && is_logged)
+		keep_values(db);
 	/* The last one first: so they all may go. */
 	while (t.n) {
 		struct written *w = &t.written[--t.n];
