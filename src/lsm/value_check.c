@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verifying what a table points to. Records are taken in the table's order,
- * so the reads of value files are anywhere.
+ * Verifying what a table or the log points to. Records are taken in their
+ * order, so the reads of value files are anywhere.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/err.h"
+#include "lsm/batch.h"
 #include "lsm/sst_reader.h"
 #include "lsm/value_reader.h"
+#include "lsm/wal_reader.h"
 
 static void report(struct value_check *c, const char *text)
 {
@@ -111,4 +114,114 @@ int value_check_file(struct value_check *c, struct sst_reader *table,
 	r = check_records(c, table, no, &sums);
 	value_refs_fini(&sums);
 	return r;
+}
+
+/* ---- the log ---------------------------------------------------------- */
+
+struct log_check {
+	struct value_check *c;
+	const struct value_ref *files;
+	size_t n_files;
+	uint64_t durable; /* values of records below must be there */
+};
+
+static bool is_sealed(const struct log_check *l, uint64_t no)
+{
+	size_t at = value_refs_find(l->files, l->n_files, no);
+
+	return at < l->n_files && l->files[at].file_no == no &&
+	       l->files[at].bytes;
+}
+
+static bool is_named(const struct log_check *l, uint64_t no)
+{
+	size_t at = value_refs_find(l->files, l->n_files, no);
+
+	return at < l->n_files && l->files[at].file_no == no;
+}
+
+static void report_unnamed(struct value_check *c, uint64_t no)
+{
+	char text[ERR_TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text),
+		       "the log points into value file %06" PRIu64
+		       ", which is no part of the store",
+		       no);
+	report(c, text);
+}
+
+/* 0, TT_END when the log ends before the record at `lsn`, or negative. */
+static int check_logged(struct log_check *l, uint64_t lsn,
+			const struct batch_op *op)
+{
+	struct value_ptr p;
+	int r;
+
+	value_ptr_decode(op->value.data, &p);
+	if (!is_named(l, p.file_no)) {
+		report_unnamed(l->c, p.file_no);
+		return 0;
+	}
+	r = value_disk_verify(&l->c->disk, &p, op->key);
+	if (r == 0) {
+		l->c->n_values++;
+		l->c->n_bytes += p.stored_len;
+	}
+	if (r != TT_ECORRUPT && r != TT_EVERSION)
+		return r;
+	if (lsn >= l->durable && !is_sealed(l, p.file_no))
+		return TT_END;
+	report(l->c, err_text());
+	return 0;
+}
+
+static int check_batch(void *arg, uint64_t lsn, int64_t ts,
+		       struct tt_slice payload)
+{
+	struct log_check *l = arg;
+	struct batch_reader reader;
+	struct batch_op op;
+	int r = batch_reader_init(&reader, payload);
+
+	(void)ts;
+	while (r == 0 && (r = batch_reader_next(&reader, &op)) == 0) {
+		int checked = op.kind == RECORD_POINTER
+				      ? check_logged(l, lsn, &op)
+				      : 0;
+
+		if (checked != 0)
+			return checked;
+	}
+	if (r == TT_END)
+		return 0;
+	if (r == TT_ECORRUPT) {
+		report(l->c, err_text());
+		r = 0;
+	}
+	return r;
+}
+
+static int accept_batch(void *arg, uint64_t lsn, int64_t ts,
+			struct tt_slice payload)
+{
+	(void)arg;
+	(void)lsn;
+	(void)ts;
+	(void)payload;
+	return 0;
+}
+
+int value_check_log(struct value_check *c, const char *wal_dir, uint64_t from,
+		    const struct value_ref *files, size_t n_files,
+		    struct wal_tail *tail)
+{
+	struct log_check l = { c, files, n_files, 0 };
+	int r = wal_replay(c->disk.env, wal_dir, from, accept_batch, NULL,
+			   tail);
+
+	if (r < 0)
+		return r;
+	l.durable = tail->durable;
+	return wal_replay(c->disk.env, wal_dir, from, check_batch, &l, tail);
 }

@@ -19,6 +19,7 @@
 struct env;
 struct env_file;
 struct sst_reader;
+struct wal_tail;
 
 /* 0 when the file begins as value file `no` does (0: as any does); TT_ECORRUPT
  * or TT_EVERSION naming it. */
@@ -55,6 +56,17 @@ int value_check_table(struct value_check *c, struct sst_reader *table,
 /* The same of those values that lie in file `no`, but not the sums. */
 int value_check_file(struct value_check *c, struct sst_reader *table,
 		     uint64_t no);
+/*
+ * Reads the log in `wal_dir` from LSN `from` on as a start does, and verifies
+ * the values that it points to. Those that may not have reached the disk when
+ * the power went end the log, as they do for a start; others are reported, and
+ * so are batches that do not decode. `files` are the value files as the
+ * manifest has them (rising; 0 bytes: not sealed). *tail as wal_replay(), whose
+ * failures are returned.
+ */
+int value_check_log(struct value_check *c, const char *wal_dir, uint64_t from,
+		    const struct value_ref *files, size_t n_files,
+		    struct wal_tail *tail);
 void value_check_fini(struct value_check *c);
 
 /* ---- a whole file ----------------------------------------------------- */

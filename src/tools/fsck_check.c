@@ -425,17 +425,6 @@ static int check_value_file(struct check *c, const struct value_ref *f)
 
 /* ---- all of it -------------------------------------------------------------------- */
 
-/* That a batch verifies is all there is to know here: opening decodes it. */
-static int accept_batch(void *arg, uint64_t lsn, int64_t ts,
-			struct tt_slice payload)
-{
-	(void)arg;
-	(void)lsn;
-	(void)ts;
-	(void)payload;
-	return 0;
-}
-
 static int check_log(struct check *c)
 {
 	const char *path = path_in(c, "wal", 0, "");
@@ -443,8 +432,9 @@ static int check_log(struct check *c)
 
 	if (!path)
 		return err_nomem("a path");
-	r = wal_replay(c->env, path, c->live.replay_from, accept_batch, NULL,
-		       &c->tail);
+	c->table_no = 0;
+	r = value_check_log(&c->values, path, c->live.replay_from,
+			    c->live.files.v, c->live.files.n, &c->tail);
 	c->has_log = r == 0;
 	return settle(c, r);
 }

@@ -150,6 +150,32 @@ case $status:$out in
 esac
 stop_daemon
 
+# What only the log points to, as after the death of the daemon.
+start_daemon "$scratch/logged" --compression=none
+ttrunks --port="$port" --sync set users/large - <"$scratch/large"
+ttrunks --port="$port" --sync set users/small after
+rm -rf "$copy"
+cp -a "$scratch/logged" "$copy"
+stop_daemon
+run ttrunks-fsck check "$copy"
+tap_is 'values in the log are sound' "$status" 0
+rm -rf "$copy"
+cp -a "$scratch/logged" "$scratch/again"
+start_daemon "$scratch/again" --compression=none
+ttrunks --port="$port" --sync set users/large - <"$scratch/large"
+ttrunks --port="$port" --sync set users/small after
+cp -a "$scratch/again" "$copy"
+stop_daemon
+values=$(find "$copy/val" -name '*.val' -size +9k | sort | tail -n 1)
+flip "$values" $(($(stat -c %s "$values") - 5000))
+run ttrunks-fsck check "$copy"
+case $status:$out in
+1:*"damage: $values: value of "*' fails its checksum'*DAMAGED:*)
+	tap_ok 'a flipped bit in a value of the log is found' ;;
+*) tap_not_ok 'a flipped bit in a value of the log is found' \
+	"status $status" "$out" "$err" ;;
+esac
+
 # Every file of a store can be shown.
 for file in "$store"/CURRENT "$store"/MANIFEST-* "$store"/wal/*.wal \
 	"$store"/sst/*.sst "$store"/val/*.val; do
