@@ -65,6 +65,17 @@ static struct fault_env *fault;
 static const struct mishap *mishap;
 static uint64_t nth;
 
+/* How values are separated: now and then, or most of them, and their files
+ * collected as often as can be. */
+static const struct {
+	const char *separate_bytes, *value_file_bytes, *value_garbage;
+	size_t max_value;
+	unsigned large_one_in;
+} kinds[] = {
+	{ "1k", "48k", "25", 16000, 16 },
+	{ "100", "8k", "1", 3000, 2 },
+};
+
 /* What the store has promised. */
 static uint32_t acked, synced;
 
@@ -77,8 +88,6 @@ static void setup(void)
 		{ "cache_bytes", "256k" },
 		{ "wal_segment_bytes", "64k" },
 		{ "l0_trigger", "2" },
-		{ "separate_bytes", "1k" },
-		{ "value_file_bytes", "48k" },
 		{ "sync_interval", "0" },
 	};
 
@@ -249,6 +258,17 @@ static void check_aftermath(void)
 	ck_ok(tt_close(db));
 }
 
+static void begin_oracle(uint64_t kind)
+{
+	oracle_init(&oracle, 120, kinds[kind].max_value);
+	oracle.large_one_in = kinds[kind].large_one_in;
+	ck_ok(tt_options_set(opts, "separate_bytes",
+			     kinds[kind].separate_bytes));
+	ck_ok(tt_options_set(opts, "value_file_bytes",
+			     kinds[kind].value_file_bytes));
+	ck_ok(tt_options_set(opts, "value_garbage", kinds[kind].value_garbage));
+}
+
 /* One run; false when the workload makes fewer calls than that. */
 static bool run(void)
 {
@@ -257,7 +277,7 @@ static bool run(void)
 
 	dir = tmpdir_new();
 	ck_ok(tt_options_set_merge(opts, "oracle", oracle_merge, NULL));
-	oracle_init(&oracle, 120, 16000);
+	begin_oracle(rng_below(&rng, ARRAY_LEN(kinds)));
 	acked = synced = 0;
 	ck_ok(fault_env_new(env_posix(), dir, rng_next(&rng), &fault));
 	options_set_env(opts, fault_env_env(fault));

@@ -40,6 +40,7 @@ static void store_new(void)
 {
 	dir = tmpdir_new();
 	oracle_init(&oracle, 300, 8000);
+	oracle.large_one_in = rng_one_in(&rng, 2) ? 16 : 4;
 	synced = 0;
 	ck_ok(tt_options_set_merge(opts, "oracle", oracle_merge, NULL));
 	ck_ok(fault_env_new(env_posix(), dir, rng_next(&rng), &fault));

@@ -20,7 +20,11 @@ struct view {
 
 void oracle_init(struct oracle *o, unsigned n_keys, size_t max_value)
 {
-	*o = (struct oracle){ .n_keys = n_keys, .max_value = max_value };
+	*o = (struct oracle){
+		.n_keys = n_keys,
+		.max_value = max_value,
+		.large_one_in = 16,
+	};
 }
 
 void oracle_fini(struct oracle *o)
@@ -51,7 +55,7 @@ static size_t value_len(const struct oracle *o, const struct oracle_change *c)
 {
 	uint64_t h = change_hash(c);
 
-	if (c->op != ORACLE_PUT || h % 16)
+	if (c->op != ORACLE_PUT || h % o->large_one_in)
 		return h / 16 % 64;
 	return h / 16 % (o->max_value + 1);
 }

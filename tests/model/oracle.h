@@ -38,6 +38,7 @@ struct oracle_change {
 struct oracle {
 	unsigned n_keys;
 	size_t max_value;
+	unsigned large_one_in; /* puts of up to that; others are short */
 	struct oracle_change *changes; /* in order */
 	size_t n, cap;
 	uint32_t n_batches;
@@ -49,6 +50,7 @@ int oracle_merge(void *arg, struct tt_slice key, const struct tt_slice *base,
 		 const struct tt_slice *operands, size_t n,
 		 struct tt_merge_result *result);
 
+/* Of 16 puts one is large; set large_one_in for another part. */
 void oracle_init(struct oracle *o, unsigned n_keys, size_t max_value);
 void oracle_fini(struct oracle *o);
 

@@ -103,6 +103,7 @@ START_TEST(random_operations_agree_with_the_oracle)
 
 	ck_ok(tt_options_set(opts, "compression", codecs[_i]));
 	ck_ok(tt_options_set(opts, "separate_bytes", separate[_i]));
+	oracle.large_one_in = _i % 2 ? 4 : 16;
 	ck_ok(tt_options_set(opts, "bottom_compression",
 			     _i % 2 ? "zstd" : "same"));
 	ck_ok(tt_open(store(), opts, &db));
