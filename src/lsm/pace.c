@@ -47,7 +47,7 @@ static uint64_t compaction_rate_locked(struct tt *db)
 		.debt_bytes = compaction_debt(&db->picker, v),
 		.debt_soft = room_debt_soft(db),
 		.work_bytes = compaction_work(&db->picker, v),
-		.flush_bytes = db->cfg.memtable_bytes,
+		.flush_bytes = MAX_OF(db->cfg.memtable_bytes, db->flush_weight),
 		.ingest = db->ingest,
 	};
 
@@ -99,12 +99,14 @@ void pace_flush(void *arg, size_t bytes)
 	pace(db, bytes, &db->flush_due_ns, flush_rate_locked);
 }
 
-void pace_note_switch_locked(struct tt *db, uint64_t bytes)
+void pace_note_switch_locked(struct tt *db, const struct memtable *m)
 {
 	uint64_t now = mono_ns();
 	uint64_t ns = MAX_OF(now - db->last_switch_ns, INGEST_LEAST_NS);
+	uint64_t bytes = memtable_bytes(m) + memtable_value_bytes(m);
 
 	mutex_assert_held(&db->mu);
+	db->flush_weight = bytes;
 	/* The faster of the last two, roughly: a burst counts at once and is
 	 * forgotten slowly. */
 	db->ingest = MAX_OF((uint64_t)((double)bytes * NS_PER_S / (double)ns),

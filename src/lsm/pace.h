@@ -33,8 +33,9 @@ struct pace_state {
 	uint64_t debt_bytes;	   /* compaction_debt() */
 	uint64_t debt_soft;	   /* where the brake begins */
 	uint64_t work_bytes;	   /* compaction_work() */
-	uint64_t flush_bytes;	   /* of a memtable */
-	uint64_t ingest;	   /* bytes of memtables a second */
+	uint64_t flush_bytes;	   /* that a flush adds to level 0, … */
+	uint64_t ingest;	   /* … bytes a second; both as debt is, with
+				    * separated values */
 };
 
 /* Bytes a second for a compaction, 0: no limit. Plain arithmetic. */
@@ -45,7 +46,8 @@ uint64_t pace_compaction_rate(const struct pace_state *s);
 void pace_compaction(void *arg, size_t bytes);
 void pace_flush(void *arg, size_t bytes);
 
-/* A memtable of so many bytes has filled up. */
-void pace_note_switch_locked(struct tt *db, uint64_t bytes) REQUIRES(db->mu);
+/* A memtable has filled up. */
+void pace_note_switch_locked(struct tt *db, const struct memtable *m)
+	REQUIRES(db->mu);
 
 #endif

@@ -134,8 +134,7 @@ static int switch_locked(struct tt *db, struct memtable *fresh,
 	db->active = fresh;
 	atomic_store_explicit(&db->dead_steps, 0, memory_order_relaxed);
 	db_count(db, STAT_MEMTABLE_SWITCHES, 1);
-	pace_note_switch_locked(db,
-				memtable_bytes(db->imms[db->n_imms - 1].mem));
+	pace_note_switch_locked(db, db->imms[db->n_imms - 1].mem);
 	room_update_locked(db);
 	schedule_locked(db);
 	return 0;
