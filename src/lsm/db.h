@@ -106,9 +106,10 @@ struct tt {
 	/* pace.c: when the next bytes are due, how fast memtables fill */
 	uint64_t compaction_due_ns, flush_due_ns;
 	uint64_t ingest, last_switch_ns;
-	uint64_t flush_weight; /* of the last memtable, with its values */
-	struct err_saved err;  /* code 0: background work is well */
-	uint32_t value_brake;  /* ns per KiB of separated values; see room.c */
+	uint64_t flush_weight;	/* of the last memtable, with its values */
+	struct err_saved err;	/* code 0: background work is well */
+	uint32_t value_brake;	/* ns per KiB of separated values; see room.c */
+	uint64_t values_due_ns; /* when the next of them may be written */
 	/* code 0, or the damaged table that stands in compaction's way */
 	struct err_saved compaction_err;
 	/* only tasks in the pool touch these while they are queued */

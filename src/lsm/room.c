@@ -16,8 +16,8 @@
 /* Shorter waits cost more than they delay. */
 #define WAIT_LEAST_NS 100000u
 #define WAIT_MOST_NS 20000000u
-/* A write with separated values, which may be as many bytes as a thousand
- * others, waits on as long as it still owes something by the debt there is. */
+/* A separated value, which may be as many bytes as a thousand other writes,
+ * waits longer, and by itself. */
 #define WAIT_VALUES_NS 1000000000ull
 
 /* Steps over deleted keys that cost about as much as a flush, 15 ms or so. */
@@ -173,23 +173,30 @@ bool room_is_full(const struct db_config *c, const struct memtable *m,
 }
 
 /*
- * What a write owes, ns. Tables weigh as much as their records and the values
- * that they keep, so debt slows both alike; a flush only makes sure that
- * values are on the disk, which was writing them all the time; and garbage is
- * the business of values alone.
+ * How much a KiB of records and one of separated values owe, ns. Tables weigh
+ * as much as their records and the values that they keep, so debt slows both
+ * alike; a flush only makes sure that values are on the disk, which was writing
+ * them all the time; and garbage is the business of values alone.
  */
-static uint64_t fee_locked(const struct tt *db, size_t bytes,
-			   uint64_t value_bytes)
+struct rates {
+	uint64_t records, values;
+};
+
+static struct rates rates_locked(const struct tt *db)
 {
+	const struct memtable *m = db->sv->active;
 	uint64_t debt = atomic_load_explicit(&db->brake, memory_order_relaxed);
-	uint64_t used = MAX_OF((uint64_t)memtable_bytes(db->active),
-			       memtable_value_bytes(db->active) / VALUE_FACTOR);
-	uint64_t limit = db->cfg.memtable_bytes, flush = 0, values;
+	uint64_t used = MAX_OF((uint64_t)memtable_bytes(m),
+			       memtable_value_bytes(m) / VALUE_FACTOR);
+	uint64_t limit = db->cfg.memtable_bytes, flush = 0;
 
 	if (db->n_imms >= MAX_IMMUTABLES)
 		flush = slope(used, limit / 4, limit, BRAKE_IMMUTABLE);
-	values = MAX_OF(debt, MAX_OF(flush / VALUE_FEE, db->value_brake));
-	return (MAX_OF(debt, flush) * bytes + values * value_bytes) / 1024;
+	return (struct rates){
+		.records = MAX_OF(debt, flush),
+		.values = MAX_OF(debt,
+				 MAX_OF(flush / VALUE_FEE, db->value_brake)),
+	};
 }
 
 static void count_stall(struct tt *db, uint64_t since_ns)
@@ -199,23 +206,14 @@ static void count_stall(struct tt *db, uint64_t since_ns)
 }
 
 /* Waits what is owed, or until things have changed. */
-static void pay_locked(struct tt *db, size_t bytes, uint64_t value_bytes)
-	REQUIRES(db->mu)
+static void pay_locked(struct tt *db) REQUIRES(db->mu)
 {
-	uint64_t since = mono_ns(), now = since;
-	uint64_t until =
-		since + MIN_OF(db->owed_ns,
-			       value_bytes ? WAIT_VALUES_NS : WAIT_MOST_NS);
+	uint64_t now = mono_ns();
+	uint64_t owed = MIN_OF(db->owed_ns, (uint64_t)WAIT_MOST_NS);
 
-	do {
-		(void)cond_wait_until(&db->changed, &db->mu,
-				      MIN_OF(until, now + WAIT_MOST_NS));
-		now = mono_ns();
-		until = MIN_OF(until,
-			       since + fee_locked(db, bytes, value_bytes));
-	} while (value_bytes && now < until && !db->err.code);
+	(void)cond_wait_until(&db->changed, &db->mu, now + owed);
 	db->owed_ns = 0;
-	count_stall(db, since);
+	count_stall(db, now);
 }
 
 /* Waits until the active memtable may become immutable. */
@@ -245,15 +243,59 @@ static int refuse_locked(struct tt *db, bool is_full) REQUIRES(db->mu)
 	return db->is_short_of_space && !is_full ? 0 : r;
 }
 
-int room_check(struct tt *db, uint64_t value_bytes)
+/*
+ * Waits for the turn of a separated value. Who comes meanwhile has his turn
+ * after it: so all together are no faster than one. When there is less debt, or
+ * none, the rest of the wait is shorter, or over.
+ */
+static void pay_for_value_locked(struct tt *db, uint64_t since, uint64_t due)
+	REQUIRES(db->mu)
+{
+	uint64_t now = since, rate = rates_locked(db).values;
+
+	db->values_due_ns = due;
+	while (now < due && !db->err.code) {
+		uint64_t then = rate;
+
+		(void)cond_wait_until(&db->changed, &db->mu,
+				      MIN_OF(due, now + WAIT_MOST_NS));
+		now = mono_ns();
+		rate = MIN_OF(then, rates_locked(db).values);
+		due = since + (due - since) * rate / MAX_OF(then, 1u);
+		db->values_due_ns = MIN_OF(db->values_due_ns, MAX_OF(due, now));
+	}
+	count_stall(db, since);
+}
+
+static int enter_locked(struct tt *db, uint64_t value_bytes, bool no_wait)
+	REQUIRES(db->mu)
+{
+	uint64_t now = mono_ns(), due;
+	int r = refuse_locked(db, room_is_full(&db->cfg, db->sv->active, 0,
+					       value_bytes));
+
+	if (r < 0)
+		return r;
+	due = MAX_OF(db->values_due_ns, now) +
+	      rates_locked(db).values * value_bytes / 1024;
+	due = MIN_OF(due, now + WAIT_VALUES_NS);
+	if (due - now < WAIT_LEAST_NS)
+		db->values_due_ns = due;
+	else if (no_wait)
+		r = err_set(-EAGAIN, "would wait for room");
+	else
+		pay_for_value_locked(db, now, due);
+	return r;
+}
+
+int room_enter(struct tt *db, uint64_t value_bytes, bool no_wait)
 {
 	int r;
 
 	if (likely(!atomic_load_explicit(&db->brake, memory_order_relaxed)))
 		return 0;
 	mutex_lock(&db->mu);
-	r = refuse_locked(db, room_is_full(&db->cfg, db->sv->active, 0,
-					   value_bytes));
+	r = enter_locked(db, value_bytes, no_wait);
 	mutex_unlock(&db->mu);
 	return r;
 }
@@ -267,14 +309,14 @@ static int make_slowly(struct tt *db, size_t bytes, uint64_t value_bytes,
 	mutex_lock(&db->mu);
 	r = refuse_locked(db, is_full);
 	if (r == 0) {
-		uint64_t fee = fee_locked(db, bytes, value_bytes);
+		uint64_t fee = rates_locked(db).records * bytes / 1024;
 
 		db->owed_ns += fee;
 		if (db->owed_ns >= WAIT_LEAST_NS && no_wait) {
 			db->owed_ns -= fee; /* charged when it comes again */
 			r = -EAGAIN;
 		} else if (db->owed_ns >= WAIT_LEAST_NS) {
-			pay_locked(db, bytes, value_bytes);
+			pay_locked(db);
 		}
 	}
 	if (r == 0 && is_full && db->n_imms >= MAX_IMMUTABLES)

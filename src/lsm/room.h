@@ -6,9 +6,11 @@
  * The brake. Every change of the debt (room_update_locked()) sets one number,
  * the delay per KiB written: it grows with the square of the debt between
  * "soft" (no delay) and "hard", and falls to 0 with it. The leader adds up
- * what it owes and waits when that is worth a wait. Only when the active
- * memtable is full and an immutable one waits, writers wait for the flush
- * outright; the brake has then slowed them since that one arrived.
+ * what it owes and waits when that is worth a wait. Separated values pay for
+ * themselves, before they are written: that may take long, and who waits then
+ * leads nobody. Only when the active memtable is full and an immutable one
+ * waits, writers wait for the flush outright; the brake has then slowed them
+ * since that one arrived.
  *
  * A memtable is also switched before it is full when iterators have stepped
  * over so many deleted keys in it that flushing it had been cheaper: then most
@@ -30,11 +32,11 @@ int room_make(void *arg, size_t bytes, uint64_t value_bytes, bool no_wait,
 	      struct memtable **out);
 
 /*
- * What a write that points to `value_bytes` in value files would be told if it
- * came to room_make() now: 0, or why background work refuses it. For who has
- * to do something before that. Any thread.
+ * For a value of so many bytes, before it is written to its file: waits for
+ * what it owes, where nobody has to wait for it as for the leader. -EAGAIN
+ * instead with `no_wait`; or why background work refuses writes. Any thread.
  */
-int room_check(struct tt *db, uint64_t value_bytes);
+int room_enter(struct tt *db, uint64_t value_bytes, bool no_wait);
 
 /* True when so much more should go to a fresh memtable. */
 bool room_is_full(const struct db_config *c, const struct memtable *m,

@@ -19,20 +19,24 @@
 #include "lsm/schedule.h"
 #include "lsm/version_edit.h"
 
-/* What a write of so many bytes would be told if it came now. */
-static int check_writes(struct tt *db, uint64_t bytes)
+/* Whether a value will be taken, before it is written; waits for its turn. */
+static int enter(struct tt *db, uint64_t bytes, bool no_wait)
 {
 	int r = write_queue_check(db->queue);
 
 	if (r == 0)
 		r = wal_check(db->wal);
-	return r < 0 ? r : room_check(db, bytes);
+	return r < 0 ? r : room_enter(db, bytes, no_wait);
 }
 
 static int write_value(struct tt *db, struct tt_slice key,
 		       struct tt_slice value, bool no_wait,
 		       struct value_ptr *out, struct value_file **file)
 {
+	int r = enter(db, value.len, no_wait);
+
+	if (r < 0)
+		return r;
 	return no_wait ? value_log_put_now(db->values, key, value, out, file)
 		       : value_log_put(db->values, VALUE_STREAM_USER, key, 0,
 				       value, out, file);
@@ -56,8 +60,6 @@ int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
 	bool is_logged;
 	int r = batch_check_op(key, value.len);
 
-	if (r == 0)
-		r = check_writes(db, value.len);
 	if (r == 0)
 		r = write_value(db, key, value, wo && wo->no_wait, &ptr, &file);
 	if (r < 0)
@@ -146,11 +148,10 @@ int separate_write(struct tt *db, const struct tt_batch *batch,
 {
 	struct transformation t = { .db = db, .no_wait = wo && wo->no_wait };
 	bool is_logged = false;
-	int r = check_writes(db, batch->longest);
+	int r;
 
 	batch_init(&t.out);
-	if (r == 0)
-		r = transform(&t, batch);
+	r = transform(&t, batch);
 	if (r == 0)
 		r = write_commit_pointers(db->queue, &t.out, wo, out_ts,
 					  &is_logged);
