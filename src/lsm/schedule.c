@@ -98,6 +98,17 @@ static bool comes_to_rest_locked(struct tt *db) REQUIRES(db->mu)
 	       compaction_at_rest_is_due(&db->picker, sv->version);
 }
 
+/* Dead value files may take the room that was lacking. Keeps the caller's
+ * error. */
+static void drop_dead_for_room(struct tt *db, int code)
+{
+	struct err_saved why;
+
+	err_save(&why, code);
+	(void)value_gc_drop_dead(db);
+	(void)err_restore(&why);
+}
+
 static uint64_t begin_try(struct tt *db)
 {
 	uint64_t no;
@@ -112,9 +123,11 @@ static void flush_task(void *arg)
 {
 	struct tt *db = arg;
 	uint64_t no;
-	int r;
+	int r = 0;
 
 	do {
+		if (r < 0)
+			drop_dead_for_room(db, r);
 		no = begin_try(db);
 		r = flush_oldest(db);
 		if (r == 0)
@@ -451,6 +464,8 @@ static void compact_task(void *arg)
 		r = dropped;
 	if (r < 0 && !is_damage(r))
 		(void)note_failure(db, r, "compaction", 0);
+	if (err_is_no_space(r))
+		drop_dead_for_room(db, r);
 	mutex_lock(&db->mu);
 	db->is_compacting = false;
 	if (is_damage(r))
