@@ -71,6 +71,7 @@ struct superversion *db_install_locked(struct tt *db, struct memtable *active,
 	if (!fresh)
 		return NULL;
 	db->sv = fresh;
+	db->values_gc.is_idle &= old->version == v;
 	/* In this order: who builds an iterator leaves its mark in the one
 	 * before it takes a reference from the other. */
 	slot_sweep(&db->slots, drop_cached, NULL);

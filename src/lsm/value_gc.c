@@ -77,8 +77,7 @@ bool value_gc_is_due_locked(struct tt *db)
 {
 	struct value_garbage garbage;
 
-	if (!db->sv->version->values ||
-	    db->values_gc.idle_in == db->sv->version)
+	if (!db->sv->version->values || db->values_gc.is_idle)
 		return false;
 	if (db->values_gc.has_victims)
 		return true;
@@ -250,11 +249,13 @@ static int find_table(const struct value_gc *g, struct version *v,
 	return 0;
 }
 
-static void note(struct tt *db, const struct version *idle_in)
+/* There was something to do for the version, or nothing. Another one may be
+ * shown by now. */
+static void note(struct tt *db, const struct version *v, bool is_idle)
 {
 	mutex_lock(&db->mu);
 	db->values_gc.has_victims = db->values_gc.n != 0;
-	db->values_gc.idle_in = idle_in;
+	db->values_gc.is_idle = is_idle && db->sv->version == v;
 	mutex_unlock(&db->mu);
 }
 
@@ -281,7 +282,7 @@ int value_gc_pick(struct tt *db, struct version *v, struct compact_pick *out)
 		r = find_table(g, v, out);
 	if (r == 0)
 		clear_victims(g);
-	note(db, r == 0 ? v : NULL);
+	note(db, v, r == 0);
 	return r;
 }
 

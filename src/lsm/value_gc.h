@@ -38,14 +38,14 @@ struct value_file;
 struct version;
 struct version_values;
 
-/* Owned by the compaction task, but for the flag. */
+/* Owned by the compaction task, but for the flags. */
 struct value_gc {
 	struct value_file **victims; /* references, rising numbers */
 	size_t n;
 	bool was_last;	 /* the last piece of work was one of collection */
 	bool lacks_room; /* the disk is too full to move anything */
-	/* Guarded by the store's lock: nothing can be done for this version. */
-	const struct version *idle_in;
+	/* guarded by the store's lock */
+	bool is_idle; /* nothing can be done for the version that is shown */
 	bool has_victims;
 };
 
