@@ -66,6 +66,13 @@ mount_wait_gone() {
 	! mountpoint -q "$mnt"
 }
 
+# mount_wait_dead: waits until a daemon that was killed has ended. Its mount
+# stays, for the next daemon to take away.
+mount_wait_dead() {
+	timeout 30 tail --pid="$daemon" -f /dev/null
+	daemon=
+}
+
 # mount_down: the ordinary end.
 mount_down() {
 	kill -TERM "$daemon" && mount_wait_gone

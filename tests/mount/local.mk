@@ -11,6 +11,17 @@ test_scripts += \
 	%D%/user.sh
 
 EXTRA_DIST += \
+	%D%/apps/coreutils.sh \
+	%D%/apps/editors.sh \
+	%D%/apps/git.sh \
+	%D%/apps/make.sh \
+	%D%/apps/postgres.sh \
+	%D%/apps/redis.py \
+	%D%/apps/redis.sh \
+	%D%/apps/rsync.sh \
+	%D%/apps/sqlite.py \
+	%D%/apps/sqlite.sh \
+	%D%/apps/tar.sh \
 	%D%/coherence.py \
 	%D%/faces.py \
 	%D%/kill.py \
