@@ -7,6 +7,7 @@ test_scripts += \
 	%D%/kill.sh \
 	%D%/posix.sh \
 	%D%/requests.sh \
+	%D%/scale.sh \
 	%D%/start.sh \
 	%D%/user.sh
 
@@ -29,4 +30,5 @@ EXTRA_DIST += \
 	%D%/port.py \
 	%D%/posix.py \
 	%D%/requests.py \
+	%D%/scale.py \
 	%D%/tap.py
