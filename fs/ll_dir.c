@@ -6,6 +6,7 @@
  * to cache.
  */
 #include <errno.h>
+#include <linux/fuse.h>
 #include <stdlib.h>
 
 #include "fs/ll.h"
@@ -18,6 +19,7 @@ struct ll_dir {
 	struct mutex mu; /* RANK_OUTER; one READDIR at a time */
 	/* guarded by mu */
 	struct tree_dir *listing; /* NULL until the first READDIR */
+	struct ll_listing answer; /* the last one, if with attributes */
 };
 
 static struct ll_dir *dir_of(const struct fuse_file_info *fi)
@@ -30,6 +32,7 @@ static void dir_free(struct ll *ll, struct ll_dir *d)
 	mutex_lock(&ll->mu);
 	list_remove(&d->link);
 	mutex_unlock(&ll->mu);
+	ll_notify_list_taken(ll->notify, &d->answer);
 	if (d->listing)
 		tree_closedir(d->listing);
 	mutex_fini(&d->mu);
@@ -165,25 +168,48 @@ static int add_entry(void *arg, const struct tree_dirent *e)
 	return 0;
 }
 
-static void undo_lookups(struct answer *a)
+/* Names that have changed while they were collected are good for one use. */
+static void distrust(struct answer *a)
 {
-	for (size_t i = 0; i < a->n_looked_up; i++)
-		tree_forget(a->ll->tree, a->looked_up[i], 1);
+	struct fuse_direntplus *e;
+
+	for (size_t at = 0; at < a->len; at += FUSE_DIRENTPLUS_SIZE(e)) {
+		e = (struct fuse_direntplus *)(void *)(a->buf + at);
+		e->entry_out.entry_valid = 0;
+		e->entry_out.entry_valid_nsec = 0;
+	}
 }
 
 static int list_into(struct answer *a, fuse_ino_t ino, off_t off,
 		     struct ll_dir *d)
 {
+	struct ll_notify *n = a->ll->notify;
 	int r = 0;
 
 	mutex_lock(&d->mu);
+	ll_notify_list_taken(n, &d->answer);
+	if (a->is_plus) {
+		ll_notify_list_begin(n, &d->answer, ino);
+		a->is_fleeting = d->answer.is_fleeting;
+	}
 	if (!d->listing)
 		r = tree_opendir(a->ll->tree, ino, &d->listing);
 	if (r == 0)
 		r = tree_readdir(d->listing, (uint64_t)off, a->is_plus,
 				 add_entry, a);
+	if (a->n_looked_up && !ll_notify_list_send(n, &d->answer))
+		distrust(a);
 	mutex_unlock(&d->mu);
 	return r;
+}
+
+static void not_sent(struct answer *a, struct ll_dir *d)
+{
+	mutex_lock(&d->mu);
+	ll_notify_list_taken(a->ll->notify, &d->answer);
+	mutex_unlock(&d->mu);
+	for (size_t i = 0; i < a->n_looked_up; i++)
+		tree_forget(a->ll->tree, a->looked_up[i], 1);
 }
 
 static void answer_readdir(fuse_req_t req, enum ll_counter what, fuse_ino_t ino,
@@ -197,17 +223,13 @@ static void answer_readdir(fuse_req_t req, enum ll_counter what, fuse_ino_t ino,
 	int r = -ENOMEM;
 
 	ll_notify_will_know(a.ll->notify, ino);
-	if (a.is_plus)
-		a.is_fleeting = ll_notify_listing(a.ll->notify, ino);
 	if (a.buf)
 		r = list_into(&a, ino, off, dir_of(fi));
 	/* What came before a failure is good; the failure comes again. */
 	if (r < 0 && !a.len)
 		ll_reply(req, r);
 	else if (fuse_reply_buf(req, a.buf, a.len) < 0)
-		undo_lookups(&a);
-	if (a.is_plus)
-		(void)ll_notify_listing(a.ll->notify, ino);
+		not_sent(&a, dir_of(fi));
 	free(a.looked_up);
 	free(a.buf);
 }

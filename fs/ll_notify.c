@@ -38,7 +38,6 @@
 #define SETTLE_NS UINT64_C(1000000000)
 #define RECENT_SLOTS 1024u /* a power of two */
 #define HOT_NS UINT64_C(10000000000)
-#define LISTED_NS UINT64_C(1000000000)
 #define LINGER_NS UINT64_C(200000000)
 
 /* The code of the notice, not yet in every <linux/fuse.h>. */
@@ -53,9 +52,10 @@ struct record {
 struct pending {
 	uint8_t bytes[QUEUE_BYTES]; /* struct record, name, … */
 	size_t len;
-	size_t last;	/* offset of the record added last */
-	bool any_name;	/* all names are to be looked up again … */
-	bool is_listed; /* … and once more: a listing was under way */
+	size_t last;	 /* offset of the record added last */
+	bool any_name;	 /* all names are to be looked up again … */
+	bool any_listed; /* … once listings on their way have arrived */
+	uint64_t listed[RECENT_SLOTS / 64]; /* whose slots these are */
 	uint64_t dirs[DIR_SLOTS]; /* hash set of inode numbers; 0 is free */
 	size_t n_dirs;
 };
@@ -77,14 +77,19 @@ struct ll_notify {
 	_Atomic uint64_t known[KNOWN_WORDS];
 
 	/*
-	 * When names last changed through the port, and were last listed with
-	 * attributes, by hash of the directory. Each side stores its own time
-	 * and then looks at the other's, sequentially consistent: one of them
-	 * sees the other. See ll_notify_listing().
+	 * By hash of the directory: when names last changed through the port;
+	 * how many listings that the kernel trusts are on their way into it,
+	 * and when the last of them was sent. Writers store changed_ns and
+	 * then read n_out, who lists counts up n_out and then reads
+	 * changed_ns, sequentially consistent: one of them sees the other.
 	 */
 	struct {
-		_Atomic uint64_t changed_ns, listed_ns;
+		_Atomic uint64_t changed_ns, sent_ns;
+		_Atomic uint32_t n_out;
 	} recent[RECENT_SLOTS];
+	/* The thread waits for an n_out to become 0. It stores and then reads
+	 * n_out; who counts down reads it afterwards; as above. */
+	_Atomic bool lingers;
 
 	struct mutex mu; /* RANK_FS; never held across a notice */
 	struct cond work, room, done;
@@ -165,35 +170,114 @@ static bool may_know(struct ll_notify *n, uint64_t parent)
 
 /* ---- listings ------------------------------------------------------------ */
 
+/* From a handler: waits for nothing. Kernels without epochs need it not, their
+ * notice waits for listings by itself. */
+static void names_again(struct ll_notify *n)
+{
+	mutex_lock(&n->mu);
+	if (n->runs && n->has_epoch) {
+		n->fill->any_name = true;
+		n->n_queued++;
+		cond_signal(&n->work);
+	}
+	mutex_unlock(&n->mu);
+}
+
 /*
  * A READDIRPLUS leaves names behind that count as new from the moment the
- * kernel takes them in, though we may have read them earlier. So names of a
- * directory that has changed lately are given for one use only; and at the
- * first change in a long time, listings under way are waited for.
+ * kernel takes them in, though we have read them earlier. So names of a
+ * directory that has changed lately are given for one use only; and a change
+ * waits for listings that were sent before it. That the kernel has them is
+ * told by the next request on the handle, most often at once; who sits on an
+ * answer is waited for until LINGER_NS have passed since it was sent. Should it
+ * not have arrived by then, names are told anew when it has.
  */
 static bool is_within(uint64_t then, uint64_t now, uint64_t ns)
 {
-	return then && now - then < ns;
+	/* another thread's "then" may be newer than our "now" */
+	return then && (then > now || now - then < ns);
 }
 
-bool ll_notify_listing(struct ll_notify *n, uint64_t dir)
+static size_t slot_of(uint64_t dir)
 {
-	size_t i = hash_u64(dir) & (RECENT_SLOTS - 1);
-	uint64_t now = mono_ns();
-
-	atomic_store(&n->recent[i].listed_ns, now);
-	return is_within(atomic_load(&n->recent[i].changed_ns), now, HOT_NS);
+	return hash_u64(dir) & (RECENT_SLOTS - 1);
 }
 
-/* True when a listing may bring back what has changed just now. */
-static bool note_change(struct ll_notify *n, uint64_t dir)
+void ll_notify_list_begin(struct ll_notify *n, struct ll_listing *l,
+			  uint64_t dir)
 {
-	size_t i = hash_u64(dir) & (RECENT_SLOTS - 1);
-	uint64_t now = mono_ns();
-	uint64_t then = atomic_exchange(&n->recent[i].changed_ns, now);
+	uint64_t then = atomic_load(&n->recent[slot_of(dir)].changed_ns);
 
-	return !is_within(then, now, HOT_NS / 2) &&
-	       is_within(atomic_load(&n->recent[i].listed_ns), now, LISTED_NS);
+	assert(!l->is_out);
+	l->dir = dir;
+	l->begun_ns = mono_ns();
+	l->is_fleeting = is_within(then, l->begun_ns, HOT_NS);
+}
+
+/* Whether names have changed since the tree was read, or just before. */
+static bool has_changed(struct ll_notify *n, const struct ll_listing *l)
+{
+	size_t i = slot_of(l->dir);
+
+	return atomic_load(&n->recent[i].changed_ns) >= l->begun_ns;
+}
+
+/* Counts down; wakes the thread when it may wait for that. */
+static void arrived(struct ll_notify *n, size_t slot)
+{
+	if (atomic_fetch_sub(&n->recent[slot].n_out, 1) != 1 ||
+	    !atomic_load(&n->lingers))
+		return;
+	mutex_lock(&n->mu);
+	cond_signal(&n->work);
+	mutex_unlock(&n->mu);
+}
+
+bool ll_notify_list_send(struct ll_notify *n, struct ll_listing *l)
+{
+	size_t i = slot_of(l->dir);
+
+	if (l->is_fleeting)
+		return true;
+	atomic_store(&n->recent[i].sent_ns, mono_ns());
+	atomic_fetch_add(&n->recent[i].n_out, 1);
+	l->is_out = !has_changed(n, l);
+	if (!l->is_out) {
+		l->is_fleeting = true;
+		arrived(n, i);
+	}
+	return l->is_out;
+}
+
+void ll_notify_list_taken(struct ll_notify *n, struct ll_listing *l)
+{
+	if (!l->is_out)
+		return;
+	l->is_out = false;
+	if (has_changed(n, l))
+		names_again(n);
+	arrived(n, slot_of(l->dir));
+}
+
+static bool is_out(struct ll_notify *n, size_t slot, uint64_t now)
+{
+	return atomic_load(&n->recent[slot].n_out) &&
+	       is_within(atomic_load(&n->recent[slot].sent_ns), now, LINGER_NS);
+}
+
+/* The slot of a listing that may bring back what has changed just now, or
+ * RECENT_SLOTS. */
+static size_t note_change(struct ll_notify *n, uint64_t dir)
+{
+	size_t i = slot_of(dir);
+	uint64_t now = mono_ns();
+	uint64_t then = atomic_load(&n->recent[i].changed_ns);
+
+	/* Never backwards, or a listing could miss the newer change. */
+	while (then < now && !atomic_compare_exchange_weak(
+				     &n->recent[i].changed_ns, &then, now))
+		;
+	return is_out(n, i, now) ? i : RECENT_SLOTS;
 }
 
 /* ---- filling ------------------------------------------------------------ */
@@ -251,14 +335,18 @@ static bool add(struct pending *p, const struct record *rec, const void *name,
 }
 
 static void enqueue(struct ll_notify *n, const struct record *rec,
-		    const void *name, bool is_listed)
+		    const void *name, size_t listed)
 {
 	mutex_lock(&n->mu);
 	while (n->runs && !n->stops && !add(n->fill, rec, name, n->has_epoch))
 		cond_wait(&n->room, &n->mu);
 	if (n->runs && !n->stops) {
 		n->n_queued++;
-		n->fill->is_listed |= is_listed;
+		if (listed < RECENT_SLOTS) {
+			n->fill->any_listed = true;
+			n->fill->listed[listed / 64] |= UINT64_C(1)
+							<< listed % 64;
+		}
 		cond_signal(&n->work);
 	}
 	mutex_unlock(&n->mu);
@@ -279,7 +367,7 @@ static void inode_changed(void *arg, uint64_t ino)
 {
 	struct record rec = { .ino = ino, .name_len = NO_NAME };
 
-	enqueue(arg, &rec, NULL, false);
+	enqueue(arg, &rec, NULL, RECENT_SLOTS);
 }
 
 static void changes_told(void *arg)
@@ -394,17 +482,33 @@ static void tell_all(struct ll_notify *n, struct pending *p)
 	}
 	p->len = 0;
 	p->any_name = false;
-	p->is_listed = false;
+	p->any_listed = false;
+	memset(p->listed, 0, sizeof(p->listed));
 }
 
-/* Until listings that were under way have been taken in by the kernel. */
-static void linger(struct ll_notify *n)
+static bool is_any_out(struct ll_notify *n, const struct pending *p)
+{
+	uint64_t now = mono_ns();
+
+	for (size_t w = 0; w < ARRAY_LEN(p->listed); w++)
+		for (uint64_t left = p->listed[w]; left; left &= left - 1)
+			if (is_out(n, 64 * w + (size_t)__builtin_ctzll(left),
+				   now))
+				return true;
+	return false;
+}
+
+/* Until listings that were on their way have been taken in by the kernel. */
+static void linger(struct ll_notify *n, const struct pending *p)
 {
 	uint64_t deadline = mono_ns() + LINGER_NS;
+	bool in_time = true;
 
 	mutex_lock(&n->mu);
-	while (!n->stops && cond_wait_until(&n->work, &n->mu, deadline))
-		;
+	atomic_store(&n->lingers, true);
+	while (!n->stops && in_time && is_any_out(n, p))
+		in_time = cond_wait_until(&n->work, &n->mu, deadline);
+	atomic_store(&n->lingers, false);
 	mutex_unlock(&n->mu);
 }
 
@@ -425,9 +529,9 @@ static void *run(void *arg)
 		n->drain = p;
 		cond_broadcast(&n->room);
 		mutex_unlock(&n->mu);
-		if (p->any_name && p->is_listed) {
-			tell_names(n);
-			linger(n);
+		if (p->any_name && p->any_listed) {
+			counter_inc(n->counters, LL_NOTICE_LINGERS);
+			linger(n, p);
 		}
 		tell_all(n, p);
 		mutex_lock(&n->mu);

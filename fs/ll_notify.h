@@ -48,10 +48,27 @@ struct tree_listener ll_notify_listener(struct ll_notify *n);
 void ll_notify_will_know(struct ll_notify *n, uint64_t parent);
 
 /*
- * A READDIRPLUS of `dir` is about to be answered: before the tree is read, and
- * once more when the answer has been sent. True when names there have changed
- * lately, and the kernel must not trust those it is given.
+ * An answer to READDIRPLUS, from the reading of the tree until the kernel has
+ * taken its names in; one at a time for each directory handle, which guards
+ * it. Zeroed at first.
  */
-bool ll_notify_listing(struct ll_notify *n, uint64_t dir);
+struct ll_listing {
+	uint64_t dir, begun_ns;
+	bool is_fleeting; /* names there have changed lately, and the kernel
+			   * must not trust those it is given */
+	bool is_out;	  /* sent; trusted; perhaps not yet taken in */
+};
+
+/* The tree is about to be read. Sets is_fleeting. */
+void ll_notify_list_begin(struct ll_notify *n, struct ll_listing *l,
+			  uint64_t dir);
+
+/* The answer is about to be sent. False, and is_fleeting set, when names have
+ * changed since: then none of them may be trusted either. */
+bool ll_notify_list_send(struct ll_notify *n, struct ll_listing *l);
+
+/* The kernel has taken the answer in, as the next request on the handle says;
+ * or it was not sent. Does nothing when there is none. */
+void ll_notify_list_taken(struct ll_notify *n, struct ll_listing *l);
 
 #endif

@@ -4,6 +4,7 @@ test_scripts += \
 	%D%/apps.sh \
 	%D%/coherence.sh \
 	%D%/faces.sh \
+	%D%/hammer.sh \
 	%D%/kill.sh \
 	%D%/posix.sh \
 	%D%/requests.sh \
@@ -25,6 +26,7 @@ EXTRA_DIST += \
 	%D%/apps/tar.sh \
 	%D%/coherence.py \
 	%D%/faces.py \
+	%D%/hammer.py \
 	%D%/kill.py \
 	%D%/lib.sh \
 	%D%/port.py \
