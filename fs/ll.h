@@ -27,9 +27,8 @@
 #include "base/list.h"
 #include "base/mutex.h"
 #include "base/slice.h"
+#include "fs/ll_notify.h"
 #include "tree/tree.h"
-
-struct ll_notify;
 
 /* clang-format off */
 enum ll_counter {
@@ -89,6 +88,13 @@ static inline struct ll *ll_of(fuse_req_t req, enum ll_counter what)
 
 	counter_inc(ll->counters, what);
 	return ll;
+}
+
+/* Told the kernel of an inode: it may have too many by now. */
+static inline void ll_relieve(const struct ll *ll)
+{
+	if (tree_is_crowded(ll->tree))
+		ll_notify_crowded(ll->notify);
 }
 
 /* ---- handlers ---------------------------------------------------------- */

@@ -230,6 +230,7 @@ static void answer_readdir(fuse_req_t req, enum ll_counter what, fuse_ino_t ino,
 		ll_reply(req, r);
 	else if (fuse_reply_buf(req, a.buf, a.len) < 0)
 		not_sent(&a, dir_of(fi));
+	ll_relieve(a.ll);
 	free(a.looked_up);
 	free(a.buf);
 }

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,8 +41,19 @@
 #define HOT_NS UINT64_C(10000000000)
 #define LINGER_NS UINT64_C(200000000)
 
-/* The code of the notice, not yet in every <linux/fuse.h>. */
+#define PRUNE_MAX 512u
+
+/* Codes of notices, not yet in every <linux/fuse.h>. */
 #define NOTIFY_INC_EPOCH 8
+#define NOTIFY_PRUNE 9
+
+struct prune {
+	struct fuse_out_header h;
+	/* the kernel's fuse_notify_prune_out */
+	uint32_t count, padding;
+	uint64_t spare;
+	uint64_t inos[PRUNE_MAX];
+};
 
 struct record {
 	uint64_t ino;
@@ -66,7 +78,8 @@ struct ll_notify {
 
 	/* set before the thread starts, then constant */
 	struct fuse_session *se;
-	bool has_epoch;
+	struct tree *tree;
+	bool has_epoch, has_prune;
 
 	/*
 	 * Bit of a directory's number: the kernel may know names in it. Set by
@@ -90,6 +103,9 @@ struct ll_notify {
 	/* The thread waits for an n_out to become 0. It stores and then reads
 	 * n_out; who counts down reads it afterwards; as above. */
 	_Atomic bool lingers;
+	/* Set by handlers, cleared by the thread; read by both. Only who sets
+	 * it takes the lock, and signals. */
+	_Atomic bool is_crowded;
 
 	struct mutex mu; /* RANK_FS; never held across a notice */
 	struct cond work, room, done;
@@ -442,6 +458,18 @@ static void tell_names(struct ll_notify *n)
 	(void)tell_epoch(n);
 }
 
+static int tell_prune(struct ll_notify *n, struct prune *p, size_t count)
+{
+	size_t len = offsetof(struct prune, inos) + count * sizeof(*p->inos);
+
+	p->h = (struct fuse_out_header){ .len = (uint32_t)len,
+					 .error = NOTIFY_PRUNE };
+	p->count = (uint32_t)count;
+	p->padding = 0;
+	p->spare = 0;
+	return write(fuse_session_fd(n->se), p, len) < 0 ? -1 : 0;
+}
+
 static void tell_records(struct ll_notify *n, const struct pending *p)
 {
 	uint64_t dir = 0; /* whose listing and times are still to be dropped */
@@ -512,42 +540,84 @@ static void linger(struct ll_notify *n, const struct pending *p)
 	mutex_unlock(&n->mu);
 }
 
+/* What the kernel no longer holds it forgets by messages of its own. Those
+ * that are open, or have children in use, it keeps. */
+static void relieve(struct ll_notify *n)
+{
+	struct prune p;
+	size_t count;
+
+	/* before the tree is asked: who comes later sets it again */
+	atomic_store(&n->is_crowded, false);
+	count = tree_idle_inodes(n->tree, p.inos, PRUNE_MAX);
+	if (!count)
+		return;
+	counter_add(n->counters, LL_NOTICE_PRUNED, count);
+	(void)tell_prune(n, &p, count);
+	atomic_store(&n->is_crowded, true);
+}
+
+/* Takes over what is queued, tells it, and says so. */
+static void work_off_locked(struct ll_notify *n) REQUIRES(n->mu)
+{
+	struct pending *p = n->fill;
+	uint64_t upto = n->n_queued;
+
+	mutex_assert_held(&n->mu);
+	n->fill = n->drain;
+	n->drain = p;
+	cond_broadcast(&n->room);
+	mutex_unlock(&n->mu);
+	if (p->any_name && p->any_listed) {
+		counter_inc(n->counters, LL_NOTICE_LINGERS);
+		linger(n, p);
+	}
+	tell_all(n, p);
+	mutex_lock(&n->mu);
+	n->n_done = upto;
+	cond_broadcast(&n->done);
+}
+
 static void *run(void *arg)
 {
 	struct ll_notify *n = arg;
 
 	mutex_lock(&n->mu);
 	while (!n->stops) {
-		struct pending *p = n->fill;
-		uint64_t upto = n->n_queued;
-
-		if (upto == n->n_done) {
+		if (n->n_queued != n->n_done) {
+			work_off_locked(n);
+		} else if (atomic_load(&n->is_crowded)) {
+			mutex_unlock(&n->mu);
+			relieve(n);
+			mutex_lock(&n->mu);
+		} else {
 			cond_wait(&n->work, &n->mu);
-			continue;
 		}
-		n->fill = n->drain;
-		n->drain = p;
-		cond_broadcast(&n->room);
-		mutex_unlock(&n->mu);
-		if (p->any_name && p->any_listed) {
-			counter_inc(n->counters, LL_NOTICE_LINGERS);
-			linger(n, p);
-		}
-		tell_all(n, p);
-		mutex_lock(&n->mu);
-		n->n_done = upto;
-		cond_broadcast(&n->done);
 	}
 	mutex_unlock(&n->mu);
 	return NULL;
 }
 
-int ll_notify_start(struct ll_notify *n, struct fuse_session *se)
+void ll_notify_crowded(struct ll_notify *n)
 {
+	if (!n->has_prune || atomic_load(&n->is_crowded) ||
+	    atomic_exchange(&n->is_crowded, true))
+		return;
+	mutex_lock(&n->mu);
+	cond_signal(&n->work);
+	mutex_unlock(&n->mu);
+}
+
+int ll_notify_start(struct ll_notify *n, struct fuse_session *se,
+		    struct tree *tree)
+{
+	struct prune none;
 	int r;
 
 	n->se = se;
+	n->tree = tree;
 	n->has_epoch = tell_epoch(n) == 0;
+	n->has_prune = tell_prune(n, &none, 0) == 0;
 	n->runs = true;
 	r = pthread_create(&n->thread, NULL, run, n);
 	if (r) {

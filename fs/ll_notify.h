@@ -27,8 +27,10 @@ struct ll_notify;
  * ll_notify_start() every change is dropped: no kernel knows anything. */
 int ll_notify_new(struct counters *counters, struct ll_notify **out);
 
-/* Starts the thread for a session that has been mounted and is kept. */
-int ll_notify_start(struct ll_notify *n, struct fuse_session *se);
+/* Starts the thread for a session that has been mounted and is kept, as is
+ * the tree. */
+int ll_notify_start(struct ll_notify *n, struct fuse_session *se,
+		    struct tree *tree);
 
 /* Ends the thread; what is queued is dropped. Before the session goes. */
 void ll_notify_stop(struct ll_notify *n);
@@ -46,6 +48,12 @@ struct tree_listener ll_notify_listener(struct ll_notify *n);
  * named here cost the port nothing.
  */
 void ll_notify_will_know(struct ll_notify *n, uint64_t parent);
+
+/*
+ * The tree is crowded: asks the kernel to give back inodes that it does not
+ * need, where it can be asked to (Linux 6.18). For handlers; waits for nothing.
+ */
+void ll_notify_crowded(struct ll_notify *n);
 
 /*
  * An answer to READDIRPLUS, from the reading of the tree until the kernel has

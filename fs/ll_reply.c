@@ -94,6 +94,7 @@ void ll_reply_entry(fuse_req_t req, const struct tree_attr *a)
 
 	ll_attr_to_entry(ll, a, &e);
 	undo_lookup(ll, fuse_reply_entry(req, &e), a->ino);
+	ll_relieve(ll);
 }
 
 void ll_reply_create(fuse_req_t req, const struct tree_attr *a,
@@ -104,6 +105,7 @@ void ll_reply_create(fuse_req_t req, const struct tree_attr *a,
 
 	ll_attr_to_entry(ll, a, &e);
 	undo_lookup(ll, fuse_reply_create(req, &e, fi), a->ino);
+	ll_relieve(ll);
 }
 
 void ll_reply_negative(fuse_req_t req)

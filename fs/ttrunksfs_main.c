@@ -26,6 +26,8 @@
 #include "server/server.h"
 
 #define PROGRAM "ttrunksfs"
+/* What inodes that the kernel remembers may take, beside the engine. */
+#define INODES_PART_OF_MEMORY 4
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -112,6 +114,8 @@ static int start_face(struct mounted *m)
 		return r;
 	l = ll_notify_listener(m->ll.notify);
 	tree_set_listener(m->tree, &l);
+	tree_set_inode_budget(m->tree,
+			      (size_t)v->memory / INODES_PART_OF_MEMORY);
 	return 0;
 }
 
@@ -176,7 +180,7 @@ static int mount_session(struct mounted *m)
 		return err_set(-EPERM, "%s: cannot mount: %s", mountpoint,
 			       fuse_said);
 	r = ll_raw_attach(m->session);
-	return r < 0 ? r : ll_notify_start(m->ll.notify, m->session);
+	return r < 0 ? r : ll_notify_start(m->ll.notify, m->session, m->tree);
 }
 
 /* ---- running ---------------------------------------------------------------- */

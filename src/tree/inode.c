@@ -19,8 +19,13 @@ int inode_table_init(struct inode_table *t)
 {
 	int r = 0;
 
+	inode_table_set_max(t, SIZE_MAX);
+	atomic_init(&t->is_crowded, false);
+	t->next_shard = 0;
 	for (unsigned i = 0; i < N_INODE_SHARDS; i++) {
 		mutex_init(&t->shards[i].mu, RANK_TREE_TABLE);
+		t->shards[i].n_offered = 0;
+		t->shards[i].hand = 0;
 		if (r == 0)
 			r = hmap_init(&t->shards[i].map, 16);
 	}
@@ -128,6 +133,27 @@ static struct inode *find_locked(struct inode_shard *s, uint64_t ino,
 	return NULL;
 }
 
+/* Somebody wants it: it is not to go yet. */
+static void use_locked(struct inode_shard *s, struct inode *in)
+{
+	mutex_assert_held(&s->mu);
+	in->is_used = true;
+	if (in->is_offered)
+		s->n_offered--;
+	in->is_offered = false;
+}
+
+static void insert_locked(struct inode_table *t, struct inode_shard *s,
+			  struct inode *in, uint64_t hash)
+{
+	mutex_assert_held(&s->mu);
+	hmap_insert(&s->map, &in->node, hash);
+	if (hmap_len(&s->map) - s->n_offered > t->shard_max &&
+	    !atomic_load_explicit(&t->is_crowded, memory_order_relaxed))
+		atomic_store_explicit(&t->is_crowded, true,
+				      memory_order_relaxed);
+}
+
 struct inode *inode_find(struct inode_table *t, uint64_t ino, uint64_t lookups)
 {
 	uint64_t hash = hash_u64(ino);
@@ -137,6 +163,7 @@ struct inode *inode_find(struct inode_table *t, uint64_t ino, uint64_t lookups)
 	mutex_lock(&s->mu);
 	in = find_locked(s, ino, hash);
 	if (in) {
+		use_locked(s, in);
 		in->refs++;
 		in->lookups += lookups;
 	}
@@ -152,7 +179,7 @@ void inode_publish(struct inode_table *t, struct inode *in, uint64_t lookups)
 	in->is_dir = state_is_dir(&in->st);
 	mutex_lock(&s->mu);
 	in->lookups += lookups;
-	hmap_insert(&s->map, &in->node, hash);
+	insert_locked(t, s, in, hash);
 	mutex_unlock(&s->mu);
 }
 
@@ -168,6 +195,7 @@ int inode_insert_loaded(struct inode_table *t, struct inode **in,
 	mutex_lock(&s->mu);
 	there = find_locked(s, mine->ino, hash);
 	if (there) {
+		use_locked(s, there);
 		there->refs++;
 		there->lookups += lookups;
 		*in = there;
@@ -176,7 +204,7 @@ int inode_insert_loaded(struct inode_table *t, struct inode **in,
 		r = INODE_RETRY;
 	} else {
 		mine->lookups += lookups;
-		hmap_insert(&s->map, &mine->node, hash);
+		insert_locked(t, s, mine, hash);
 		mine = NULL;
 	}
 	mutex_unlock(&s->mu);
@@ -289,6 +317,8 @@ static void drop_locked(struct inode_table *t, struct inode_shard *s,
 
 	mutex_assert_held(&s->mu);
 	hmap_remove(&s->map, &in->node);
+	if (in->is_offered)
+		s->n_offered--;
 	/* Release pairs with the acquire in inode_load_gen(). */
 	atomic_fetch_add_explicit(&t->load_gens[place % N_LOAD_GENS], 1,
 				  memory_order_release);
@@ -317,6 +347,79 @@ void inode_unref(struct tree *t, struct inode *in, uint64_t lookups)
 	if (is_orphan)
 		sweeper_add_orphan(t->sweeper, in->ino);
 	inode_discard(in);
+}
+
+/* ---- too many ------------------------------------------------------------ */
+
+void inode_table_set_max(struct inode_table *t, size_t n)
+{
+	t->shard_max = MAX_OF(n / N_INODE_SHARDS, (size_t)8);
+}
+
+/* How many of a shard are to go, beyond those that have been offered. */
+static size_t surplus_locked(const struct inode_table *t, struct inode_shard *s)
+{
+	size_t keep = t->shard_max - t->shard_max / 8;
+	size_t n = hmap_len(&s->map) - s->n_offered;
+
+	mutex_assert_held(&s->mu);
+	return n > keep ? n - keep : 0;
+}
+
+/* True when it is to be offered now. */
+static bool pass_locked(struct inode_shard *s, struct inode *in)
+{
+	mutex_assert_held(&s->mu);
+	if (in->is_used || in->refs || !in->lookups) {
+		in->is_used = false;
+		return false;
+	}
+	if (!in->is_offered)
+		s->n_offered++;
+	in->is_offered = true;
+	return true;
+}
+
+/* Until `max` are found or the hand has come by everything twice. */
+static size_t idle_of_shard(struct inode_table *t, struct inode_shard *s,
+			    uint64_t *out, size_t max)
+{
+	struct hmap_node *at = NULL;
+	size_t n = 0, passes, rounds = 0;
+
+	mutex_lock(&s->mu);
+	max = MIN_OF(max, surplus_locked(t, s));
+	passes = 2 * hmap_len(&s->map);
+	while (n < max && passes && rounds < 3) {
+		at = hmap_walk(&s->map, at, &s->hand);
+		if (at) {
+			struct inode *in = container_of(at, struct inode, node);
+
+			passes--;
+			if (pass_locked(s, in))
+				out[n++] = in->ino;
+		} else {
+			s->hand = 0;
+			rounds++;
+		}
+	}
+	mutex_unlock(&s->mu);
+	return n;
+}
+
+size_t inode_idle(struct inode_table *t, uint64_t *out, size_t max)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < N_INODE_SHARDS && n < max; i++) {
+		n += idle_of_shard(t, &t->shards[t->next_shard], out + n,
+				   max - n);
+		t->next_shard = (t->next_shard + 1) % N_INODE_SHARDS;
+	}
+	if (!n)
+		atomic_store_explicit(&t->is_crowded, false,
+				      memory_order_relaxed);
+	return n;
 }
 
 uint64_t inode_lookups(struct tree *t, struct inode *in)

@@ -36,6 +36,8 @@ struct inode {
 
 	/* guarded by the shard's mu */
 	uint32_t refs;
+	bool is_used;	 /* since the hand came by */
+	bool is_offered; /* to the face, to be forgotten; not used since */
 	uint64_t lookups;
 
 	/* guarded by the sweeper's mu */
@@ -54,9 +56,19 @@ struct inode_shard {
 	struct mutex mu; /* RANK_TREE_TABLE */
 	/* guarded by mu */
 	struct hmap map;
+	size_t n_offered; /* inodes that is_offered is set of */
+	size_t hand;	  /* cursor of the clock, see inode_idle() */
 } ALIGNED(CACHE_LINE);
 
 struct inode_table {
+	/* set before the first operation */
+	size_t shard_max; /* inodes of a shard; more make a crowd */
+
+	/* A hint: set by who inserts, cleared by inode_idle(), read by the
+	 * face; nothing else depends on it (relaxed). */
+	_Atomic bool is_crowded;
+	unsigned next_shard; /* owned by the caller of inode_idle() */
+
 	struct inode_shard shards[N_INODE_SHARDS];
 	/* Counted up (release, under a shard's mu) when an inode whose row
 	 * hashes here is dropped; read by loaders (acquire) before the row. */
@@ -117,6 +129,17 @@ void inode_ref(struct tree *t, struct inode *in);
 /* Drops a reference, and `lookups` lookups. The last one drops the inode, or
  * queues it if it is an orphan. NULL is fine. */
 void inode_unref(struct tree *t, struct inode *in, uint64_t lookups);
+
+/* Says how many inodes there may be before is_crowded is set. */
+void inode_table_set_max(struct inode_table *t, size_t n);
+
+/*
+ * Numbers of up to `max` inodes that nothing but lookups keeps, so that the
+ * face may have them forgotten: as many as are too many, and an eighth below
+ * that. By a second-chance clock; none is named twice before the hand has gone
+ * round. 0, and is_crowded cleared, when that is done. One thread at a time.
+ */
+size_t inode_idle(struct inode_table *t, uint64_t *out, size_t max);
 
 /* How many lookups there are now. */
 uint64_t inode_lookups(struct tree *t, struct inode *in);

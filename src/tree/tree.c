@@ -14,6 +14,8 @@
 #include "tree/tree_priv.h"
 
 #define NAME_CACHE_BYTES (8u << 20)
+/* Of an inode, with its name, its share of the table and of malloc(). */
+#define INODE_BYTES (sizeof(struct inode) + 64)
 
 int64_t tree_now_ns(void)
 {
@@ -233,6 +235,22 @@ void tree_set_listener(struct tree *t, const struct tree_listener *l)
 struct tt *tree_db(struct tree *t)
 {
 	return t->db;
+}
+
+void tree_set_inode_budget(struct tree *t, size_t bytes)
+{
+	inode_table_set_max(&t->inodes, bytes / INODE_BYTES);
+}
+
+bool tree_is_crowded(const struct tree *t)
+{
+	return atomic_load_explicit(&t->inodes.is_crowded,
+				    memory_order_relaxed);
+}
+
+size_t tree_idle_inodes(struct tree *t, uint64_t *out, size_t max)
+{
+	return inode_idle(&t->inodes, out, max);
 }
 
 int tree_sync(struct tree *t)

@@ -83,6 +83,22 @@ void tree_set_listener(struct tree *t, const struct tree_listener *l);
 
 struct tt *tree_db(struct tree *t);
 
+/*
+ * An inode that is looked up is in memory, so memory follows what a face
+ * holds. Above a budget of `bytes` for them the tree says that it is crowded,
+ * and which of them the face should give back by tree_forget() if it can.
+ * Without a limit until it is called; before the first operation.
+ */
+void tree_set_inode_budget(struct tree *t, size_t bytes);
+/* Whether that is the case; costs nothing. */
+bool tree_is_crowded(const struct tree *t);
+/*
+ * Numbers of up to `max` inodes that have not been used for long. 0 when
+ * enough have been named. One that the face has to keep is named again, later.
+ * One thread at a time.
+ */
+size_t tree_idle_inodes(struct tree *t, uint64_t *out, size_t max);
+
 /* Everything that had returned becomes durable, coalesced times included. */
 int tree_sync(struct tree *t);
 

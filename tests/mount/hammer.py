@@ -49,8 +49,13 @@ class Cell:
     for `seen`, whose races only make it smaller than it could be."""
 
     def __init__(self, index, deep):
-        self.name = f"d{index}/x" if deep else f"c{index}"
+        self.name = f"h/d{index}/x" if deep else f"h/c{index}"
+        self.is_deep = deep
         self.words = multiprocessing.Array(ctypes.c_uint64, 3, lock=False)
+
+    @property
+    def base(self):
+        return os.path.basename(self.name)
 
     @property
     def low(self):
@@ -137,20 +142,20 @@ class Writer(Process):
         elif by_port:
             self.port.set(cell.name, text(n).decode())
         else:
-            save(f"{mnt}/{cell.name}", text(n), f"{mnt}/.{os.getpid()}")
+            save(f"{mnt}/{cell.name}", text(n), f"{mnt}/h/.{os.getpid()}")
         cell.done()
 
     def delete(self, cell):
-        key = os.path.dirname(cell.name) or cell.name
+        key = os.path.dirname(cell.name) if cell.is_deep else cell.name
         answer = self.port.ask(operation="DELETE", key=key,
-                               recursive=key != cell.name)
+                               recursive=cell.is_deep)
         if not answer["success"] and answer["code"] != "NOT_FOUND":
             raise AssertionError(answer)
 
     def unlink(self, cell):
         try:
             os.unlink(f"{mnt}/{cell.name}")
-            if "/" in cell.name:
+            if cell.is_deep:
                 os.rmdir(os.path.dirname(f"{mnt}/{cell.name}"))
         except FileNotFoundError:
             pass
@@ -229,22 +234,22 @@ class Reader(Process):
         cell.check_presence("access", low, os.path.exists(path))
 
     def by_list(self):
-        lows = [(c, c.low) for c in self.cells if "/" not in c.name]
-        names = set(os.listdir(mnt))
+        lows = [(c, c.low) for c in self.cells if not c.is_deep]
+        names = set(os.listdir(f"{mnt}/h"))
         for cell, low in lows:
-            cell.check_presence("listing", low, cell.name in names)
+            cell.check_presence("listing", low, cell.base in names)
         cell, low, path = self.some()
         directory, name = os.path.split(path)
         cell.check_presence("listing", low, name in names_in(directory))
 
     def by_scan(self):
         """As `ls -l` does, which makes the kernel ask for attributes too."""
-        lows = [(c, c.low) for c in self.cells if "/" not in c.name]
-        with os.scandir(mnt) as entries:
+        lows = [(c, c.low) for c in self.cells if not c.is_deep]
+        with os.scandir(f"{mnt}/h") as entries:
             sizes = {e.name: attempt(e.stat) for e in entries}
         for cell, low in lows:
-            if sizes.get(cell.name):
-                cell.check_size("ls -l", low, sizes[cell.name].st_size)
+            if sizes.get(cell.base):
+                cell.check_size("ls -l", low, sizes[cell.base].st_size)
             else:
                 # the name may have gone between the two calls
                 cell.check_presence("ls -l", low, False)
@@ -263,8 +268,8 @@ class Reader(Process):
             cell.check_presence("STAT", low, False)
 
     def by_port_scan(self):
-        lows = [(c, c.low) for c in self.cells if "/" not in c.name]
-        answer = self.port.must(operation="SCAN", prefix="c", limit=1000)
+        lows = [(c, c.low) for c in self.cells if not c.is_deep]
+        answer = self.port.must(operation="SCAN", prefix="h/c", limit=1000)
         found = {i["key"]: i["value"].encode() for i in answer["items"]}
         for cell, low in lows:
             cell.check("SCAN", low, found.get(cell.name))
@@ -369,6 +374,7 @@ def main():
     print(f"seed {seed} (repeat with TT_SEED={seed})")
     stop, failures = multiprocessing.Event(), multiprocessing.SimpleQueue()
     took = quiet(failures)
+    os.mkdir(f"{mnt}/h")
     print(f"{len(took)} changes under listings, {took[len(took) // 2] * 1e3:.1f}"
           f" ms each, {took[-1] * 1e3:.1f} at most")
     cells = [Cell(i, i % CELLS == 0) for i in range(WRITERS * CELLS)]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What must not grow with size: scale.py MOUNTPOINT PID TEST.
+"""What must not grow with size: scale.py MOUNTPOINT PID PORT TEST.
 
 Sizes come from the environment (scale.sh names them with their defaults).
 Prints what it measured, as comments; fails where something grew."""
@@ -9,12 +9,14 @@ import os
 import sys
 import time
 
+from port import Port
 from tap import equal
 
-mnt, pid, what = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+mnt, pid, port, what = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 entries = int(os.environ["TT_SCALE_ENTRIES"])
 files = int(os.environ["TT_SCALE_FILES"])
 written = int(os.environ["TT_SCALE_WRITE_MIB"]) << 20
+memory_setting = int(os.environ["TT_SCALE_MEMORY"].removesuffix("M")) << 20
 sparse = int(os.environ["TT_SCALE_SPARSE_GIB"]) << 30
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -49,6 +51,26 @@ class Clock:
         return wall / n
 
 
+def inodes():
+    """How many the daemon keeps because the kernel does."""
+    return Port(port).stats()["tree.inodes.resident"]
+
+
+def check_inodes():
+    """Fewer than there are files, where the kernel can be asked for that: a
+    quarter of the memory for them, and those just being given back."""
+    stats = Port(port).stats()
+    print(f"{inodes()} inodes in memory, "
+          f"{stats['fuse.notices.pruned']} asked back")
+    if not stats["fuse.notices.pruned"]:
+        return
+    end = time.monotonic() + 10
+    while inodes() * 400 > memory_setting // 4:
+        if time.monotonic() > end:
+            raise AssertionError(f"{inodes()} inodes are too many")
+        time.sleep(0.05)
+
+
 def touch(path):
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
 
@@ -77,6 +99,7 @@ def directory():
     print(f"create, a thousand: {first * 1e3:.1f} ms among the first, "
           f"{last * 1e3:.1f} ms among the last: {last / first:.2f}x")
     grown = last / first
+    check_inodes()
     first_entry()
     clock = Clock()
     equal(sum(1 for _ in os.scandir(f"{mnt}/big")), entries)
@@ -134,6 +157,7 @@ def many():
             found += os.lstat(f"{d}/{n}").st_size == len(body)
     equal(found, files)
     clock.say("walk", files)
+    check_inodes()
     clock = Clock()
     step = max(1, files // 20000)
     for i in range(0, files, step):

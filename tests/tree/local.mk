@@ -11,6 +11,9 @@ test_programs += %D%/test_tree_failures
 test_programs += %D%/test_tree_files
 %C%_test_tree_files_SOURCES = %D%/test_tree_files.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
+test_programs += %D%/test_tree_inodes
+%C%_test_tree_inodes_SOURCES = %D%/test_tree_inodes.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h
 test_programs += %D%/test_tree_keys
 %C%_test_tree_keys_SOURCES = %D%/test_tree_keys.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
