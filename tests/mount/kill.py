@@ -3,7 +3,8 @@
 """Promises 1 and 2 against SIGKILL: kill.py STORE MOUNTPOINT SECONDS.
 
 Each round starts the daemon, checks what the last round left, lets writers
-work through the mount and the port, and kills the daemon in the middle. What
+work through the mount and the port, and kills the daemon in the middle, now and
+then by SIGTERM: then it answers what is under way, and ends. What
 had been acknowledged must be there; what was done one after the other must be
 there as a prefix, across both faces; a batch must be there whole or not."""
 import errno
@@ -23,6 +24,7 @@ from tap import equal
 store, mnt, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 seed = int(os.environ.get("TT_SEED", time.time_ns() % 1_000_000))
 rnd = random.Random(seed)
+root = mnt  # to writers a way into the mount that does not lead elsewhere
 GONE = (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO, errno.ENODEV,
         errno.EINTR)
 
@@ -74,12 +76,12 @@ class Sequence:
         self.dir, self.acknowledged, self.next = name, -1, 0
 
     def prepare(self):
-        os.makedirs(f"{mnt}/{self.dir}", exist_ok=True)
+        os.makedirs(f"{root}/{self.dir}", exist_ok=True)
 
     def step(self, port, rng):
         n = self.next
         how = rng.randrange(4)
-        path = f"{mnt}/{self.dir}/{n:07}"
+        path = f"{root}/{self.dir}/{n:07}"
         if how == 0:
             port.set(f"{self.dir}/{n:07}", contents(n))
         elif how == 1:
@@ -140,8 +142,8 @@ class Counter:
     def step(self, port, rng):
         self.begun += 1
         if rng.random() < 0.5:
-            write(f"{mnt}/.{self.name}", contents(self.begun))
-            os.rename(f"{mnt}/.{self.name}", f"{mnt}/{self.name}")
+            write(f"{root}/.{self.name}", contents(self.begun))
+            os.rename(f"{root}/.{self.name}", f"{root}/{self.name}")
         else:
             port.set(self.name, contents(self.begun))
         self.acknowledged = self.begun
@@ -197,15 +199,15 @@ class Links:
     def prepare(self):
         if self.prepared:
             return
-        os.makedirs(f"{mnt}/{self.dir}/a", exist_ok=True)
-        os.makedirs(f"{mnt}/{self.dir}/b", exist_ok=True)
+        os.makedirs(f"{root}/{self.dir}/a", exist_ok=True)
+        os.makedirs(f"{root}/{self.dir}/b", exist_ok=True)
         for i in range(20):
-            write(f"{mnt}/{self.dir}/a/{i}", contents(i))
+            write(f"{root}/{self.dir}/a/{i}", contents(i))
         self.prepared = True
 
     def step(self, port, rng):
         i = rng.randrange(20)
-        a, b = f"{mnt}/{self.dir}/a/{i}", f"{mnt}/{self.dir}/b/{i}"
+        a, b = f"{root}/{self.dir}/a/{i}", f"{root}/{self.dir}/b/{i}"
         if os.path.exists(b):
             a, b = b, a
         if rng.random() < 0.5:
@@ -250,18 +252,22 @@ def work(writer, number, stop, problems, wseed):
 
 
 def round_of(writers, daemon, life):
+    global root
+    fd = os.open(mnt, os.O_PATH | os.O_DIRECTORY)
+    root = f"/proc/self/fd/{fd}"
     stop, problems = threading.Event(), []
     threads = [threading.Thread(target=work, args=(
         w, daemon.port, stop, problems, rnd.random())) for w in writers]
     for t in threads:
         t.start()
     time.sleep(life)
-    daemon.end(signal.SIGKILL)
+    daemon.end(rnd.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
     stop.set()
     for t in threads:
         t.join(30)
         if t.is_alive():
             raise AssertionError("a writer hangs on the dead mount")
+    os.close(fd)
     equal(problems, [])
 
 

@@ -6,6 +6,7 @@ test_scripts += \
 	%D%/faces.sh \
 	%D%/hammer.sh \
 	%D%/kill.sh \
+	%D%/life.sh \
 	%D%/posix.sh \
 	%D%/requests.sh \
 	%D%/scale.sh \
