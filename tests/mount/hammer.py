@@ -318,6 +318,28 @@ def watch(processes, stop):
     return None
 
 
+class Crowd(Process):
+    """More files than the daemon keeps in memory, used over and over: the
+    kernel is asked to forget them, and the cells, all the time."""
+    n, total = 0, 12000
+
+    def step(self):
+        for _ in range(200):
+            self.use(self.n % self.total)
+            self.n += 1
+
+    def use(self, n):
+        path = f"{mnt}/crowd/{n:06}"
+        if n % 200 == 0 and self.n < self.total:
+            self.port.must(operation="BATCH", ops=[
+                {"operation": "SET", "key": f"crowd/{i:06}", "value": f"{i}"}
+                for i in range(n, n + 200)])
+        if os.stat(path).st_size != len(f"{n}"):
+            raise AssertionError(f"{path} has another size")
+        if n % 100 == 0 and read(path) != b"%d" % n:
+            raise AssertionError(f"{path} has other contents")
+
+
 class Lister(Process):
     """`ls -l`, again and again, of the directory that is being changed."""
 
@@ -375,12 +397,14 @@ def main():
     stop, failures = multiprocessing.Event(), multiprocessing.SimpleQueue()
     took = quiet(failures)
     os.mkdir(f"{mnt}/h")
+    os.mkdir(f"{mnt}/crowd")
     print(f"{len(took)} changes under listings, {took[len(took) // 2] * 1e3:.1f}"
           f" ms each, {took[-1] * 1e3:.1f} at most")
     cells = [Cell(i, i % CELLS == 0) for i in range(WRITERS * CELLS)]
     processes = [Writer(i, cells[i * CELLS:(i + 1) * CELLS], stop)
                  for i in range(WRITERS)]
     processes += [Reader(WRITERS + i, cells, stop) for i in range(READERS)]
+    processes.append(Crowd(WRITERS + READERS, [], stop))
     for p in processes:
         p.start(failures)
     stuck = watch(processes, stop)

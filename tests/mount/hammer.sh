@@ -10,7 +10,7 @@ set -u
 . "$TT_SRCDIR/tests/tap.sh"
 . "$TT_SRCDIR/tests/mount/lib.sh"
 mount_need python3
-mount_up || exit 1
+mount_up -o memory=16M || exit 1 # so that some is wanting
 
 seconds=${TT_HAMMER_SECONDS:-$((6 * ${TT_TEST_SCALE:-1}))}
 if timeout $((seconds + 180)) python3 "$mount_scripts/hammer.py" "$mnt" \
