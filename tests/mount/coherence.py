@@ -4,16 +4,20 @@
 
 Every check reads what the kernel has cached first, changes it through the
 port, and looks again at once."""
+import ctypes
 import errno
+import fcntl
 import mmap
 import os
+import platform
 import random
+import struct
 import sys
 import threading
 import time
 
 from port import Port
-from tap import equal, raises, run, test
+from tap import Skip, equal, raises, run, test
 
 mnt, number = sys.argv[1], sys.argv[2]
 seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 3
@@ -148,6 +152,61 @@ def _(d):
     for n in names:
         equal(os.stat(f"many/{n}").st_size, len(n))
     equal(len(os.listdir("many")), len(names))
+
+
+class HeldMemory:
+    """Memory that whoever writes to it waits for, the kernel too, until it is
+    let go: userfaultfd(2)."""
+    SIZE = 1 << 16
+    SYSCALLS = {"x86_64": (323, 217), "aarch64": (282, 61)}
+
+    def __init__(self):
+        if platform.machine() not in self.SYSCALLS:
+            raise Skip("another kind of processor")
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        nr, self.getdents = self.SYSCALLS[platform.machine()]
+        self.fd = self.libc.syscall(nr, os.O_CLOEXEC)
+        if self.fd < 0:
+            raise Skip(f"userfaultfd: {os.strerror(ctypes.get_errno())}")
+        self.memory = mmap.mmap(-1, self.SIZE)
+        self.buffer = (ctypes.c_char * self.SIZE).from_buffer(self.memory)
+        self.address = ctypes.addressof(self.buffer)
+        fcntl.ioctl(self.fd, 0xC018AA3F, struct.pack("QQQ", 0xAA, 0, 0))
+        fcntl.ioctl(self.fd, 0xC020AA00,
+                    struct.pack("QQQQ", self.address, self.SIZE, 1, 0))
+
+    def list(self, directory):
+        return self.libc.syscall(self.getdents, directory,
+                                 ctypes.c_void_p(self.address), self.SIZE)
+
+    def wait_for_writer(self):
+        os.read(self.fd, 32)
+
+    def let_go(self):
+        os.close(self.fd)
+
+
+@test("a listing that is late in the kernel leaves nothing stale there")
+def _(d):
+    for i in range(10):
+        write(f"f{i}", b"x")
+    held = HeldMemory()
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    got = []
+    lister = threading.Thread(target=lambda: got.append(held.list(fd)))
+    lister.start()
+    held.wait_for_writer()  # the answer is there, no name of it taken in
+    port.must(operation="DELETE", key=key(d, "f3"))
+    raises(errno.ENOENT, os.stat, "f3")
+    held.let_go()
+    lister.join()
+    equal(got[0] > 0, True)
+    os.close(fd)
+    end = time.monotonic() + 5
+    while os.path.exists("f3"):
+        if time.monotonic() > end:
+            raise AssertionError("f3 is back for good")
+    equal(sorted(os.listdir(".")), [f"f{i}" for i in range(10) if i != 3])
 
 
 def show_notices():
