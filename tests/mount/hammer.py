@@ -29,6 +29,7 @@ from port import Port
 mnt, number, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 seed = int(os.environ.get("TT_SEED", time.time_ns() % 1_000_000))
 WRITERS, READERS, CELLS = 4, 4, 5  # cells of each writer
+PORT_WAYS = ("GET", "STAT", "SCAN")
 PATIENCE = 60  # seconds without a step: a deadlock
 
 
@@ -46,12 +47,15 @@ def text(n):
 
 class Cell:
     """In memory that all processes share; aligned words, one writer each but
-    for `seen`, whose races only make it smaller than it could be."""
+    for those of what was seen, whose races only make them smaller than they
+    could be. What the mount has shown the port shows too. What the port has
+    shown is known to the mount only when the change is answered: a look at the
+    port in between says nothing to looks at the mount."""
 
     def __init__(self, index, deep):
         self.name = f"h/d{index}/x" if deep else f"h/c{index}"
         self.is_deep = deep
-        self.words = multiprocessing.Array(ctypes.c_uint64, 3, lock=False)
+        self.words = multiprocessing.Array(ctypes.c_uint64, 4, lock=False)
 
     @property
     def base(self):
@@ -59,7 +63,17 @@ class Cell:
 
     @property
     def low(self):
+        """The oldest state that a look at the mount may find from now on."""
         return max(self.words[1], self.words[2])
+
+    @property
+    def port_low(self):
+        return max(self.low, self.words[3])
+
+    def saw(self, how, n):
+        word = 3 if how in PORT_WAYS else 2
+        if n > self.words[word]:
+            self.words[word] = n
 
     @property
     def begun(self):
@@ -74,7 +88,8 @@ class Cell:
 
     def fail(self, how, low, what):
         raise AssertionError(f"{self.name} by {how}: {what}, between states "
-                             f"{low} and {self.begun}")
+                             f"{low} and {self.begun}; words "
+                             f"{self.words[:]}")
 
     def check(self, how, low, data):
         """data: bytes, or None where it was not there."""
@@ -86,8 +101,7 @@ class Cell:
             self.fail(how, low, f"torn: {len(data)} bytes, {data[:20]}")
         if not low <= n <= self.begun or is_absent(n):
             self.fail(how, low, f"state {n}")
-        if n > self.words[2]:
-            self.words[2] = n
+        self.saw(how, n)
 
     def check_presence(self, how, low, is_there):
         if all(is_absent(n) is is_there for n in range(low, self.begun + 1)):
@@ -213,6 +227,10 @@ class Reader(Process):
         cell = self.rnd.choice(self.cells)
         return cell, cell.low, f"{mnt}/{cell.name}"
 
+    def some_of_port(self):
+        cell = self.rnd.choice(self.cells)
+        return cell, cell.port_low
+
     def by_read(self):
         cell, low, path = self.some()
         cell.check("read", low, attempt(read, path))
@@ -255,12 +273,12 @@ class Reader(Process):
                 cell.check_presence("ls -l", low, False)
 
     def by_get(self):
-        cell, low, _ = self.some()
+        cell, low = self.some_of_port()
         data = self.port.get(cell.name)
         cell.check("GET", low, data and data.encode())
 
     def by_port_stat(self):
-        cell, low, _ = self.some()
+        cell, low = self.some_of_port()
         answer = self.port.ask(operation="STAT", key=cell.name)
         if answer["success"]:
             cell.check_size("STAT", low, answer["size"])
@@ -268,7 +286,7 @@ class Reader(Process):
             cell.check_presence("STAT", low, False)
 
     def by_port_scan(self):
-        lows = [(c, c.low) for c in self.cells if not c.is_deep]
+        lows = [(c, c.port_low) for c in self.cells if not c.is_deep]
         answer = self.port.must(operation="SCAN", prefix="h/c", limit=1000)
         found = {i["key"]: i["value"].encode() for i in answer["items"]}
         for cell, low in lows:
