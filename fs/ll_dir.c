@@ -94,7 +94,7 @@ struct answer {
 	char *buf;
 	size_t size, len;
 	bool is_plus;
-	bool is_fleeting; /* names are good for one use */
+	bool is_bare; /* … but names and numbers are all the kernel may have */
 	/* the lookups the answer carries, to be undone if it fails */
 	uint64_t *looked_up;
 	size_t n_looked_up, cap_looked_up;
@@ -134,8 +134,6 @@ static size_t put_entry(struct answer *a, const struct tree_dirent *e,
 		ll_attr_to_entry(a->ll, e->attr, &p);
 		if (is_dot(e->name))
 			p.ino = 0; /* carries no lookup */
-		if (a->is_fleeting)
-			p.entry_timeout = 0;
 		return fuse_add_direntry_plus(a->req, a->buf + a->len, left,
 					      name, &p, (off_t)e->cookie);
 	}
@@ -168,16 +166,23 @@ static int add_entry(void *arg, const struct tree_dirent *e)
 	return 0;
 }
 
-/* Names that have changed while they were collected are good for one use. */
-static void distrust(struct answer *a)
+static void undo_lookups(struct answer *a)
+{
+	for (size_t i = 0; i < a->n_looked_up; i++)
+		tree_forget(a->ll->tree, a->looked_up[i], 1);
+	a->n_looked_up = 0;
+}
+
+/* Names have changed while they were collected: takes back all but those. */
+static void make_bare(struct answer *a)
 {
 	struct fuse_direntplus *e;
 
 	for (size_t at = 0; at < a->len; at += FUSE_DIRENTPLUS_SIZE(e)) {
 		e = (struct fuse_direntplus *)(void *)(a->buf + at);
-		e->entry_out.entry_valid = 0;
-		e->entry_out.entry_valid_nsec = 0;
+		e->entry_out.nodeid = 0;
 	}
+	undo_lookups(a);
 }
 
 static int list_into(struct answer *a, fuse_ino_t ino, off_t off,
@@ -188,17 +193,15 @@ static int list_into(struct answer *a, fuse_ino_t ino, off_t off,
 
 	mutex_lock(&d->mu);
 	ll_notify_list_taken(n, &d->answer);
-	if (a->is_plus) {
-		ll_notify_list_begin(n, &d->answer, ino);
-		a->is_fleeting = d->answer.is_fleeting;
-	}
+	if (a->is_plus)
+		a->is_bare = !ll_notify_list_begin(n, &d->answer, ino);
 	if (!d->listing)
 		r = tree_opendir(a->ll->tree, ino, &d->listing);
 	if (r == 0)
-		r = tree_readdir(d->listing, (uint64_t)off, a->is_plus,
-				 add_entry, a);
+		r = tree_readdir(d->listing, (uint64_t)off,
+				 a->is_plus && !a->is_bare, add_entry, a);
 	if (a->n_looked_up && !ll_notify_list_send(n, &d->answer))
-		distrust(a);
+		make_bare(a);
 	mutex_unlock(&d->mu);
 	return r;
 }
@@ -208,8 +211,7 @@ static void not_sent(struct answer *a, struct ll_dir *d)
 	mutex_lock(&d->mu);
 	ll_notify_list_taken(a->ll->notify, &d->answer);
 	mutex_unlock(&d->mu);
-	for (size_t i = 0; i < a->n_looked_up; i++)
-		tree_forget(a->ll->tree, a->looked_up[i], 1);
+	undo_lookups(a);
 }
 
 static void answer_readdir(fuse_req_t req, enum ll_counter what, fuse_ino_t ino,

@@ -91,7 +91,7 @@ struct ll_notify {
 
 	/*
 	 * By hash of the directory: when names last changed through the port;
-	 * how many listings that the kernel trusts are on their way into it,
+	 * how many listings with inodes are on their way into the kernel,
 	 * and when the last of them was sent. Writers store changed_ns and
 	 * then read n_out, who lists counts up n_out and then reads
 	 * changed_ns, sequentially consistent: one of them sees the other.
@@ -201,12 +201,16 @@ static void names_again(struct ll_notify *n)
 
 /*
  * A READDIRPLUS leaves names behind that count as new from the moment the
- * kernel takes them in, though we have read them earlier. So names of a
- * directory that has changed lately are given for one use only; and a change
- * waits for listings that were sent before it. That the kernel has them is
- * told by the next request on the handle, most often at once; who sits on an
- * answer is waited for until LINGER_NS have passed since it was sent. Should it
- * not have arrived by then, names are told anew when it has.
+ * kernel takes them in, though we have read them earlier. So a change waits
+ * for listings that were sent before it. That the kernel has them is told by
+ * the next request on the handle, most often at once; who sits on an answer is
+ * waited for until LINGER_NS have passed since it was sent. Should it not have
+ * arrived by then, names are told anew when it has.
+ *
+ * In a directory that has changed lately listings tell no inodes at all. To
+ * give them for one use only (a time-out of 0) is not enough: the listing
+ * makes an old name count as new, and a LOOKUP of it that was answered before
+ * the change, and arrives after the listing, then makes it last.
  */
 static bool is_within(uint64_t then, uint64_t now, uint64_t ns)
 {
@@ -219,7 +223,7 @@ static size_t slot_of(uint64_t dir)
 	return hash_u64(dir) & (RECENT_SLOTS - 1);
 }
 
-void ll_notify_list_begin(struct ll_notify *n, struct ll_listing *l,
+bool ll_notify_list_begin(struct ll_notify *n, struct ll_listing *l,
 			  uint64_t dir)
 {
 	uint64_t then = atomic_load(&n->recent[slot_of(dir)].changed_ns);
@@ -227,7 +231,7 @@ void ll_notify_list_begin(struct ll_notify *n, struct ll_listing *l,
 	assert(!l->is_out);
 	l->dir = dir;
 	l->begun_ns = mono_ns();
-	l->is_fleeting = is_within(then, l->begun_ns, HOT_NS);
+	return !is_within(then, l->begun_ns, HOT_NS);
 }
 
 /* Whether names have changed since the tree was read, or just before. */
@@ -253,15 +257,11 @@ bool ll_notify_list_send(struct ll_notify *n, struct ll_listing *l)
 {
 	size_t i = slot_of(l->dir);
 
-	if (l->is_fleeting)
-		return true;
 	atomic_store(&n->recent[i].sent_ns, mono_ns());
 	atomic_fetch_add(&n->recent[i].n_out, 1);
 	l->is_out = !has_changed(n, l);
-	if (!l->is_out) {
-		l->is_fleeting = true;
+	if (!l->is_out)
 		arrived(n, i);
-	}
 	return l->is_out;
 }
 

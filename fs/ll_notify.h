@@ -62,17 +62,16 @@ void ll_notify_crowded(struct ll_notify *n);
  */
 struct ll_listing {
 	uint64_t dir, begun_ns;
-	bool is_fleeting; /* names there have changed lately, and the kernel
-			   * must not trust those it is given */
-	bool is_out;	  /* sent; trusted; perhaps not yet taken in */
+	bool is_out; /* sent, and perhaps not yet taken in */
 };
 
-/* The tree is about to be read. Sets is_fleeting. */
-void ll_notify_list_begin(struct ll_notify *n, struct ll_listing *l,
+/* The tree is about to be read. False when names there have changed lately:
+ * the answer must not tell the kernel which inodes they name. */
+bool ll_notify_list_begin(struct ll_notify *n, struct ll_listing *l,
 			  uint64_t dir);
 
-/* The answer is about to be sent. False, and is_fleeting set, when names have
- * changed since: then none of them may be trusted either. */
+/* An answer that tells it is about to be sent. False when names have changed
+ * since: it must not, either. */
 bool ll_notify_list_send(struct ll_notify *n, struct ll_listing *l);
 
 /* The kernel has taken the answer in, as the next request on the handle says;

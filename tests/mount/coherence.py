@@ -209,6 +209,22 @@ def _(d):
     equal(sorted(os.listdir(".")), [f"f{i}" for i in range(10) if i != 3])
 
 
+@test("a listing where names have changed lately tells the kernel no inodes")
+def _(d):
+    def inodes():
+        return port.stats()["tree.inodes.resident"]
+    raises(errno.ENOENT, os.stat, "f1")  # the kernel knows of names here
+    port.must(operation="BATCH", ops=[
+        {"operation": "SET", "key": key(d, f"f{i}"), "value": "x"}
+        for i in range(100)])
+    before = inodes()
+    equal(len(os.listdir(".")), 100)
+    # an answer to LOOKUP that is older than the change could make them last
+    equal(inodes() - before < 50, True)
+    for i in range(100):
+        equal(os.stat(f"f{i}").st_size, 1)
+
+
 def show_notices():
     told = {n: v for n, v in port.stats().items() if "fuse.notices" in n}
     print(f"# {told}")
