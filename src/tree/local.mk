@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 # The tree: files as rows of the engine.
 libtree_la_SOURCES += \
+	%D%/acl.c \
+	%D%/acl.h \
+	%D%/acl_rows.c \
+	%D%/acl_rows.h \
 	%D%/attr.c \
 	%D%/block.c \
 	%D%/block.h \

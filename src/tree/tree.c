@@ -185,7 +185,8 @@ int tree_open(struct tt *db, struct tree **out)
 	t->db = db;
 	t->first_new_ino = next_ino;
 	t->cred = (struct tree_cred){ .uid = (uint32_t)geteuid(),
-				      .gid = (uint32_t)getegid() };
+				      .gid = (uint32_t)getegid(),
+				      .umask = 022 };
 	ns_init(&t->ns);
 	ino_alloc_init(&t->inos, db, next_ino);
 	r = inode_table_init(&t->inodes);

@@ -20,8 +20,8 @@
  * and on disk reads, never on another client.
  *
  * Permissions are the kernel's to check (default_permissions); the tree
- * enforces what the kernel cannot: types, link counts, name rules, setgid
- * inheritance, clearing of setuid/setgid on writes by others.
+ * enforces what the kernel cannot: types, link counts, name rules, inheritance
+ * of setgid and of default ACLs, clearing of setuid/setgid on writes by others.
  */
 #ifndef TREE_TREE_H
 #define TREE_TREE_H
@@ -103,6 +103,7 @@ struct tree_attr {
 /* The caller on whose behalf an operation runs. */
 struct tree_cred {
 	uint32_t uid, gid;
+	uint32_t umask; /* counts where no default ACL decides */
 };
 
 int tree_getattr(struct tree *t, uint64_t ino, struct tree_attr *out);
@@ -135,8 +136,9 @@ void tree_forget(struct tree *t, uint64_t ino, uint64_t n);
 
 /*
  * Creates a regular file, FIFO, socket or device node by `mode`'s type. The
- * owner is `cred`, the group the directory's when that is setgid. The caller
- * has applied the umask. +1 lookup. -EEXIST when the name is taken.
+ * owner is `cred`, the group the directory's when that is setgid. Permissions
+ * are what `mode` and the directory's default ACL have in common; without such
+ * an ACL, `mode` less the umask. +1 lookup. -EEXIST when the name is taken.
  */
 int tree_mknod(struct tree *t, uint64_t parent, struct tt_slice name,
 	       const struct tree_cred *cred, uint32_t mode, uint64_t rdev,
@@ -246,12 +248,18 @@ int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
 
 /* ---- extended attributes ---------------------------------------------- */
 
-enum tree_xattr_flags { TREE_XATTR_CREATE = 1, TREE_XATTR_REPLACE = 2 };
+enum tree_xattr_flags {
+	TREE_XATTR_CREATE = 1,
+	TREE_XATTR_REPLACE = 2,
+	TREE_XATTR_KILL_SGID = 4, /* with an access ACL: clear setgid */
+};
 
 /* -ENODATA when absent; -ERANGE when `cap` is not 0 and too small; *out_len is
  * the value's length in any case of success. */
 int tree_getxattr(struct tree *t, uint64_t ino, struct tt_slice name, void *buf,
 		  size_t cap, size_t *out_len);
+/* "system.posix_acl_access" and "…_default" are checked (-EINVAL, -EACCES),
+ * and the mode follows the first, as it follows the mode. */
 int tree_setxattr(struct tree *t, uint64_t ino, struct tt_slice name,
 		  struct tt_slice value, int flags);
 /* Names, each ended by a NUL; sizes as in tree_getxattr(). */

@@ -392,6 +392,23 @@ int txn_set_xattrs_from(struct txn *tx, struct inode *in, uint64_t ino)
 	return 0;
 }
 
+uint64_t txn_acl_from(struct txn *tx, struct inode *in)
+{
+	struct txn_inode *e = find_record(tx, in->ino);
+
+	return e ? e->acl_from : 0;
+}
+
+int txn_set_acl_from(struct txn *tx, struct inode *in, uint64_t ino)
+{
+	struct txn_inode *e = record_of(tx, in);
+
+	if (!e)
+		return -ENOMEM;
+	e->acl_from = ino;
+	return 0;
+}
+
 bool txn_is_new(struct txn *tx, struct inode *in)
 {
 	struct txn_inode *e = find_record(tx, in->ino);

@@ -32,7 +32,7 @@ const struct fuzz_target fuzz_target = {
 	.n_mutations = 2000,
 };
 
-static const struct tree_cred cred = { 0, 0 };
+static const struct tree_cred cred = { 0, 0, 0 };
 
 static void load(struct tt *db, const uint8_t *p, size_t left)
 {

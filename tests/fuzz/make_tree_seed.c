@@ -68,7 +68,7 @@ static uint64_t look_up(uint64_t parent, const char *name)
 
 static void make_tree(void)
 {
-	struct tree_cred cred = { 0, 0 };
+	struct tree_cred cred = { 0, 0, 0 };
 	struct tree_attr a;
 	uint64_t d, ino;
 

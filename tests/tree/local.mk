@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: MIT
+test_programs += %D%/test_tree_acl
+%C%_test_tree_acl_SOURCES = %D%/test_tree_acl.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h
 test_programs += %D%/test_tree_crash
 %C%_test_tree_crash_SOURCES = %D%/test_tree_crash.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h

@@ -126,7 +126,7 @@ END_TEST
 START_TEST(setgid_directories_pass_their_group_on)
 {
 	struct tree_attr in = { .mode = 02755, .gid = 77 }, a;
-	struct tree_cred cred = { 5, 6 };
+	struct tree_cred cred = { 5, 6, 0 };
 
 	ck_ok(tree_setattr(f.t, ino("d"), &in, TREE_SET_MODE | TREE_SET_GID,
 			   NULL));

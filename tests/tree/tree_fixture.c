@@ -9,7 +9,7 @@
 #include "tree/sweeper.h"
 #include "tree/tree_priv.h"
 
-const struct tree_cred test_cred = { 0, 0 };
+const struct tree_cred test_cred = { 0, 0, 0 };
 
 static struct buf answer;
 
