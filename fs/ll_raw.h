@@ -9,6 +9,10 @@
  * session reads and writes /dev/fuse through two functions of ours: one sets
  * the flag in the answer to INIT, the other notes the kernel's flag for the
  * handler that the same thread runs next.
+ *
+ * FUSE_SETXATTR_EXT, by which a SETXATTR of an ACL says that setgid is to be
+ * cleared, goes the same way: only newer versions of libfuse know it, so the
+ * request is given to libfuse in its older, shorter form.
  */
 #ifndef FS_LL_RAW_H
 #define FS_LL_RAW_H
@@ -21,7 +25,7 @@ struct fuse_session;
 int ll_raw_attach(struct fuse_session *se);
 
 /* Whether the request that this thread is handling is to clear setuid and
- * setgid. For handlers. */
+ * setgid (a SETXATTR: setgid alone). For handlers. */
 bool ll_raw_kills_priv(void);
 
 #endif

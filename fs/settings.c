@@ -236,6 +236,23 @@ static int read_config(struct settings *s, const char *named)
 	return r == -ENOENT ? 0 : r;
 }
 
+static int read_umask(struct settings *s)
+{
+	const char *text = s->v.umask;
+	unsigned long value;
+	char *end;
+
+	if (!text)
+		return 0;
+	value = strtoul(text, &end, 8);
+	if (text[0] < '0' || text[0] > '7' || *end || value > 0777)
+		return err_set(TT_EOPTION,
+			       "umask: \"%s\" is no octal number up to 777",
+			       text);
+	s->umask = (uint32_t)value;
+	return 0;
+}
+
 int settings_read(struct settings *s, int argc, char **argv)
 {
 	struct opt_env *env = NULL;
@@ -261,7 +278,7 @@ int settings_read(struct settings *s, int argc, char **argv)
 		r = read_config(s, c.config ? c.config
 					    : opt_env_get(env, "CONFIG"));
 	opt_env_free(env);
-	return r;
+	return r == 0 ? read_umask(s) : r;
 }
 
 void settings_fini(struct settings *s)
@@ -314,18 +331,32 @@ static bool is_given(const struct settings *s, const char *name)
 	return s->set.source[row - rows] != OPT_SOURCE_DEFAULT;
 }
 
+static bool allows_other(const struct settings *s, bool is_root)
+{
+	return is_given(s, "allow_other") ? s->v.allow_other : is_root;
+}
+
+/* Without it, cached directories could be walked unchecked by others. */
+static bool lets_kernel_check(const struct settings *s, bool is_root)
+{
+	return s->v.default_permissions || allows_other(s, is_root);
+}
+
+bool settings_has_acl(const struct settings *s, bool is_root)
+{
+	return s->v.acl && lets_kernel_check(s, is_root) && s->v.uid < 0 &&
+	       s->v.gid < 0 && !s->v.umask;
+}
+
 int settings_fuse_options(const struct settings *s, bool is_root,
 			  struct buf *out)
 {
-	bool allow_other =
-		is_given(s, "allow_other") ? s->v.allow_other : is_root;
 	const char *fsname = s->v.fsname ? s->v.fsname : s->store;
 	int r = 0;
 
-	/* Without it, cached directories could be walked unchecked. */
-	if (r == 0 && (s->v.default_permissions || allow_other))
+	if (r == 0 && lets_kernel_check(s, is_root))
 		r = add_flag(out, "default_permissions");
-	if (r == 0 && allow_other)
+	if (r == 0 && allows_other(s, is_root))
 		r = add_flag(out, "allow_other");
 	if (r == 0 && s->flags.len && out->len)
 		r = buf_append_byte(out, ',');

@@ -28,6 +28,7 @@ struct settings {
 	struct settings_values v;
 	bool wants_foreground, wants_help, wants_version;
 	bool is_remount;  /* -o remount */
+	uint32_t umask;	  /* v.umask, where it is given */
 	char *store;	  /* absolute path */
 	char *mountpoint; /* absolute path */
 	struct buf flags; /* for the mount: "ro,nosuid", a zero behind it */
@@ -47,8 +48,11 @@ int settings_help(struct settings *s, struct buf *out);
 /* Whether the port is wanted at all. */
 bool settings_has_port(const struct settings *s);
 
+/* Whether the kernel is to know ACLs. `is_root`: whoever mounts is. */
+bool settings_has_acl(const struct settings *s, bool is_root);
+
 /* One mount option list for libfuse, from the rows and the flags; appended,
- * with a zero at its end. `is_root`: whoever mounts is. 0 or -ENOMEM. */
+ * with a zero at its end. 0 or -ENOMEM. */
 int settings_fuse_options(const struct settings *s, bool is_root,
 			  struct buf *out);
 

@@ -104,6 +104,10 @@ static int start_face(struct mounted *m)
 		.max_write = (unsigned)v->max_write,
 		.max_background = (unsigned)v->max_background,
 		.writeback = v->writeback,
+		.acl = settings_has_acl(m->settings, geteuid() == 0),
+		.uid = v->uid,
+		.gid = v->gid,
+		.umask = v->umask ? (int64_t)m->settings->umask : -1,
 	};
 	struct tree_listener l;
 	int r = ll_start(&m->ll, m->tree, &o);

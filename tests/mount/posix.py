@@ -948,6 +948,109 @@ def _(d):
     equal(os.getxattr("h", "user.a"), b"kept")
 
 
+ACL_ACCESS, ACL_DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+ACL_TAGS = {"u": 1, "U": 2, "g": 4, "G": 8, "m": 16, "o": 32}
+
+
+def acl(*entries):
+    """The bytes of an ACL: ("u", 7), ("U", 5, uid), … as the kernel has it."""
+    b = (2).to_bytes(4, "little")
+    for tag, perm, *who in entries:
+        b += ACL_TAGS[tag].to_bytes(2, "little") + perm.to_bytes(2, "little")
+        b += (who[0] if who else 0xffffffff).to_bytes(4, "little")
+    return b
+
+
+def need_acl(path):
+    try:
+        os.getxattr(path, ACL_ACCESS)
+    except OSError as e:
+        if e.errno == errno.EOPNOTSUPP:
+            raise Skip("no ACLs here") from e
+
+
+@test("an access ACL lets in whom it names, and the mode shows its mask")
+def _(d):
+    write("f", b"for you", mode=0o600)
+    need_acl("f")
+    os.chmod(".", 0o755)
+    os.setxattr("f", ACL_ACCESS,
+                acl(("u", 6), ("U", 4, 1234), ("g", 0), ("m", 4), ("o", 0)))
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o640)
+    equal(ACL_ACCESS in os.listxattr("f"), True)
+    if IS_ROOT:
+        as_user(1234, 1234, lambda: read("f"))
+        raises(errno.EACCES, as_user, 1235, 1234, lambda: read("f"))
+        raises(errno.EACCES, as_user, 1234, 1234, lambda: write("f"))
+    os.chmod("f", 0o600)
+    equal(os.getxattr("f", ACL_ACCESS),
+          acl(("u", 6), ("U", 4, 1234), ("g", 0), ("m", 0), ("o", 0)))
+    if IS_ROOT:
+        raises(errno.EACCES, as_user, 1234, 1234, lambda: read("f"))
+    os.removexattr("f", ACL_ACCESS)
+    raises(errno.ENODATA, os.getxattr, "f", ACL_ACCESS)
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o600)
+
+
+@test("an ACL that is a mode is kept as the mode")
+def _(d):
+    write("f")
+    need_acl("f")
+    os.setxattr("f", ACL_ACCESS, acl(("u", 7), ("g", 5), ("o", 1)))
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o751)
+    equal(os.listxattr("f"), [])
+    raises(errno.EINVAL, os.setxattr, "f", ACL_ACCESS, acl(("u", 7)))
+    raises(errno.EACCES, os.setxattr, "f", ACL_DEFAULT,
+           acl(("u", 7), ("g", 5), ("o", 1)))
+
+
+@test("a default ACL is inherited, and stands above the umask")
+def _(d):
+    need_acl(".")
+    default = acl(("u", 7), ("U", 6, 1234), ("g", 5), ("m", 7), ("o", 0))
+    os.mkdir("d")
+    os.setxattr("d", ACL_DEFAULT, default)
+    old = os.umask(0o077)
+    try:
+        os.close(os.open("d/f", os.O_CREAT | os.O_WRONLY, 0o666))
+        os.mkdir("d/s", 0o777)
+        os.mkfifo("d/p", 0o600)
+        os.symlink("x", "d/l")
+    finally:
+        os.umask(old)
+    equal(stat.S_IMODE(os.stat("d/f").st_mode), 0o660)
+    equal(os.getxattr("d/f", ACL_ACCESS),
+          acl(("u", 6), ("U", 6, 1234), ("g", 5), ("m", 6), ("o", 0)))
+    equal(os.getxattr("d/s", ACL_DEFAULT), default)
+    equal(os.getxattr("d/s", ACL_ACCESS), default)
+    equal(stat.S_IMODE(os.stat("d/p").st_mode), 0o600)
+    os.removexattr("d", ACL_DEFAULT)
+    write("d/g")
+    equal(os.listxattr("d/g"), [])
+
+
+@test("an ACL set by one outside the group clears setgid")
+def _(d):
+    if not IS_ROOT:
+        raise Skip("needs root")
+    os.chmod(".", 0o777)
+    write("f")
+    need_acl("f")
+    os.chown("f", 1234, 77)
+    entries = (("u", 7), ("U", 5, 9), ("g", 5), ("m", 5), ("o", 0))
+
+    def change():
+        os.setxattr("f", ACL_ACCESS, acl(*entries))
+    os.chmod("f", 0o2750)
+    change()
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o2750)  # root may
+    as_user(1234, 1234, change)
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o750)
+    os.chmod("f", 0o2750)
+    as_user(1234, 77, change)
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o2750)
+
+
 @test("ioctls that are not carried are ENOTTY")
 def _(d):
     write("f")

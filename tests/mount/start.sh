@@ -124,6 +124,48 @@ if [ "$(id -u)" = 0 ]; then
 		"! setpriv --reuid=1234 --regid=1234 --clear-groups \
 			ls $mnt 2>/dev/null"
 	mount_down
+	mount_up -o uid=1234,gid=77,umask=027 || exit 1
+	(umask 0; mkdir "$mnt/squash"; : >"$mnt/squash/f")
+	tap_is 'uid, gid and umask are what is shown' \
+		"$(stat -c '%u %g %a' "$mnt/squash/f" "$mnt/f" | uniq)" \
+		'1234 77 750'
+	tap_run '... and decide who may what' bash -c \
+		"setpriv --reuid=1234 --regid=1 --clear-groups \
+			touch $mnt/squash/mine &&
+		! setpriv --reuid=1235 --regid=1 --clear-groups \
+			ls $mnt/squash 2>/dev/null"
+	chmod 600 "$mnt/squash/mine"
+	chown 5:6 "$mnt/f"
+	mount_again || exit 1
+	tap_is 'what is made belongs to them, chmod and chown are stored' \
+		"$(stat -c '%u %g %a' "$mnt/squash/f" "$mnt/squash/mine" \
+			"$mnt/f" | tr '\n' ,)" \
+		'1234 77 666,1234 77 600,5 6 644,'
+	mount_down
+	tap_run 'a umask is octal' refuses 'no octal number' "$store" "$mnt" \
+		-o umask=888
+	mount_up || exit 1
+	python3 - "$mnt/acl" <<-'P'
+	import os, sys
+	acl = bytes.fromhex("02000000" "01000700ffffffff" "02000700d2040000"
+	                    "04000500ffffffff" "10000700ffffffff"
+	                    "20000000ffffffff")
+	os.mkdir(sys.argv[1])
+	os.setxattr(sys.argv[1], "system.posix_acl_default", acl)
+	os.setxattr(sys.argv[1], "user.other", b"x")
+	P
+	mount_again -o acl=no || exit 1
+	tap_is 'acl=no shows no ACLs' "$(python3 -c "import os
+print(os.listxattr('$mnt/acl'))
+try:
+    os.getxattr('$mnt/acl', 'system.posix_acl_default')
+except OSError as e:
+    print(e.errno)" | tr '\n' ' ')" "['user.other'] 95 "
+	: >"$mnt/acl/f"
+	mount_again || exit 1
+	tap_run '... but they are inherited' python3 -c "import os
+assert 'system.posix_acl_access' in os.listxattr('$mnt/acl/f')"
+	mount_down
 	tap_run 'mount(8) mounts' mount -t fuse \
 		"$(command -v ttrunksfs)#$store" "$mnt" -o no_port,noatime
 	tap_run '... and umount unmounts' umount "$mnt"
