@@ -31,7 +31,7 @@ static int load(struct tree *t, uint64_t ino, enum acl_kind kind, uint8_t **out,
 	int r;
 
 	key_xattr(&k, ino, slice_str(name_of(kind)));
-	r = tt_get_pinned(t->db, NULL, key_slice(&k), &pin);
+	r = tt_get_pinned(t->db, &t->reads, key_slice(&k), &pin);
 	if (r)
 		return r;
 	acl = slice_skip(pin.value,

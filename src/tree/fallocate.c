@@ -160,6 +160,7 @@ static int seek_blocks(struct tree *t, const struct inode_state *st,
 	struct tt_iter_options io = {
 		.lower = key_prefix(&lo, KEY_BLOCK, st->ino),
 		.upper = key_prefix_end(&hi, KEY_BLOCK, st->ino),
+		.snapshot = t->past,
 		.keys_only = st->n_trims == 0,
 		.no_fill = true,
 	};

@@ -165,7 +165,7 @@ int tree_read(struct tree *t, uint64_t ino, uint64_t off, size_t len,
 
 		n = MIN_OF(n, (uint64_t)len);
 		has_view = true;
-		r = block_view_init(&v, t->db, NULL, &rd.in->st, tail, off,
+		r = block_view_init(&v, t->db, &t->reads, &rd.in->st, tail, off,
 				    (size_t)n);
 	}
 	inode_reader_end(&rd);

@@ -74,6 +74,13 @@ struct tree_listener {
  * something else is refused with TT_EFOREIGN. */
 int tree_open(struct tt *db, struct tree **out);
 
+/*
+ * Opens the tree as it was at `ts` (see tt_snapshot_at()), for reading only:
+ * what would change it is TT_EREADONLY. TT_ETOOOLD for a time that is not
+ * kept any more, -ENOENT for one when there was no tree.
+ */
+int tree_open_past(struct tt *db, int64_t ts, struct tree **out);
+
 /* Writes what is coalesced in memory, makes it durable, stops the background
  * thread and frees. No call may be under way, no handle open. NULL is fine. */
 int tree_close(struct tree *t);

@@ -17,6 +17,8 @@
 static int begin(struct txn *tx, struct tree *t, enum txn_mode mode)
 {
 	tx->t = t;
+	if (t->past)
+		return err_set(TT_EREADONLY, "the past does not change");
 	tx->batch = tree_batch_take(t);
 	if (!tx->batch)
 		return err_nomem("a batch");

@@ -28,7 +28,7 @@ static int pin_row(struct tree *t, uint64_t ino, struct tt_slice name,
 		   struct tt_pinned *pin, struct tt_slice *value)
 {
 	struct schema_key k;
-	int r = tt_get_pinned(t->db, NULL, key_xattr(&k, ino, name), pin);
+	int r = tt_get_pinned(t->db, &t->reads, key_xattr(&k, ino, name), pin);
 
 	if (r == TT_NOTFOUND)
 		return -ENODATA;
@@ -80,6 +80,7 @@ static int list_names(struct tree *t, uint64_t ino, struct buf *names)
 	struct tt_iter_options io = {
 		.lower = key_prefix(&lo, KEY_XATTR, ino),
 		.upper = key_prefix_end(&hi, KEY_XATTR, ino),
+		.snapshot = t->past,
 		.keys_only = true,
 	};
 	struct tt_iter *it;

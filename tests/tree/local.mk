@@ -23,6 +23,9 @@ test_programs += %D%/test_tree_model
 test_programs += %D%/test_tree_names
 %C%_test_tree_names_SOURCES = %D%/test_tree_names.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
+test_programs += %D%/test_tree_past
+%C%_test_tree_past_SOURCES = %D%/test_tree_past.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h
 test_programs += %D%/test_tree_threads
 %C%_test_tree_threads_SOURCES = %D%/test_tree_threads.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h

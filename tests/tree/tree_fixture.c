@@ -20,6 +20,17 @@ void fixture_open(struct fixture *f)
 	ck_ok(tree_open(f->db, &f->t));
 }
 
+void fixture_open_with(struct fixture *f, const char *name, const char *value)
+{
+	struct tt_options *o = tt_options_new();
+
+	f->dir = tmpdir_new();
+	ck_ok(tt_options_set(o, name, value));
+	ck_ok(tt_open(tmpdir_path(f->dir, "store"), o, &f->db));
+	tt_options_free(o);
+	ck_ok(tree_open(f->db, &f->t));
+}
+
 void fixture_close(struct fixture *f)
 {
 	ck_ok(tree_close(f->t));
