@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/when.h"
 
 static const struct opt_row rows[] = {
 /* clang-format off */
@@ -253,6 +255,24 @@ static int read_umask(struct settings *s)
 	return 0;
 }
 
+static int read_as_of(struct settings *s)
+{
+	struct timespec now;
+
+	if (!s->v.as_of)
+		return 0;
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	if (when_parse(s->v.as_of,
+		       (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000,
+		       &s->as_of_us) < 0)
+		return err_set(TT_EOPTION,
+			       "as_of: \"%s\" is no time; write "
+			       "2026-11-26T08:30Z, @SECONDS or 90m (ago)",
+			       s->v.as_of);
+	/* also what the kernel is told, lest programs find out one by one */
+	return add_flag(&s->flags, "ro");
+}
+
 int settings_read(struct settings *s, int argc, char **argv)
 {
 	struct opt_env *env = NULL;
@@ -269,7 +289,7 @@ int settings_read(struct settings *s, int argc, char **argv)
 	r = opt_read_args(&s->set, &c.args, argc, argv, &n_pos);
 	if (r < 0 || s->wants_help || s->wants_version)
 		return r;
-	r = buf_cstr(&s->flags) ? opt_env_new(".env", &env) : -ENOMEM;
+	r = opt_env_new(".env", &env);
 	if (r == 0)
 		r = opt_read_env(&s->set, env);
 	if (r == 0)
@@ -278,7 +298,11 @@ int settings_read(struct settings *s, int argc, char **argv)
 		r = read_config(s, c.config ? c.config
 					    : opt_env_get(env, "CONFIG"));
 	opt_env_free(env);
-	return r == 0 ? read_umask(s) : r;
+	if (r == 0)
+		r = read_umask(s);
+	if (r == 0)
+		r = read_as_of(s);
+	return r == 0 && !buf_cstr(&s->flags) ? -ENOMEM : r;
 }
 
 void settings_fini(struct settings *s)

@@ -29,6 +29,7 @@ struct settings {
 	bool wants_foreground, wants_help, wants_version;
 	bool is_remount;  /* -o remount */
 	uint32_t umask;	  /* v.umask, where it is given */
+	int64_t as_of_us; /* v.as_of, or 0 */
 	char *store;	  /* absolute path */
 	char *mountpoint; /* absolute path */
 	struct buf flags; /* for the mount: "ro,nosuid", a zero behind it */

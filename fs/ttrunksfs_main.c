@@ -80,18 +80,25 @@ static int set_option(const struct settings *s, struct tt_options *to,
 static int open_store(struct mounted *m)
 {
 	static const char *const names[] = { "memory", "compression",
-					     "sync_interval" };
+					     "sync_interval", "retention" };
 	struct tt_options *to = tt_options_new();
+	int64_t as_of = m->settings->as_of_us;
 	int r = 0;
 
 	if (!to)
 		return err_nomem("options");
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(names); i++)
 		r = set_option(m->settings, to, names[i]);
+	/* there is no past to look at in a store that is not there */
+	if (r == 0 && as_of)
+		r = tt_options_set(to, "create_if_missing", "no");
 	if (r == 0)
 		r = tt_open(m->settings->store, to, &m->db);
 	tt_options_free(to);
-	return r == 0 ? tree_open(m->db, &m->tree) : r;
+	if (r < 0)
+		return r;
+	return as_of ? tree_open_past(m->db, as_of, &m->tree)
+		     : tree_open(m->db, &m->tree);
 }
 
 static int start_face(struct mounted *m)
@@ -303,6 +310,8 @@ static const char *advice(int code)
 	case TT_ELOCKED:
 		return "; a store has one daemon at a time: stop that one "
 		       "first";
+	case TT_ETOOOLD:
+		return "; the option retention says for how long it is";
 	default:
 		return "";
 	}

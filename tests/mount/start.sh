@@ -103,6 +103,37 @@ tap_is 'fsname and an empty subtype are honoured' \
 	"$(findmnt -n -o SOURCE,FSTYPE "$mnt" | tr -s ' ')" 'a,name fuse'
 mount_down
 
+# The past: what was overwritten and removed is there again, read-only.
+mount_up -o retention=1h || exit 1
+echo old >"$mnt/past"
+echo here >"$mnt/removed"
+version=$(port_ask '{"operation": "STAT", "key": "removed"}' |
+	python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])')
+echo new >"$mnt/past"
+rm "$mnt/removed"
+echo x >"$mnt/later"
+mount_again -o as_of="$version" || exit 1
+tap_is 'as_of shows what was' \
+	"$(cd "$mnt" && cat past removed && find . -name later)" \
+	$'old\nhere'
+tap_is '... and lets nothing be changed' \
+	"$( (touch "$mnt/past"; rm "$mnt/removed") 2>&1 |
+		grep -c Read-only)" 2
+tap_run '... through the port neither' bash -c \
+	"$(declare -f port_ask); mount_scripts=$mount_scripts port=$port
+	port_ask '{\"operation\": \"SET\", \"key\": \"a\", \"value\": \"b\"}' |
+		grep READ_ONLY"
+mount_down
+tap_run 'as_of wants a time' refuses 'is no time' "$store" "$mnt" \
+	-o as_of=yesterday
+tap_run 'as_of of what is not kept is refused' refuses 'retention' "$store" \
+	"$mnt" -o as_of=2001-01-01
+tap_run 'as_of makes no store' refuses 'none' "$work/none" "$mnt" -o as_of=1h
+tap_run '... really' [ ! -e "$work/none" ]
+mount_up || exit 1
+tap_is 'the present is as it was left' "$(cat "$mnt/past")" new
+mount_down
+
 if [ "$(id -u)" = 0 ]; then
 	mount_up -o rw,relatime,_netdev,noauto,x-systemd.automount,user,nofail ||
 		exit 1
