@@ -173,6 +173,7 @@ int tree_rmdir(struct tree *t, uint64_t parent, struct tt_slice name);
 enum tree_rename_flags {
 	TREE_RENAME_NOREPLACE = 1 << 0,
 	TREE_RENAME_EXCHANGE = 1 << 1,
+	TREE_RENAME_WHITEOUT = 1 << 2, /* leaves a character device 0:0 */
 };
 int tree_rename(struct tree *t, uint64_t parent, struct tt_slice name,
 		uint64_t new_parent, struct tt_slice new_name, unsigned flags);
