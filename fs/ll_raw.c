@@ -13,17 +13,30 @@
 
 /* Of the request this thread read last. */
 static _Thread_local bool kills_priv;
+static _Thread_local bool is_tmpfile;
 /* Flags that INIT offers and this file takes. */
 static _Thread_local uint32_t init_offers;
 /* Set by the thread that answers INIT before the kernel sends anything else,
  * read by all that read requests; relaxed, since the kernel stands between. */
 static _Atomic bool has_long_setxattr;
 
+#ifdef HAVE_STRUCT_FUSE_LOWLEVEL_OPS_TMPFILE
+#define MUST_DISGUISE_TMPFILE false
+#else
+#define MUST_DISGUISE_TMPFILE true
+#endif
+#define OPCODE_TMPFILE 51 /* older headers do not have it */
+
 #define INIT_WANTED (FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT)
 
 bool ll_raw_kills_priv(void)
 {
 	return kills_priv;
+}
+
+bool ll_raw_is_tmpfile(void)
+{
+	return is_tmpfile;
 }
 
 /* The 32-bit word at `off` of the body, 0 when the request is shorter. */
@@ -98,6 +111,22 @@ static size_t shorten_setxattr(char *req, size_t len)
 	return len - (from - to);
 }
 
+/* Makes a TMPFILE a CREATE for a libfuse that has no handler for the first. */
+static void disguise_tmpfile(char *req, size_t len)
+{
+	struct fuse_in_header h;
+
+	is_tmpfile = false;
+	if (!MUST_DISGUISE_TMPFILE || len < sizeof(h))
+		return;
+	memcpy(&h, req, sizeof(h));
+	if (h.opcode != OPCODE_TMPFILE)
+		return;
+	is_tmpfile = true;
+	h.opcode = FUSE_CREATE;
+	memcpy(req, &h, sizeof(h));
+}
+
 static ssize_t raw_read(int fd, void *buf, size_t len, void *userdata)
 {
 	ssize_t n = read(fd, buf, len);
@@ -106,6 +135,7 @@ static ssize_t raw_read(int fd, void *buf, size_t len, void *userdata)
 	if (n <= 0)
 		return n;
 	note_request(buf, (size_t)n);
+	disguise_tmpfile(buf, (size_t)n);
 	return (ssize_t)shorten_setxattr(buf, (size_t)n);
 }
 

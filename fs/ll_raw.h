@@ -13,6 +13,9 @@
  * FUSE_SETXATTR_EXT, by which a SETXATTR of an ACL says that setgid is to be
  * cleared, goes the same way: only newer versions of libfuse know it, so the
  * request is given to libfuse in its older, shorter form.
+ *
+ * TMPFILE, where libfuse has no handler for it, is given to it as a CREATE,
+ * which looks the same and is answered in the same way.
  */
 #ifndef FS_LL_RAW_H
 #define FS_LL_RAW_H
@@ -27,5 +30,8 @@ int ll_raw_attach(struct fuse_session *se);
 /* Whether the request that this thread is handling is to clear setuid and
  * setgid (a SETXATTR: setgid alone). For handlers. */
 bool ll_raw_kills_priv(void);
+
+/* Whether the CREATE that this thread is handling is a TMPFILE. */
+bool ll_raw_is_tmpfile(void);
 
 #endif
