@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended attributes. The kernel checks who may use which name space. Of
- * "system." it lets POSIX ACLs through, which are carried only where it
- * enforces them: storing what nobody enforces would promise a protection that
- * is not there.
+ * Extended attributes. The kernel checks who may use which name space, but
+ * lets names of any through. POSIX ACLs are carried only where it enforces
+ * them: storing what nobody enforces would promise a protection that is not
+ * there.
  */
 #include <errno.h>
 #include <linux/limits.h>
@@ -22,7 +22,16 @@ _Static_assert((int)TREE_XATTR_REPLACE == XATTR_REPLACE, "flags");
 
 static bool is_carried(const struct ll *ll, const char *name)
 {
-	return ll->opts.acl || strncmp(name, "system.", 7) != 0;
+	static const char *const spaces[] = { "user.", "trusted.",
+					      "security." };
+
+	if (!strcmp(name, "system.posix_acl_access") ||
+	    !strcmp(name, "system.posix_acl_default"))
+		return ll->opts.acl;
+	for (size_t i = 0; i < ARRAY_LEN(spaces); i++)
+		if (!strncmp(name, spaces[i], strlen(spaces[i])))
+			return true;
+	return false;
 }
 
 void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,

@@ -64,6 +64,11 @@ static const struct {
 	{ "nofail", false },
 	{ "nonempty", false },
 	{ "comment", false },
+	/* what mount(8) takes from the mount table to remount */
+	{ "user_id", false },
+	{ "group_id", false },
+	{ "max_read", false },
+	{ "blksize", false },
 	{ "uhelper", false },
 	{ "helper", false },
 	{ "loud", false },
