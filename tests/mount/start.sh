@@ -84,9 +84,25 @@ tap_run '... and can be had without a port' \
 tap_run 'umount ends the daemon' umount "$work/other"
 
 echo kept >"$mnt/f"
+mkdir "$mnt/numbered"
+ln "$mnt/f" "$mnt/numbered/link"
+numbers=$(stat -c %i "$mnt/f" "$mnt/numbered" "$mnt/numbered/link")
 tap_run 'SIGTERM unmounts and ends' mount_down
 mount_up || exit 1
 tap_run 'what was written is there again' grep -q kept "$mnt/f"
+tap_is 'inode numbers are what they were' \
+	"$(stat -c %i "$mnt/f" "$mnt/numbered" "$mnt/numbered/link")" \
+	"$numbers"
+
+# close_to N N: they differ by less than a twentieth; others use the disk too.
+close_to() {
+	local more=$(($1 > $2 ? $1 - $2 : $2 - $1))
+	echo "$1 and $2"
+	[ $more -lt $(($1 / 20)) ]
+}
+tap_run 'df tells the free space of the disk below' close_to \
+	"$(df -k --output=avail "$mnt" | tail -n 1)" \
+	"$(df -k --output=avail "$store" | tail -n 1)"
 
 interrupted() {
 	kill -INT "$daemon" && mount_wait_gone
@@ -200,6 +216,33 @@ assert 'system.posix_acl_access' in os.listxattr('$mnt/acl/f')"
 	tap_run 'mount(8) mounts' mount -t fuse \
 		"$(command -v ttrunksfs)#$store" "$mnt" -o no_port,noatime
 	tap_run '... and umount unmounts' umount "$mnt"
+
+	# By its type, as fstab has it. mount(8) looks for the program in
+	# directories of the system only, so one of them is ours for a moment.
+	by_type() {
+		# shellcheck disable=SC2016 # expanded by the inner shell
+		unshare --mount bash -euc '
+		program=$(command -v ttrunksfs)
+		mount -t tmpfs none /usr/local/bin
+		ln -s "$program" /usr/local/bin/
+		said=$(mount -t fuse.ttrunksfs "$1" "$2" -o no_port)
+		findmnt -n -o FSTYPE "$2" | grep -x fuse.ttrunksfs
+		umount "$2"
+		while kill -0 "${said##* }" 2>/dev/null; do sleep 0.05; done
+		echo "$1 $2 fuse.ttrunksfs no_port,_netdev,nofail 0 0" >"$3"
+		mount -T "$3" "$2"
+		mount -T "$3" -o remount,ro "$2"
+		! touch "$2/x" 2>/dev/null
+		mount -o remount,rw "$2"
+		touch "$2/x"
+		umount "$2"' - "$store" "$mnt" "$work/fstab"
+	}
+	if unshare --mount true 2>/dev/null && command -v mount.fuse3; then
+		tap_run 'mount(8) mounts by type, by fstab, and remounts' \
+			by_type
+	else
+		tap_skip 'mount(8) by type' 'no name space or mount.fuse3'
+	fi
 else
 	tap_skip 'options of root' 'needs root'
 fi
