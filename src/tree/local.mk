@@ -5,6 +5,8 @@ libtree_la_SOURCES += \
 	%D%/acl.h \
 	%D%/acl_rows.c \
 	%D%/acl_rows.h \
+	%D%/atime.c \
+	%D%/atime.h \
 	%D%/attr.c \
 	%D%/block.c \
 	%D%/block.h \

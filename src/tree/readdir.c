@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "tree/atime.h"
 #include "tree/dir.h"
 #include "tree/inode_reader.h"
 #include "tree/schema_key.h"
@@ -324,6 +325,8 @@ int tree_readdir(struct tree_dir *d, uint64_t cookie, bool want_attr,
 
 	if (cookie == 0 && d->was_read)
 		drop_view(d);
+	if (cookie == 0)
+		atime_touch_dir(d->t, d->dir->ino);
 	d->was_read = true;
 	for (; cookie < N_DOTS; cookie++) {
 		r = give_dot(d, cookie, want_attr, fn, arg);

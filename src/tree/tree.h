@@ -88,6 +88,20 @@ int tree_close(struct tree *t);
 /* At most one; set before the first operation. Copied. */
 void tree_set_listener(struct tree *t, const struct tree_listener *l);
 
+enum tree_atime {
+	TREE_ATIME_NEVER,
+	/* when it is not behind mtime and ctime only, or a day old */
+	TREE_ATIME_RELATIVE,
+	TREE_ATIME_ALWAYS,
+};
+/*
+ * What reading does to access times of files and directories: nothing, unless
+ * set before the first operation. A change of one is a write of its own, which
+ * gives the key another version.
+ */
+void tree_set_atime(struct tree *t, enum tree_atime files,
+		    enum tree_atime dirs);
+
 struct tt *tree_db(struct tree *t);
 
 /* Everything that had returned becomes durable, coalesced times included. */
@@ -218,7 +232,7 @@ int tree_readdir(struct tree_dir *d, uint64_t cookie, bool want_attr,
  * Reads up to `len` bytes at `off` and gives them to `fn` as one call with a
  * list of pieces in the engine's own memory (holes are pieces of zeros),
  * valid during the call; short at the end of the file. `fn`'s result is
- * returned. *atime policy*: none is written by a read.
+ * returned.
  */
 int tree_read(struct tree *t, uint64_t ino, uint64_t off, size_t len,
 	      int (*fn)(void *arg, const struct iovec *iov, int n_iov,

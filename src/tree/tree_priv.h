@@ -30,6 +30,7 @@ struct tree {
 	struct tt_snapshot *past;
 	struct tt_read_options reads;  /* of that, for rows */
 	struct tree_listener listener; /* set before the first operation */
+	enum tree_atime file_atime, dir_atime; /* likewise */
 	struct dentry_cache *names;
 	struct sweeper *sweeper;
 	struct counters *counters;

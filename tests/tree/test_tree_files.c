@@ -260,6 +260,87 @@ START_TEST(an_unnamed_file_without_a_name_goes)
 }
 END_TEST
 
+/* Sets all times of the file to `s` seconds, its ctime to 1 s. */
+static void set_times(time_t atime, time_t mtime)
+{
+	struct tree_attr in = { .atime.tv_sec = atime,
+				.mtime.tv_sec = mtime,
+				.ctime.tv_sec = 1 };
+
+	ck_ok(tree_setattr(f.t, file, &in,
+			   TREE_SET_ATIME | TREE_SET_MTIME | TREE_SET_CTIME,
+			   NULL));
+}
+
+static int nothing(void *arg, const struct iovec *iov, int n_iov, size_t total)
+{
+	(void)arg, (void)iov, (void)n_iov, (void)total;
+	return 0;
+}
+
+/* Whether reading the file moves its access time. */
+static bool read_moves_atime(void)
+{
+	struct tree_attr before = attr(), after;
+
+	ck_ok(tree_read(f.t, file, 0, 10, nothing, NULL));
+	after = attr();
+	ck_assert_int_eq(after.mtime.tv_sec, before.mtime.tv_sec);
+	ck_assert_int_eq(after.ctime.tv_sec, before.ctime.tv_sec);
+	ck_assert_uint_eq(after.size, before.size);
+	return after.atime.tv_sec != before.atime.tv_sec;
+}
+
+START_TEST(reading_moves_access_times_by_the_policy)
+{
+	time_t now;
+
+	put(0, "contents", 8);
+	now = attr().mtime.tv_sec;
+	set_times(1, 2);
+	ck_assert(!read_moves_atime());
+	tree_set_atime(f.t, TREE_ATIME_RELATIVE, TREE_ATIME_NEVER);
+	ck_assert(read_moves_atime());
+	ck_assert(!read_moves_atime());
+	set_times(now - 3600, now - 7200);
+	ck_assert(!read_moves_atime());
+	set_times(now - 3600, now - 3600);
+	ck_assert(read_moves_atime());
+	set_times(now - 90000, now - 180000); /* over a day */
+	ck_assert(read_moves_atime());
+	tree_set_atime(f.t, TREE_ATIME_ALWAYS, TREE_ATIME_NEVER);
+	set_times(now - 3600, now - 7200);
+	ck_assert(read_moves_atime());
+	ck_assert_str_eq(do_get(f.t, "f"), "contents");
+}
+END_TEST
+
+static int no_entry(void *arg, const struct tree_dirent *e)
+{
+	(void)arg, (void)e;
+	return 0;
+}
+
+START_TEST(listing_moves_access_times_by_the_policy)
+{
+	struct tree_attr in = { .atime.tv_sec = 1 }, a;
+
+	for (int policy = TREE_ATIME_NEVER; policy <= TREE_ATIME_RELATIVE;
+	     policy++) {
+		struct tree_dir *d;
+
+		ck_ok(tree_setattr(f.t, TREE_ROOT, &in, TREE_SET_ATIME, NULL));
+		tree_set_atime(f.t, TREE_ATIME_NEVER, (enum tree_atime)policy);
+		ck_ok(tree_opendir(f.t, TREE_ROOT, &d));
+		ck_ok(tree_readdir(d, 0, false, no_entry, NULL));
+		tree_closedir(d);
+		ck_ok(tree_getattr(f.t, TREE_ROOT, &a));
+		ck_assert_int_eq(a.atime.tv_sec != 1,
+				 policy == TREE_ATIME_RELATIVE);
+	}
+}
+END_TEST
+
 START_TEST(appends_go_to_the_end)
 {
 	put(0, "ab", 2);
@@ -452,6 +533,8 @@ static Suite *tree_files_suite(void)
 		an_orphan_is_swept_at_the_next_start,
 		an_unnamed_file_gets_a_name_by_link,
 		an_unnamed_file_without_a_name_goes,
+		reading_moves_access_times_by_the_policy,
+		listing_moves_access_times_by_the_policy,
 		appends_go_to_the_end,
 		writes_by_others_clear_setuid,
 		times_are_kept_to_the_nanosecond,
