@@ -25,7 +25,7 @@ static const struct opt_row rows[] = {
 /*
  * Options of mount(8) and fstab(5) that are no settings of ours. Those passed
  * on change the mount; the others are for mount(8) itself, or say what is the
- * case anyway (no read ever writes an access time).
+ * case anyway.
  */
 static const struct {
 	const char *name;
@@ -42,14 +42,6 @@ static const struct {
 	{ "sync", true },
 	{ "async", false },
 	{ "dirsync", true },
-	{ "noatime", true },
-	{ "atime", false },
-	{ "nodiratime", false },
-	{ "diratime", false },
-	{ "relatime", false },
-	{ "norelatime", false },
-	{ "strictatime", false },
-	{ "nostrictatime", false },
 	{ "lazytime", false },
 	{ "nolazytime", false },
 	{ "defaults", false },
@@ -84,6 +76,37 @@ static int add_flag(struct buf *flags, const char *name)
 	return r == 0 ? buf_append_str(flags, name) : r;
 }
 
+/* The policies of access times, in the order of mount(8); the last one given
+ * counts. The kernel keeps out of it: on FUSE they are the tree's. */
+static bool take_atime_flag(struct settings *s, const char *name)
+{
+	static const struct {
+		const char *name;
+		enum tree_atime policy;
+	} policies[] = {
+		{ "noatime", TREE_ATIME_NEVER },
+		{ "norelatime", TREE_ATIME_NEVER },
+		{ "nostrictatime", TREE_ATIME_NEVER },
+		{ "relatime", TREE_ATIME_RELATIVE },
+		{ "atime", TREE_ATIME_RELATIVE },
+		{ "strictatime", TREE_ATIME_ALWAYS },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		if (strcmp(name, policies[i].name))
+			continue;
+		s->file_atime = policies[i].policy;
+		return true;
+	}
+	if (!strcmp(name, "nodiratime"))
+		s->is_nodiratime = true;
+	else if (!strcmp(name, "diratime"))
+		s->is_nodiratime = false;
+	else
+		return false;
+	return true;
+}
+
 static int take_mount_flag(void *arg, const char *name, const char *value)
 {
 	struct settings *s = arg;
@@ -95,6 +118,10 @@ static int take_mount_flag(void *arg, const char *name, const char *value)
 	}
 	if (!strncmp(name, "x-", 2) || !strncmp(name, "X-", 2))
 		return 0;
+	if (!strcmp(name, "ro") || !strcmp(name, "rw"))
+		s->is_ro = name[1] == 'o';
+	if (take_atime_flag(s, name))
+		return strcmp(name, "noatime") ? 0 : add_flag(&s->flags, name);
 	for (size_t i = 0; i < ARRAY_LEN(mount_flags); i++) {
 		if (strcmp(name, mount_flags[i].name))
 			continue;
@@ -275,6 +302,7 @@ static int read_as_of(struct settings *s)
 			       "2026-11-26T08:30Z, @SECONDS or 90m (ago)",
 			       s->v.as_of);
 	/* also what the kernel is told, lest programs find out one by one */
+	s->is_ro = true;
 	return add_flag(&s->flags, "ro");
 }
 

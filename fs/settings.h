@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/opt.h"
+#include "tree/tree.h"
 
 /* Values, one field per row of the three tables. */
 struct settings_values {
@@ -27,7 +28,11 @@ struct settings {
 	struct opt_set set;
 	struct settings_values v;
 	bool wants_foreground, wants_help, wants_version;
-	bool is_remount;  /* -o remount */
+	bool is_remount; /* -o remount */
+	/* what reading does to access times: relatime, … */
+	enum tree_atime file_atime;
+	bool is_nodiratime;
+	bool is_ro;	  /* -o ro, or the past */
 	uint32_t umask;	  /* v.umask, where it is given */
 	int64_t as_of_us; /* v.as_of, or 0 */
 	char *store;	  /* absolute path */

@@ -77,6 +77,16 @@ static int set_option(const struct settings *s, struct tt_options *to,
 	return r;
 }
 
+static void set_atime(struct mounted *m)
+{
+	const struct settings *s = m->settings;
+
+	if (!s->is_ro)
+		tree_set_atime(m->tree, s->file_atime,
+			       s->is_nodiratime ? TREE_ATIME_NEVER
+						: s->file_atime);
+}
+
 static int open_store(struct mounted *m)
 {
 	static const char *const names[] = { "memory", "compression",
@@ -97,8 +107,11 @@ static int open_store(struct mounted *m)
 	tt_options_free(to);
 	if (r < 0)
 		return r;
-	return as_of ? tree_open_past(m->db, as_of, &m->tree)
-		     : tree_open(m->db, &m->tree);
+	r = as_of ? tree_open_past(m->db, as_of, &m->tree)
+		  : tree_open(m->db, &m->tree);
+	if (r == 0)
+		set_atime(m);
+	return r;
 }
 
 static int start_face(struct mounted *m)

@@ -171,6 +171,23 @@ if [ "$(id -u)" = 0 ]; then
 		"! setpriv --reuid=1234 --regid=1234 --clear-groups \
 			ls $mnt 2>/dev/null"
 	mount_down
+	# accessed OPTIONS: whether a first read moves the time of an old file.
+	accessed() {
+		mount_up -o "$1" || return
+		touch -d 2001-01-01 "$mnt/read"
+		mount_again -o "$1" || return # so that nothing is cached
+		cat "$mnt/read" && ls "$mnt" >/dev/null
+		stat -c %x "$mnt/read" | cut -c 1-4
+		mount_down
+	}
+	echo contents >"$store.read"
+	mount_up && cp "$store.read" "$mnt/read" && mount_down
+	tap_is 'reading moves no access time' "$(accessed rw)" $'contents\n2001'
+	tap_is 'with relatime it does' \
+		"$(accessed relatime | tail -n 1)" "$(date +%Y)"
+	tap_is '... not with a noatime behind it' \
+		"$(accessed relatime,noatime | tail -n 1)" 2001
+
 	mount_up -o uid=1234,gid=77,umask=027 || exit 1
 	(umask 0; mkdir "$mnt/squash"; : >"$mnt/squash/f")
 	tap_is 'uid, gid and umask are what is shown' \
