@@ -254,19 +254,19 @@ int tree_write(struct tree *t, uint64_t ino, uint64_t off, const void *data,
 int tree_fsync(struct tree *t, uint64_t ino);
 
 /* fallocate(2) with the kernel's FALLOC_FL_* `mode`; -EOPNOTSUPP for modes
- * that are not carried. */
+ * that are not carried. `flags`: TREE_WRITE_KILL_PRIV or 0. */
 int tree_fallocate(struct tree *t, uint64_t ino, int mode, uint64_t off,
-		   uint64_t len);
+		   uint64_t len, unsigned flags);
 
 /* SEEK_DATA / SEEK_HOLE; -ENXIO past the end. */
 int tree_lseek(struct tree *t, uint64_t ino, uint64_t off, int whence,
 	       uint64_t *out);
 
 /* Copies within the store; *out_len may be short. -EINVAL when ranges of one
- * file overlap. */
+ * file overlap. `flags` as for tree_write(). */
 int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
 		    uint64_t dst, uint64_t dst_off, uint64_t len,
-		    uint64_t *out_len);
+		    unsigned flags, uint64_t *out_len);
 
 /* ---- extended attributes ---------------------------------------------- */
 

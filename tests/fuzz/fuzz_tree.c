@@ -118,7 +118,7 @@ static void change(struct tree *t, uint64_t ino)
 
 	(void)tree_write(t, ino, 4090, "0123456789", 10, 0, &a);
 	(void)tree_fallocate(t, ino, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			     100, 20000);
+			     100, 20000, 0);
 	(void)tree_setattr(t, ino, &a, TREE_SET_SIZE, NULL);
 	(void)tree_setxattr(t, ino, tt_str("user.a"), tt_str("v"), 0);
 	(void)tree_removexattr(t, ino, tt_str("user.b"));

@@ -943,10 +943,23 @@ def _(d):
         fd = os.open("f", os.O_WRONLY | os.O_APPEND)
         os.write(fd, b"more")
         os.close(fd)
+
+    def within(fn):
+        fd = os.open("f", os.O_RDWR)
+        fn(fd)
+        os.close(fd)
     if not IS_ROOT:
         raise Skip("needs root")
     os.chmod(".", 0o777)
-    for act in (append, lambda: os.truncate("f", 1)):
+    write("source", b"s" * 100)
+    source = os.open("source", os.O_RDONLY)
+    for act in (append, lambda: os.truncate("f", 1),
+                lambda: os.close(os.open("f", os.O_WRONLY | os.O_TRUNC)),
+                lambda: within(lambda fd: fallocate(fd, 0, 0, 10_000)),
+                lambda: within(lambda fd: fallocate(
+                    fd, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, 0, 10)),
+                lambda: within(lambda fd: os.copy_file_range(
+                    source, fd, 100, 0, 0))):
         write("f")
         os.chown("f", 0, 0)
         os.chmod("f", 0o6777)
@@ -957,6 +970,27 @@ def _(d):
     os.chmod("f", 0o6777)
     append()
     equal(mode(), 0o6777)  # root may
+
+
+@test("writing, truncating and chown take a program's capabilities")
+def _(d):
+    if not IS_ROOT:
+        raise Skip("needs root")
+    name = "security.capability"
+    net_raw = struct.pack("<5I", 0x0200_0001, 1 << 13, 0, 0, 0)
+
+    def append():
+        fd = os.open("f", os.O_WRONLY | os.O_APPEND)
+        os.write(fd, b"more")
+        os.close(fd)
+    for act in (append, lambda: os.truncate("f", 1),
+                lambda: os.chown("f", 0, 5)):
+        write("f")
+        append()  # the kernel has looked by now, and found none
+        os.setxattr("f", name, net_raw)
+        equal(os.getxattr("f", name), net_raw)
+        act()
+        raises(errno.ENODATA, os.getxattr, "f", name)
 
 
 @test("chown clears setuid and setgid of a program")

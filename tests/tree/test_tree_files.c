@@ -352,11 +352,20 @@ END_TEST
 START_TEST(writes_by_others_clear_setuid)
 {
 	struct tree_attr in = { .mode = 06755 };
+	uint64_t n;
 
 	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
 	put(0, "a", 1);
 	ck_assert_uint_eq(attr().mode & 07777, 06755);
 	ck_ok(tree_write(f.t, file, 0, "a", 1, TREE_WRITE_KILL_PRIV, NULL));
+	ck_assert_uint_eq(attr().mode & 07777, 0755);
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_KEEP_SIZE, 0, 10,
+			     TREE_WRITE_KILL_PRIV));
+	ck_assert_uint_eq(attr().mode & 07777, 0755);
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
+	ck_ok(tree_copy_range(f.t, file, 0, file, 9, 1, TREE_WRITE_KILL_PRIV,
+			      &n));
 	ck_assert_uint_eq(attr().mode & 07777, 0755);
 	in.mode = 02644; /* mandatory locking, not setgid */
 	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
@@ -418,25 +427,25 @@ START_TEST(holes_are_punched)
 	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
 	make_big();
-	ck_ok(tree_fallocate(f.t, file, mode, 100, 598ull * BLOCK));
+	ck_ok(tree_fallocate(f.t, file, mode, 100, 598ull * BLOCK, 0));
 	expect(0, 100, 'x');
 	expect(100, 50 * BLOCK, 0);
 	expect(598ull * BLOCK + 100, BLOCK, 'x');
 	ck_assert_uint_ge(attr().size, 600ull * BLOCK);
 	sweeper_drain(f.t->sweeper);
 	expect(100, 50 * BLOCK, 0);
-	ck_err(tree_fallocate(f.t, file, FALLOC_FL_COLLAPSE_RANGE, 0, BLOCK),
+	ck_err(tree_fallocate(f.t, file, FALLOC_FL_COLLAPSE_RANGE, 0, BLOCK, 0),
 	       -EOPNOTSUPP);
 }
 END_TEST
 
 START_TEST(allocating_sets_the_size_unless_told_not_to)
 {
-	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_KEEP_SIZE, 0, 5000));
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_KEEP_SIZE, 0, 5000, 0));
 	ck_assert_uint_eq(attr().size, 0);
-	ck_ok(tree_fallocate(f.t, file, 0, 0, 5000));
+	ck_ok(tree_fallocate(f.t, file, 0, 0, 5000, 0));
 	ck_assert_uint_eq(attr().size, 5000);
-	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_ZERO_RANGE, 4000, 2000));
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_ZERO_RANGE, 4000, 2000, 0));
 	ck_assert_uint_eq(attr().size, 6000);
 }
 END_TEST
@@ -450,12 +459,12 @@ START_TEST(ranges_are_copied)
 	put(100, "abc", 3);
 	ck_ok(do_create(f.t, "g"));
 	ck_ok(path_lookup(f.t, "g", &g));
-	ck_ok(tree_copy_range(f.t, file, 100, g.ino, 7, 1 << 30, &n));
+	ck_ok(tree_copy_range(f.t, file, 100, g.ino, 7, 1 << 30, 0, &n));
 	ck_assert_uint_eq(n, 3 * BLOCK - 100);
 	ck_ok(tree_getattr(f.t, g.ino, &g));
 	ck_assert_uint_eq(g.size, 3 * BLOCK - 93);
-	ck_err(tree_copy_range(f.t, file, 0, file, 10, 100, &n), -EINVAL);
-	ck_ok(tree_copy_range(f.t, file, 100, file, 9000, 3, &n));
+	ck_err(tree_copy_range(f.t, file, 0, file, 10, 100, 0, &n), -EINVAL);
+	ck_ok(tree_copy_range(f.t, file, 100, file, 9000, 3, 0, &n));
 	expect(9003, 5, 'x');
 	tree_forget(f.t, g.ino, 1);
 }
