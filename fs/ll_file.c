@@ -111,7 +111,7 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	      off_t off, struct fuse_file_info *fi)
 {
 	struct ll *ll = ll_of(req, LL_WRITE);
-	unsigned flags = ll_raw_kills_priv() ? TREE_WRITE_KILL_PRIV : 0;
+	unsigned flags = ll_raw_kills_priv(req) ? TREE_WRITE_KILL_PRIV : 0;
 	int r = tree_write(ll->tree, ino, (uint64_t)off, data, size, flags,
 			   NULL);
 

@@ -155,12 +155,12 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
  * A file that was there already: the kernel believed that it was not, so it
  * leaves O_TRUNC to us.
  */
-static int truncate_found(struct ll *ll, struct tree_attr *a)
+static int truncate_found(fuse_req_t req, struct ll *ll, struct tree_attr *a)
 {
 	struct tree_attr in = { .size = 0 };
 	unsigned set =
 		TREE_SET_SIZE |
-		(ll_raw_kills_priv() ? (unsigned)TREE_SET_KILL_PRIV : 0u);
+		(ll_raw_kills_priv(req) ? (unsigned)TREE_SET_KILL_PRIV : 0u);
 
 	return tree_setattr(ll->tree, a->ino, &in, set, a);
 }
@@ -179,7 +179,7 @@ static void create_named(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (r == 0 && !created && (fi->flags & O_TRUNC)) {
 		uint64_t ino = a.ino;
 
-		r = truncate_found(ll, &a);
+		r = truncate_found(req, ll, &a);
 		if (r < 0)
 			tree_forget(ll->tree, ino, 1);
 	}

@@ -14,6 +14,8 @@
 /* Of the request this thread read last. */
 static _Thread_local bool kills_priv;
 static _Thread_local bool is_tmpfile;
+/* Set before the session begins, then constant. */
+static bool is_attached;
 /* Flags that INIT offers and this file takes. */
 static _Thread_local uint32_t init_offers;
 /* Set by the thread that answers INIT before the kernel sends anything else,
@@ -29,9 +31,14 @@ static _Atomic bool has_long_setxattr;
 
 #define INIT_WANTED (FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT)
 
-bool ll_raw_kills_priv(void)
+bool ll_raw_is_attached(void)
 {
-	return kills_priv;
+	return is_attached;
+}
+
+bool ll_raw_kills_priv(fuse_req_t req)
+{
+	return is_attached ? kills_priv : fuse_req_ctx(req)->uid != 0;
 }
 
 bool ll_raw_is_tmpfile(void)
@@ -164,6 +171,8 @@ int ll_raw_attach(struct fuse_session *se)
 	};
 	int r = fuse_session_custom_io(se, &io, fuse_session_fd(se));
 
-	return r < 0 ? err_errno(-r, "cannot take over the mount's channel")
-		     : 0;
+	if (r < 0)
+		return err_errno(-r, "cannot take over the mount's channel");
+	is_attached = true;
+	return 0;
 }

@@ -20,16 +20,21 @@
 #ifndef FS_LL_RAW_H
 #define FS_LL_RAW_H
 
-#include <stdbool.h>
-
-struct fuse_session;
+#include "fs/ll.h"
 
 /* For a session that is mounted and has read nothing yet. 0 or negative. */
 int ll_raw_attach(struct fuse_session *se);
 
-/* Whether the request that this thread is handling is to clear setuid and
- * setgid (a SETXATTR: setgid alone). For handlers. */
-bool ll_raw_kills_priv(void);
+/* Whether it was: not where requests come by io_uring. */
+bool ll_raw_is_attached(void);
+
+/*
+ * Whether the request that this thread is handling is to clear setuid and
+ * setgid (a SETXATTR: setgid alone). For handlers, before they answer. Where
+ * nothing is attached nobody says so, and root is taken for privileged, and
+ * nobody else.
+ */
+bool ll_raw_kills_priv(fuse_req_t req);
 
 /* Whether the CREATE that this thread is handling is a TMPFILE. */
 bool ll_raw_is_tmpfile(void);

@@ -34,12 +34,36 @@ static bool is_carried(const struct ll *ll, const char *name)
 	return false;
 }
 
+static bool is_in_group(fuse_req_t req, gid_t gid)
+{
+	gid_t groups[256]; /* whoever has more counts as a stranger */
+	int n = fuse_req_getgroups(req, ARRAY_LEN(groups), groups);
+
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	for (int i = 0; i < n && i < (int)ARRAY_LEN(groups); i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* Whether an ACL that is set clears setgid: as set by one outside the group. */
+static bool kills_sgid(fuse_req_t req, struct ll *ll, fuse_ino_t ino)
+{
+	struct tree_attr a;
+
+	if (ll_raw_is_attached() || !ll_raw_kills_priv(req))
+		return ll_raw_kills_priv(req);
+	return tree_getattr(ll->tree, ino, &a) == 0 && (a.mode & S_ISGID) &&
+	       !is_in_group(req, a.gid);
+}
+
 void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
 	struct ll *ll = ll_of(req, LL_SETXATTR);
 
-	if (ll_raw_kills_priv())
+	if (kills_sgid(req, ll, ino))
 		flags |= TREE_XATTR_KILL_SGID;
 	ll_reply(req, is_carried(ll, name)
 			      ? tree_setxattr(ll->tree, ino, slice_str(name),

@@ -22,6 +22,7 @@
 #include "fs/ll_raw.h"
 #include "fs/mount_point.h"
 #include "fs/settings.h"
+#include "fs/uring.h"
 #include "fs/watch.h"
 #include "server/server.h"
 
@@ -37,6 +38,7 @@ struct mounted {
 	struct ll ll;
 	struct server *server; /* NULL: no port */
 	struct fuse_session *session;
+	bool uses_uring; /* as far as can be known before the kernel agrees */
 
 	/* owned by the main thread, and by the watch while the loop runs */
 	struct background background;
@@ -170,6 +172,9 @@ static int new_session(struct mounted *m)
 		       fuse_opt_add_arg(&args, "-o") < 0 ||
 		       fuse_opt_add_arg(&args, (const char *)list.data) < 0))
 		r = err_nomem("mount options");
+	if (r == 0 && m->uses_uring &&
+	    fuse_opt_add_arg(&args, "-oio_uring") < 0)
+		r = err_nomem("mount options");
 	if (r == 0) {
 		m->session = fuse_session_new(&args, &ll_ops, sizeof(ll_ops),
 					      &m->ll);
@@ -186,8 +191,10 @@ static int new_session(struct mounted *m)
 static int mount_session(struct mounted *m)
 {
 	const char *mountpoint = m->settings->mountpoint;
-	int r = new_session(m);
+	int r;
 
+	m->uses_uring = m->settings->v.io_uring && !uring_why_not();
+	r = new_session(m);
 	if (r < 0)
 		return r;
 	if (access("/dev/fuse", F_OK) < 0)
@@ -199,7 +206,8 @@ static int mount_session(struct mounted *m)
 	if (fuse_session_mount(m->session, mountpoint) != 0)
 		return err_set(-EPERM, "%s: cannot mount: %s", mountpoint,
 			       fuse_said);
-	r = ll_raw_attach(m->session);
+	/* requests by io_uring do not pass there */
+	r = m->uses_uring ? 0 : ll_raw_attach(m->session);
 	return r < 0 ? r : ll_notify_start(m->ll.notify, m->session);
 }
 
@@ -229,6 +237,8 @@ static void on_ready(void *arg)
 	if (s->v.read_ahead && geteuid() == 0 &&
 	    mount_point_set_read_ahead(s->mountpoint, s->v.read_ahead) < 0)
 		log_warn(LOG_FS, "read_ahead has no effect: %s", err_text());
+	if (s->v.io_uring && !m->uses_uring)
+		log_warn(LOG_FS, "io_uring has no effect: %s", uring_why_not());
 	port_text(m, port, sizeof(port));
 	(void)buf_printf(&line, PROGRAM ": %s mounted on %s, %s, pid %ld",
 			 s->store, s->mountpoint, port, (long)getpid());

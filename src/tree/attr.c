@@ -30,7 +30,7 @@ static void set_owner_and_mode(struct inode_state *st,
 		st->uid = in->uid;
 	if (set & TREE_SET_GID)
 		st->gid = in->gid;
-	if (set & TREE_SET_KILL_PRIV)
+	if ((set & TREE_SET_KILL_PRIV) && !state_is_dir(st))
 		state_kill_priv(st);
 }
 

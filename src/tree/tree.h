@@ -139,7 +139,8 @@ enum tree_set {
 	TREE_SET_ATIME_NOW = 1 << 6,
 	TREE_SET_MTIME_NOW = 1 << 7,
 	TREE_SET_CTIME = 1 << 8,
-	TREE_SET_KILL_PRIV = 1 << 9, /* clear setuid, and setgid if g+x */
+	/* clear setuid, and setgid if g+x, of what is no directory */
+	TREE_SET_KILL_PRIV = 1 << 9,
 };
 /* Sets the fields of `in` named by `set`, as one change. */
 int tree_setattr(struct tree *t, uint64_t ino, const struct tree_attr *in,

@@ -119,6 +119,12 @@ tap_is 'fsname and an empty subtype are honoured' \
 	"$(findmnt -n -o SOURCE,FSTYPE "$mnt" | tr -s ' ')" 'a,name fuse'
 mount_down
 
+# Where io_uring cannot be had, it is done without.
+mount_up -o io_uring || exit 1
+echo ring >"$mnt/ring"
+tap_is 'io_uring mounts' "$(cat "$mnt/ring")" ring
+mount_down
+
 # The past: what was overwritten and removed is there again, read-only.
 mount_up -o retention=1h || exit 1
 echo old >"$mnt/past"
