@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/assert.h"
 #include "base/err.h"
 #include "tree/schema_format.h"
 
@@ -117,6 +118,7 @@ static struct classes classes_of(uint8_t *acl, size_t len)
 			break;
 		}
 	}
+	assert(c.owner && c.group && c.other); /* acl_check() has seen them */
 	return c;
 }
 

@@ -355,6 +355,43 @@ START_TEST(a_stored_acl_that_is_none_is_corrupt)
 }
 END_TEST
 
+/* What the check says, for the next two. */
+static char said[500];
+
+static void note(void *arg, const char *text)
+{
+	(void)arg;
+	snprintf(said, sizeof(said), "%s", text);
+}
+
+static const char *check_says(const void *row, size_t len, struct tt_slice name)
+{
+	struct schema_key k;
+
+	ck_ok(tt_put(f.db, NULL, key_xattr(&k, dir, name), SLICE(row, len),
+		     NULL));
+	ck_assert_int_eq(tree_check(f.db, note, NULL), 1);
+	return said;
+}
+
+START_TEST(the_check_finds_acls_that_are_wrong)
+{
+	uint8_t row[1 + sizeof(struct acl)] = { SCHEMA_HEAD_XATTR };
+	struct acl acl;
+
+	chmod_to(dir, 0755);
+	ck_ok(set(dir, ACCESS, "u:7 u5:6 g:5 m:5 o:5"));
+	ck_ok(tree_check(f.db, note, NULL));
+	make(&acl, "u:7 u5:6 g:5 m:7 o:5");
+	memcpy(row + 1, acl.b, acl.len);
+	ck_assert_ptr_nonnull(strstr(check_says(row, 1 + acl.len, ACCESS),
+				     "mode 755, its ACL says 775"));
+	ck_assert_ptr_nonnull(strstr(check_says(row, acl.len, ACCESS),
+				     "an ACL that is none"));
+	ck_ok(set(dir, ACCESS, "u:7 g:5 o:5"));
+}
+END_TEST
+
 static Suite *tree_acl_suite(void)
 {
 	const TTest *const tests[] = {
@@ -368,6 +405,7 @@ static Suite *tree_acl_suite(void)
 		what_is_no_acl_is_refused,
 		keys_inherit_and_replacements_keep,
 		a_stored_acl_that_is_none_is_corrupt,
+		the_check_finds_acls_that_are_wrong,
 	};
 	Suite *s = suite_create("tree_acl");
 	TCase *tc = tcase_create("acl");
