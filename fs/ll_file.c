@@ -154,12 +154,19 @@ void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 				     (uint64_t)len, write_flags_of(req)));
 }
 
+/*
+ * With the kernel's write-back cache nobody here knows what is data: whoever
+ * skipped what we call a hole (cp does) would lose what was just written. After
+ * ENOSYS the kernel takes all of a file for data, once and for all.
+ */
 void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	      struct fuse_file_info *fi)
 {
 	struct ll *ll = ll_of(req, LL_LSEEK);
 	uint64_t found;
-	int r = tree_lseek(ll->tree, ino, (uint64_t)off, whence, &found);
+	int r = ll->opts.writeback ? -ENOSYS
+				   : tree_lseek(ll->tree, ino, (uint64_t)off,
+						whence, &found);
 
 	(void)fi;
 	if (r < 0)

@@ -125,6 +125,16 @@ echo ring >"$mnt/ring"
 tap_is 'io_uring mounts' "$(cat "$mnt/ring")" ring
 mount_down
 
+# What the kernel has not sent yet is data all the same, for cp among others.
+mount_up -o writeback || exit 1
+tap_run 'writeback takes nothing that was written for a hole' python3 -c "
+import os
+fd = os.open('$mnt/wb', os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, 1 << 20)
+os.pwrite(fd, b'data', 500_000)
+assert os.lseek(fd, 0, os.SEEK_DATA) <= 500_000"
+mount_down
+
 # The past: what was overwritten and removed is there again, read-only.
 mount_up -o retention=1h || exit 1
 echo old >"$mnt/past"
