@@ -48,6 +48,9 @@ struct ll_options {
 	unsigned max_write;	 /* bytes of one WRITE */
 	unsigned max_background; /* read-ahead requests under way at once */
 	bool writeback;		 /* the kernel's write-back cache */
+	bool acl;		 /* the kernel checks POSIX ACLs */
+	int64_t uid, gid;	 /* everybody's; < 0: what is stored */
+	int64_t umask;		 /* what all modes lack; < 0: what is stored */
 };
 
 struct ll {

@@ -35,9 +35,20 @@ static const struct {
 	{ FUSE_SET_ATTR_CTIME, TREE_SET_CTIME },
 };
 
-static unsigned set_of(int to_set)
+/* Whether setuid and setgid are to be cleared: the kernel says so, or what it
+ * would say is known. */
+static bool kills_priv(fuse_req_t req, int to_set)
 {
-	unsigned set = ll_raw_kills_priv() ? TREE_SET_KILL_PRIV : 0;
+	if (ll_raw_is_attached())
+		return ll_raw_kills_priv(req);
+	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		return true;
+	return (to_set & FUSE_SET_ATTR_SIZE) && ll_raw_kills_priv(req);
+}
+
+static unsigned set_of(fuse_req_t req, int to_set)
+{
+	unsigned set = kills_priv(req, to_set) ? TREE_SET_KILL_PRIV : 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(set_bits); i++)
 		if (to_set & set_bits[i].fuse)
@@ -64,7 +75,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
 		.ctime = st->st_ctim,
 	};
 	struct tree_attr a;
-	int r = tree_setattr(ll->tree, ino, &in, set_of(to_set), &a);
+	int r = tree_setattr(ll->tree, ino, &in, set_of(req, to_set), &a);
 
 	(void)fi;
 	if (r < 0)

@@ -111,7 +111,7 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	      off_t off, struct fuse_file_info *fi)
 {
 	struct ll *ll = ll_of(req, LL_WRITE);
-	unsigned flags = ll_raw_kills_priv() ? TREE_WRITE_KILL_PRIV : 0;
+	unsigned flags = ll_raw_kills_priv(req) ? TREE_WRITE_KILL_PRIV : 0;
 	int r = tree_write(ll->tree, ino, (uint64_t)off, data, size, flags,
 			   NULL);
 
@@ -133,6 +133,17 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	ll_reply(req, tree_fsync(ll->tree, ino));
 }
 
+/*
+ * FALLOCATE and COPY_FILE_RANGE do not say whether setuid and setgid are to be
+ * cleared, though with FUSE_HANDLE_KILLPRIV_V2 nobody else does it. Root is
+ * taken for privileged, and nobody else: as it is unless somebody gave or took
+ * CAP_FSETID alone.
+ */
+static unsigned write_flags_of(fuse_req_t req)
+{
+	return fuse_req_ctx(req)->uid ? TREE_WRITE_KILL_PRIV : 0;
+}
+
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		  off_t len, struct fuse_file_info *fi)
 {
@@ -140,15 +151,22 @@ void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 
 	(void)fi;
 	ll_reply(req, tree_fallocate(ll->tree, ino, mode, (uint64_t)off,
-				     (uint64_t)len));
+				     (uint64_t)len, write_flags_of(req)));
 }
 
+/*
+ * With the kernel's write-back cache nobody here knows what is data: whoever
+ * skipped what we call a hole (cp does) would lose what was just written. After
+ * ENOSYS the kernel takes all of a file for data, once and for all.
+ */
 void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	      struct fuse_file_info *fi)
 {
 	struct ll *ll = ll_of(req, LL_LSEEK);
 	uint64_t found;
-	int r = tree_lseek(ll->tree, ino, (uint64_t)off, whence, &found);
+	int r = ll->opts.writeback ? -ENOSYS
+				   : tree_lseek(ll->tree, ino, (uint64_t)off,
+						whence, &found);
 
 	(void)fi;
 	if (r < 0)
@@ -166,7 +184,8 @@ void ll_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 	uint64_t copied;
 	int r = flags ? -EINVAL
 		      : tree_copy_range(ll->tree, src, (uint64_t)src_off, dst,
-					(uint64_t)dst_off, len, &copied);
+					(uint64_t)dst_off, len,
+					write_flags_of(req), &copied);
 
 	(void)src_fi;
 	(void)dst_fi;

@@ -6,6 +6,7 @@
  */
 #include "base/log.h"
 #include "fs/ll.h"
+#include "fs/ll_raw.h"
 
 struct capability {
 	unsigned flag;
@@ -47,10 +48,16 @@ static const struct capability capabilities[] = {
 	/* Inodes cannot be found by number alone, as NFS would need: a small
 	 * file lives in its directory's rows. */
 	{ FUSE_CAP_EXPORT_SUPPORT, false },
-	/* The kernel applies the umask. */
-	{ FUSE_CAP_DONT_MASK, false },
-	/* See ll_xattr.c. */
-	{ FUSE_CAP_POSIX_ACL, false },
+	/* The tree applies the umask: a default ACL may stand above it. */
+	{ FUSE_CAP_DONT_MASK, true },
+#ifdef FUSE_CAP_SETXATTR_EXT
+	/* Arranged in ll_raw.c, since older libfuse does not carry it. */
+	{ FUSE_CAP_SETXATTR_EXT, false },
+#endif
+#ifdef HAVE_FUSE_IO_URING
+	/* Is there only where the session was told to use it. */
+	{ FUSE_CAP_OVER_IO_URING, true },
+#endif
 };
 
 static void want(struct fuse_conn_info *conn, unsigned flag, bool is_wanted)
@@ -69,6 +76,12 @@ void ll_init(void *userdata, struct fuse_conn_info *conn)
 	/* Off by default: the kernel would own size and times of every file,
 	 * and keep showing them after the port has replaced it. */
 	want(conn, FUSE_CAP_WRITEBACK_CACHE, ll->opts.writeback);
+#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
+	/* Older libfuse does not carry it: see ll_raw.c. */
+	want(conn, FUSE_CAP_HANDLE_KILLPRIV_V2, !ll_raw_is_attached());
+#endif
+	/* With it the kernel insists on default_permissions. */
+	want(conn, FUSE_CAP_POSIX_ACL, ll->opts.acl);
 
 	if (conn->max_write > ll->opts.max_write)
 		conn->max_write = ll->opts.max_write;

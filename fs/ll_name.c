@@ -14,6 +14,7 @@
 /* The kernel's flags are the tree's. */
 _Static_assert((int)TREE_RENAME_NOREPLACE == (int)RENAME_NOREPLACE, "flags");
 _Static_assert((int)TREE_RENAME_EXCHANGE == (int)RENAME_EXCHANGE, "flags");
+_Static_assert((int)TREE_RENAME_WHITEOUT == (int)RENAME_WHITEOUT, "flags");
 
 /* The face of a request that will tell the kernel about a name in `parent`. */
 static struct ll *ll_of_name(fuse_req_t req, enum ll_counter what,
@@ -146,10 +147,6 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct ll *ll = ll_of_name(req, LL_RENAME, parent);
 
 	ll_notify_will_know(ll->notify, new_parent);
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) {
-		ll_reply(req, -EINVAL);
-		return;
-	}
 	ll_reply(req, tree_rename(ll->tree, parent, slice_str(name), new_parent,
 				  slice_str(new_name), flags));
 }
@@ -158,18 +155,18 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
  * A file that was there already: the kernel believed that it was not, so it
  * leaves O_TRUNC to us.
  */
-static int truncate_found(struct ll *ll, struct tree_attr *a)
+static int truncate_found(fuse_req_t req, struct ll *ll, struct tree_attr *a)
 {
 	struct tree_attr in = { .size = 0 };
 	unsigned set =
 		TREE_SET_SIZE |
-		(ll_raw_kills_priv() ? (unsigned)TREE_SET_KILL_PRIV : 0u);
+		(ll_raw_kills_priv(req) ? (unsigned)TREE_SET_KILL_PRIV : 0u);
 
 	return tree_setattr(ll->tree, a->ino, &in, set, a);
 }
 
-void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	       struct fuse_file_info *fi)
+static void create_named(fuse_req_t req, fuse_ino_t parent, const char *name,
+			 mode_t mode, struct fuse_file_info *fi)
 {
 	struct ll *ll = ll_of_name(req, LL_CREATE, parent);
 	struct tree_cred cred = ll_cred(req);
@@ -182,7 +179,7 @@ void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (r == 0 && !created && (fi->flags & O_TRUNC)) {
 		uint64_t ino = a.ino;
 
-		r = truncate_found(ll, &a);
+		r = truncate_found(req, ll, &a);
 		if (r < 0)
 			tree_forget(ll->tree, ino, 1);
 	}
@@ -194,7 +191,6 @@ void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	ll_reply_create(req, &a, fi);
 }
 
-#ifdef HAVE_STRUCT_FUSE_LOWLEVEL_OPS_TMPFILE
 void ll_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 		struct fuse_file_info *fi)
 {
@@ -211,4 +207,12 @@ void ll_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 	fi->keep_cache = 1;
 	ll_reply_create(req, &a, fi);
 }
-#endif
+
+void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	if (ll_raw_is_tmpfile())
+		ll_tmpfile(req, parent, mode, fi);
+	else
+		create_named(req, parent, name, mode, fi);
+}

@@ -2,6 +2,7 @@
 #include "fs/ll_raw.h"
 
 #include <linux/fuse.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -12,11 +13,37 @@
 
 /* Of the request this thread read last. */
 static _Thread_local bool kills_priv;
-static _Thread_local bool init_offers_killpriv;
+static _Thread_local bool is_tmpfile;
+/* Set before the session begins, then constant. */
+static bool is_attached;
+/* Flags that INIT offers and this file takes. */
+static _Thread_local uint32_t init_offers;
+/* Set by the thread that answers INIT before the kernel sends anything else,
+ * read by all that read requests; relaxed, since the kernel stands between. */
+static _Atomic bool has_long_setxattr;
 
-bool ll_raw_kills_priv(void)
+#ifdef HAVE_STRUCT_FUSE_LOWLEVEL_OPS_TMPFILE
+#define MUST_DISGUISE_TMPFILE false
+#else
+#define MUST_DISGUISE_TMPFILE true
+#endif
+#define OPCODE_TMPFILE 51 /* older headers do not have it */
+
+#define INIT_WANTED (FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT)
+
+bool ll_raw_is_attached(void)
 {
-	return kills_priv;
+	return is_attached;
+}
+
+bool ll_raw_kills_priv(fuse_req_t req)
+{
+	return is_attached ? kills_priv : fuse_req_ctx(req)->uid != 0;
+}
+
+bool ll_raw_is_tmpfile(void)
+{
+	return is_tmpfile;
 }
 
 /* The 32-bit word at `off` of the body, 0 when the request is shorter. */
@@ -37,7 +64,7 @@ static void note_request(const char *req, size_t len)
 	struct fuse_in_header h;
 
 	kills_priv = false;
-	init_offers_killpriv = false;
+	init_offers = 0;
 	if (len < sizeof(h))
 		return;
 	memcpy(&h, req, sizeof(h));
@@ -54,14 +81,57 @@ static void note_request(const char *req, size_t len)
 		kills_priv = WORD(req, len, struct fuse_create_in, open_flags) &
 			     FUSE_OPEN_KILL_SUIDGID;
 		break;
+	case FUSE_SETXATTR:
+		kills_priv = atomic_load_explicit(&has_long_setxattr,
+						  memory_order_relaxed) &&
+			     (WORD(req, len, struct fuse_setxattr_in,
+				   setxattr_flags) &
+			      FUSE_SETXATTR_ACL_KILL_SGID);
+		break;
 	case FUSE_INIT:
-		init_offers_killpriv =
-			WORD(req, len, struct fuse_init_in, flags) &
-			FUSE_HANDLE_KILLPRIV_V2;
+		init_offers = WORD(req, len, struct fuse_init_in, flags) &
+			      INIT_WANTED;
 		break;
 	default:
 		break;
 	}
+}
+
+/* Makes a SETXATTR one of before FUSE_SETXATTR_EXT; returns its length. */
+static size_t shorten_setxattr(char *req, size_t len)
+{
+	const size_t from =
+		sizeof(struct fuse_in_header) + sizeof(struct fuse_setxattr_in);
+	const size_t to =
+		sizeof(struct fuse_in_header) + FUSE_COMPAT_SETXATTR_IN_SIZE;
+	struct fuse_in_header h;
+
+	if (len < from ||
+	    !atomic_load_explicit(&has_long_setxattr, memory_order_relaxed))
+		return len;
+	memcpy(&h, req, sizeof(h));
+	if (h.opcode != FUSE_SETXATTR)
+		return len;
+	memmove(req + to, req + from, len - from);
+	h.len -= (uint32_t)(from - to);
+	memcpy(req, &h, sizeof(h));
+	return len - (from - to);
+}
+
+/* Makes a TMPFILE a CREATE for a libfuse that has no handler for the first. */
+static void disguise_tmpfile(char *req, size_t len)
+{
+	struct fuse_in_header h;
+
+	is_tmpfile = false;
+	if (!MUST_DISGUISE_TMPFILE || len < sizeof(h))
+		return;
+	memcpy(&h, req, sizeof(h));
+	if (h.opcode != OPCODE_TMPFILE)
+		return;
+	is_tmpfile = true;
+	h.opcode = FUSE_CREATE;
+	memcpy(req, &h, sizeof(h));
 }
 
 static ssize_t raw_read(int fd, void *buf, size_t len, void *userdata)
@@ -69,21 +139,26 @@ static ssize_t raw_read(int fd, void *buf, size_t len, void *userdata)
 	ssize_t n = read(fd, buf, len);
 
 	(void)userdata;
-	if (n > 0)
-		note_request(buf, (size_t)n);
-	return n;
+	if (n <= 0)
+		return n;
+	note_request(buf, (size_t)n);
+	disguise_tmpfile(buf, (size_t)n);
+	return (ssize_t)shorten_setxattr(buf, (size_t)n);
 }
 
 /* The thread that answers INIT is the one that read it. */
 static ssize_t raw_writev(int fd, struct iovec *iov, int n, void *userdata)
 {
 	(void)userdata;
-	if (init_offers_killpriv && n == 2 &&
+	if (init_offers && n == 2 &&
 	    iov[1].iov_len > offsetof(struct fuse_init_out, flags)) {
 		struct fuse_init_out *out = iov[1].iov_base;
 
-		out->flags |= FUSE_HANDLE_KILLPRIV_V2;
-		init_offers_killpriv = false;
+		out->flags |= init_offers;
+		atomic_store_explicit(&has_long_setxattr,
+				      init_offers & FUSE_SETXATTR_EXT,
+				      memory_order_relaxed);
+		init_offers = 0;
 	}
 	return writev(fd, iov, n);
 }
@@ -96,6 +171,8 @@ int ll_raw_attach(struct fuse_session *se)
 	};
 	int r = fuse_session_custom_io(se, &io, fuse_session_fd(se));
 
-	return r < 0 ? err_errno(-r, "cannot take over the mount's channel")
-		     : 0;
+	if (r < 0)
+		return err_errno(-r, "cannot take over the mount's channel");
+	is_attached = true;
+	return 0;
 }

@@ -30,14 +30,19 @@ void ll_reply(fuse_req_t req, int r)
 	(void)fuse_reply_err(req, r < 0 ? errno_of(r) : 0);
 }
 
-void ll_attr_to_stat(const struct tree_attr *a, struct stat *st)
+static void attr_to_stat(const struct ll *ll, const struct tree_attr *a,
+			 struct stat *st)
 {
+	const struct ll_options *o = &ll->opts;
+
 	memset(st, 0, sizeof(*st));
 	st->st_ino = a->ino;
-	st->st_mode = a->mode;
+	st->st_mode = o->umask < 0 ? a->mode
+				   : (a->mode & S_IFMT) |
+					     (0777 & ~(uint32_t)o->umask);
 	st->st_nlink = a->nlink;
-	st->st_uid = a->uid;
-	st->st_gid = a->gid;
+	st->st_uid = o->uid < 0 ? a->uid : (uint32_t)o->uid;
+	st->st_gid = o->gid < 0 ? a->gid : (uint32_t)o->gid;
 	st->st_rdev = a->rdev;
 	st->st_size = (off_t)a->size;
 	st->st_blksize = STAT_BLKSIZE;
@@ -68,7 +73,7 @@ void ll_attr_to_entry(const struct ll *ll, const struct tree_attr *a,
 	e->ino = a->ino;
 	e->attr_timeout = attr_timeout(ll, a);
 	e->entry_timeout = ll->opts.entry_timeout;
-	ll_attr_to_stat(a, &e->attr);
+	attr_to_stat(ll, a, &e->attr);
 }
 
 void ll_reply_attr(fuse_req_t req, const struct tree_attr *a)
@@ -76,7 +81,7 @@ void ll_reply_attr(fuse_req_t req, const struct tree_attr *a)
 	const struct ll *ll = fuse_req_userdata(req);
 	struct stat st;
 
-	ll_attr_to_stat(a, &st);
+	attr_to_stat(ll, a, &st);
 	(void)fuse_reply_attr(req, &st, attr_timeout(ll, a));
 }
 
@@ -120,7 +125,13 @@ void ll_reply_negative(fuse_req_t req)
 
 struct tree_cred ll_cred(fuse_req_t req)
 {
+	const struct ll *ll = fuse_req_userdata(req);
+	const struct ll_options *o = &ll->opts;
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-	return (struct tree_cred){ .uid = ctx->uid, .gid = ctx->gid };
+	return (struct tree_cred){
+		.uid = o->uid < 0 ? ctx->uid : (uint32_t)o->uid,
+		.gid = o->gid < 0 ? ctx->gid : (uint32_t)o->gid,
+		.umask = ctx->umask,
+	};
 }

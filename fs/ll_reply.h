@@ -26,11 +26,10 @@ void ll_reply_create(fuse_req_t req, const struct tree_attr *a,
 /* There is no such name, and the kernel may remember that. */
 void ll_reply_negative(fuse_req_t req);
 
-void ll_attr_to_stat(const struct tree_attr *a, struct stat *st);
 void ll_attr_to_entry(const struct ll *ll, const struct tree_attr *a,
 		      struct fuse_entry_param *e);
 
-/* On whose behalf the request runs. */
+/* On whose behalf the request runs, and to whom belongs what it makes. */
 struct tree_cred ll_cred(fuse_req_t req);
 
 #endif

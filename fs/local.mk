@@ -25,5 +25,7 @@ ttrunksfs_SOURCES += \
 	%D%/settings.c \
 	%D%/settings.h \
 	%D%/ttrunksfs_main.c \
+	%D%/uring.c \
+	%D%/uring.h \
 	%D%/watch.c \
 	%D%/watch.h

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/when.h"
 
 static const struct opt_row rows[] = {
 /* clang-format off */
@@ -23,7 +25,7 @@ static const struct opt_row rows[] = {
 /*
  * Options of mount(8) and fstab(5) that are no settings of ours. Those passed
  * on change the mount; the others are for mount(8) itself, or say what is the
- * case anyway (no read ever writes an access time).
+ * case anyway.
  */
 static const struct {
 	const char *name;
@@ -40,14 +42,6 @@ static const struct {
 	{ "sync", true },
 	{ "async", false },
 	{ "dirsync", true },
-	{ "noatime", true },
-	{ "atime", false },
-	{ "nodiratime", false },
-	{ "diratime", false },
-	{ "relatime", false },
-	{ "norelatime", false },
-	{ "strictatime", false },
-	{ "nostrictatime", false },
 	{ "lazytime", false },
 	{ "nolazytime", false },
 	{ "defaults", false },
@@ -62,6 +56,11 @@ static const struct {
 	{ "nofail", false },
 	{ "nonempty", false },
 	{ "comment", false },
+	/* what mount(8) takes from the mount table to remount */
+	{ "user_id", false },
+	{ "group_id", false },
+	{ "max_read", false },
+	{ "blksize", false },
 	{ "uhelper", false },
 	{ "helper", false },
 	{ "loud", false },
@@ -77,6 +76,37 @@ static int add_flag(struct buf *flags, const char *name)
 	return r == 0 ? buf_append_str(flags, name) : r;
 }
 
+/* The policies of access times, in the order of mount(8); the last one given
+ * counts. The kernel keeps out of it: on FUSE they are the tree's. */
+static bool take_atime_flag(struct settings *s, const char *name)
+{
+	static const struct {
+		const char *name;
+		enum tree_atime policy;
+	} policies[] = {
+		{ "noatime", TREE_ATIME_NEVER },
+		{ "norelatime", TREE_ATIME_NEVER },
+		{ "nostrictatime", TREE_ATIME_NEVER },
+		{ "relatime", TREE_ATIME_RELATIVE },
+		{ "atime", TREE_ATIME_RELATIVE },
+		{ "strictatime", TREE_ATIME_ALWAYS },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		if (strcmp(name, policies[i].name))
+			continue;
+		s->file_atime = policies[i].policy;
+		return true;
+	}
+	if (!strcmp(name, "nodiratime"))
+		s->is_nodiratime = true;
+	else if (!strcmp(name, "diratime"))
+		s->is_nodiratime = false;
+	else
+		return false;
+	return true;
+}
+
 static int take_mount_flag(void *arg, const char *name, const char *value)
 {
 	struct settings *s = arg;
@@ -88,6 +118,10 @@ static int take_mount_flag(void *arg, const char *name, const char *value)
 	}
 	if (!strncmp(name, "x-", 2) || !strncmp(name, "X-", 2))
 		return 0;
+	if (!strcmp(name, "ro") || !strcmp(name, "rw"))
+		s->is_ro = name[1] == 'o';
+	if (take_atime_flag(s, name))
+		return strcmp(name, "noatime") ? 0 : add_flag(&s->flags, name);
 	for (size_t i = 0; i < ARRAY_LEN(mount_flags); i++) {
 		if (strcmp(name, mount_flags[i].name))
 			continue;
@@ -236,6 +270,42 @@ static int read_config(struct settings *s, const char *named)
 	return r == -ENOENT ? 0 : r;
 }
 
+static int read_umask(struct settings *s)
+{
+	const char *text = s->v.umask;
+	unsigned long value;
+	char *end;
+
+	if (!text)
+		return 0;
+	value = strtoul(text, &end, 8);
+	if (text[0] < '0' || text[0] > '7' || *end || value > 0777)
+		return err_set(TT_EOPTION,
+			       "umask: \"%s\" is no octal number up to 777",
+			       text);
+	s->umask = (uint32_t)value;
+	return 0;
+}
+
+static int read_as_of(struct settings *s)
+{
+	struct timespec now;
+
+	if (!s->v.as_of)
+		return 0;
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	if (when_parse(s->v.as_of,
+		       (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000,
+		       &s->as_of_us) < 0)
+		return err_set(TT_EOPTION,
+			       "as_of: \"%s\" is no time; write "
+			       "2026-11-26T08:30Z, @SECONDS or 90m (ago)",
+			       s->v.as_of);
+	/* also what the kernel is told, lest programs find out one by one */
+	s->is_ro = true;
+	return add_flag(&s->flags, "ro");
+}
+
 int settings_read(struct settings *s, int argc, char **argv)
 {
 	struct opt_env *env = NULL;
@@ -252,7 +322,7 @@ int settings_read(struct settings *s, int argc, char **argv)
 	r = opt_read_args(&s->set, &c.args, argc, argv, &n_pos);
 	if (r < 0 || s->wants_help || s->wants_version)
 		return r;
-	r = buf_cstr(&s->flags) ? opt_env_new(".env", &env) : -ENOMEM;
+	r = opt_env_new(".env", &env);
 	if (r == 0)
 		r = opt_read_env(&s->set, env);
 	if (r == 0)
@@ -261,7 +331,11 @@ int settings_read(struct settings *s, int argc, char **argv)
 		r = read_config(s, c.config ? c.config
 					    : opt_env_get(env, "CONFIG"));
 	opt_env_free(env);
-	return r;
+	if (r == 0)
+		r = read_umask(s);
+	if (r == 0)
+		r = read_as_of(s);
+	return r == 0 && !buf_cstr(&s->flags) ? -ENOMEM : r;
 }
 
 void settings_fini(struct settings *s)
@@ -314,18 +388,32 @@ static bool is_given(const struct settings *s, const char *name)
 	return s->set.source[row - rows] != OPT_SOURCE_DEFAULT;
 }
 
+static bool allows_other(const struct settings *s, bool is_root)
+{
+	return is_given(s, "allow_other") ? s->v.allow_other : is_root;
+}
+
+/* Without it, cached directories could be walked unchecked by others. */
+static bool lets_kernel_check(const struct settings *s, bool is_root)
+{
+	return s->v.default_permissions || allows_other(s, is_root);
+}
+
+bool settings_has_acl(const struct settings *s, bool is_root)
+{
+	return s->v.acl && lets_kernel_check(s, is_root) && s->v.uid < 0 &&
+	       s->v.gid < 0 && !s->v.umask;
+}
+
 int settings_fuse_options(const struct settings *s, bool is_root,
 			  struct buf *out)
 {
-	bool allow_other =
-		is_given(s, "allow_other") ? s->v.allow_other : is_root;
 	const char *fsname = s->v.fsname ? s->v.fsname : s->store;
 	int r = 0;
 
-	/* Without it, cached directories could be walked unchecked. */
-	if (r == 0 && (s->v.default_permissions || allow_other))
+	if (r == 0 && lets_kernel_check(s, is_root))
 		r = add_flag(out, "default_permissions");
-	if (r == 0 && allow_other)
+	if (r == 0 && allows_other(s, is_root))
 		r = add_flag(out, "allow_other");
 	if (r == 0 && s->flags.len && out->len)
 		r = buf_append_byte(out, ',');

@@ -22,6 +22,7 @@
 #include "fs/ll_raw.h"
 #include "fs/mount_point.h"
 #include "fs/settings.h"
+#include "fs/uring.h"
 #include "fs/watch.h"
 #include "server/server.h"
 
@@ -39,6 +40,7 @@ struct mounted {
 	struct ll ll;
 	struct server *server; /* NULL: no port */
 	struct fuse_session *session;
+	bool uses_uring; /* as far as can be known before the kernel agrees */
 
 	/* owned by the main thread, and by the watch while the loop runs */
 	struct background background;
@@ -79,21 +81,41 @@ static int set_option(const struct settings *s, struct tt_options *to,
 	return r;
 }
 
+static void set_atime(struct mounted *m)
+{
+	const struct settings *s = m->settings;
+
+	if (!s->is_ro)
+		tree_set_atime(m->tree, s->file_atime,
+			       s->is_nodiratime ? TREE_ATIME_NEVER
+						: s->file_atime);
+}
+
 static int open_store(struct mounted *m)
 {
 	static const char *const names[] = { "memory", "compression",
-					     "sync_interval" };
+					     "sync_interval", "retention" };
 	struct tt_options *to = tt_options_new();
+	int64_t as_of = m->settings->as_of_us;
 	int r = 0;
 
 	if (!to)
 		return err_nomem("options");
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(names); i++)
 		r = set_option(m->settings, to, names[i]);
+	/* there is no past to look at in a store that is not there */
+	if (r == 0 && as_of)
+		r = tt_options_set(to, "create_if_missing", "no");
 	if (r == 0)
 		r = tt_open(m->settings->store, to, &m->db);
 	tt_options_free(to);
-	return r == 0 ? tree_open(m->db, &m->tree) : r;
+	if (r < 0)
+		return r;
+	r = as_of ? tree_open_past(m->db, as_of, &m->tree)
+		  : tree_open(m->db, &m->tree);
+	if (r == 0)
+		set_atime(m);
+	return r;
 }
 
 static int start_face(struct mounted *m)
@@ -106,6 +128,10 @@ static int start_face(struct mounted *m)
 		.max_write = (unsigned)v->max_write,
 		.max_background = (unsigned)v->max_background,
 		.writeback = v->writeback,
+		.acl = settings_has_acl(m->settings, geteuid() == 0),
+		.uid = v->uid,
+		.gid = v->gid,
+		.umask = v->umask ? (int64_t)m->settings->umask : -1,
 	};
 	struct tree_listener l;
 	int r = ll_start(&m->ll, m->tree, &o);
@@ -150,6 +176,9 @@ static int new_session(struct mounted *m)
 		       fuse_opt_add_arg(&args, "-o") < 0 ||
 		       fuse_opt_add_arg(&args, (const char *)list.data) < 0))
 		r = err_nomem("mount options");
+	if (r == 0 && m->uses_uring &&
+	    fuse_opt_add_arg(&args, "-oio_uring") < 0)
+		r = err_nomem("mount options");
 	if (r == 0) {
 		m->session = fuse_session_new(&args, &ll_ops, sizeof(ll_ops),
 					      &m->ll);
@@ -166,8 +195,10 @@ static int new_session(struct mounted *m)
 static int mount_session(struct mounted *m)
 {
 	const char *mountpoint = m->settings->mountpoint;
-	int r = new_session(m);
+	int r;
 
+	m->uses_uring = m->settings->v.io_uring && !uring_why_not();
+	r = new_session(m);
 	if (r < 0)
 		return r;
 	if (access("/dev/fuse", F_OK) < 0)
@@ -179,7 +210,8 @@ static int mount_session(struct mounted *m)
 	if (fuse_session_mount(m->session, mountpoint) != 0)
 		return err_set(-EPERM, "%s: cannot mount: %s", mountpoint,
 			       fuse_said);
-	r = ll_raw_attach(m->session);
+	/* requests by io_uring do not pass there */
+	r = m->uses_uring ? 0 : ll_raw_attach(m->session);
 	return r < 0 ? r : ll_notify_start(m->ll.notify, m->session, m->tree);
 }
 
@@ -209,6 +241,8 @@ static void on_ready(void *arg)
 	if (s->v.read_ahead && geteuid() == 0 &&
 	    mount_point_set_read_ahead(s->mountpoint, s->v.read_ahead) < 0)
 		log_warn(LOG_FS, "read_ahead has no effect: %s", err_text());
+	if (s->v.io_uring && !m->uses_uring)
+		log_warn(LOG_FS, "io_uring has no effect: %s", uring_why_not());
 	port_text(m, port, sizeof(port));
 	(void)buf_printf(&line, PROGRAM ": %s mounted on %s, %s, pid %ld",
 			 s->store, s->mountpoint, port, (long)getpid());
@@ -303,6 +337,8 @@ static const char *advice(int code)
 	case TT_ELOCKED:
 		return "; a store has one daemon at a time: stop that one "
 		       "first";
+	case TT_ETOOOLD:
+		return "; the option retention says for how long it is";
 	default:
 		return "";
 	}

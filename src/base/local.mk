@@ -51,7 +51,9 @@ libbase_la_SOURCES += \
 	%D%/token.c \
 	%D%/token.h \
 	%D%/varint.c \
-	%D%/varint.h
+	%D%/varint.h \
+	%D%/when.c \
+	%D%/when.h
 
 libavx2_la_SOURCES += %D%/checksum_avx2.c
 

@@ -201,7 +201,7 @@ static int set_option(const struct daemon *d, struct tt_options *to,
 static int open_store(struct daemon *d)
 {
 	static const char *const names[] = { "memory", "compression",
-					     "sync_interval" };
+					     "sync_interval", "retention" };
 	struct tt_options *o = tt_options_new();
 	int r = o ? 0 : err_nomem("options");
 

@@ -3,6 +3,7 @@
  * Attributes: looking at them and setting them.
  */
 #include "base/err.h"
+#include "tree/acl_rows.h"
 #include "tree/file.h"
 #include "tree/inode_reader.h"
 #include "tree/sweep_now.h"
@@ -29,7 +30,7 @@ static void set_owner_and_mode(struct inode_state *st,
 		st->uid = in->uid;
 	if (set & TREE_SET_GID)
 		st->gid = in->gid;
-	if (set & TREE_SET_KILL_PRIV)
+	if ((set & TREE_SET_KILL_PRIV) && !state_is_dir(st))
 		state_kill_priv(st);
 }
 
@@ -55,7 +56,7 @@ static int set_locked(struct txn *tx, struct inode *in,
 		      const struct tree_attr *attr, unsigned set, bool *lazy)
 {
 	struct inode_state *st;
-	int r;
+	int r = 0;
 
 	if (in->st.home == HOME_NONE)
 		return err_set(-ESTALE, "the inode is gone");
@@ -73,7 +74,9 @@ static int set_locked(struct txn *tx, struct inode *in,
 		return -ENOMEM;
 	set_owner_and_mode(st, attr, set);
 	set_times(st, attr, set, tx->now_ns);
-	return txn_commit(tx);
+	if (set & TREE_SET_MODE)
+		r = acl_chmod(tx, in);
+	return r < 0 ? r : txn_commit(tx);
 }
 
 static int set_once(struct tree *t, uint64_t ino, const struct tree_attr *in,

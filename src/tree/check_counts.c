@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "tree/acl.h"
+#include "tree/acl_rows.h"
 #include "tree/dir.h"
 #include "tree/tree_check.h"
 
@@ -18,6 +20,9 @@ struct facts {
 	uint32_t n_names; /* entries that link to it */
 	uint32_t nlink;	  /* of a file with a row of its own, else 0 */
 	bool was_seen;	  /* a row that holds the inode */
+	bool has_acl;	  /* an access ACL, and the mode that agrees with it */
+	bool has_bad_acl; /* something under the name of one */
+	uint32_t acl_mode;
 };
 
 /* The facts of all inodes lo..hi that have any, by rising number. */
@@ -67,12 +72,28 @@ static int count_blocks(struct stream *s, struct facts *f)
 	return r;
 }
 
+static void note_acl(struct tt_slice row, enum acl_kind kind, struct facts *f)
+{
+	const size_t head = sizeof(struct schema_xattr);
+
+	if (row.len < head || acl_check(slice_skip(row, head)) < 0) {
+		f->has_bad_acl = true;
+	} else if (kind == ACL_ACCESS) {
+		f->has_acl = true;
+		f->acl_mode = acl_mode(slice_skip(row, head));
+	}
+}
+
 static int count_xattrs(struct stream *s, struct facts *f)
 {
 	int r = 0;
 
 	while (r == 0 && s->ino == f->ino) {
+		enum acl_kind kind = acl_kind_of(s->rest);
+
 		f->n_xattrs++;
+		if (kind != ACL_NONE)
+			note_acl(tt_iter_value(s->it), kind, f);
 		r = stream_next(s);
 	}
 	return r;
@@ -169,6 +190,14 @@ static void compare(struct checker *c, const struct window *w,
 			    "inode %" PRIu64 " counts %" PRIu32
 			    " attributes, %" PRIu32 " are stored",
 			    st->ino, st->n_xattrs, is->n_xattrs);
+	if (is->has_bad_acl)
+		check_wrong(c, "inode %" PRIu64 " has an ACL that is none",
+			    st->ino);
+	if (is->has_acl && is->acl_mode != (st->mode & 0777))
+		check_wrong(c,
+			    "inode %" PRIu64
+			    " has mode %03o, its ACL says %03o",
+			    st->ino, st->mode & 0777, is->acl_mode);
 	if (!st->n_trims && is->end_block > state_n_slots(st))
 		check_wrong(c, "inode %" PRIu64 " has blocks behind its end",
 			    st->ino);

@@ -62,7 +62,7 @@ static int find_row(struct tree *t, uint64_t hash, uint64_t parent,
 	uint32_t type;
 	int r;
 
-	r = tt_get_pinned(t->db, NULL, key_entry(&k, parent, name), &pin);
+	r = tt_get_pinned(t->db, &t->reads, key_entry(&k, parent, name), &pin);
 	if (r < 0)
 		return r;
 	if (r == TT_NOTFOUND) {
@@ -129,7 +129,7 @@ int dir_peek(struct tree *t, uint64_t parent, struct tt_slice name,
 	struct schema_key k;
 	int r;
 
-	r = tt_get_pinned(t->db, NULL, key_entry(&k, parent, name), &pin);
+	r = tt_get_pinned(t->db, &t->reads, key_entry(&k, parent, name), &pin);
 	if (r)
 		return r;
 	r = dir_row_decode(pin.value, ino, type);

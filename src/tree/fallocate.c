@@ -25,29 +25,36 @@
 
 /* ---- fallocate -------------------------------------------------------- */
 
-static int fallocate_locked(struct txn *tx, struct inode *in, int mode,
-			    uint64_t off, uint64_t end, bool *lazy)
+struct fallocate_op {
+	uint64_t ino, off, end;
+	int mode;
+	bool kills_priv;
+};
+
+static int fallocate_locked(struct txn *tx, struct inode *in,
+			    const struct fallocate_op *op, bool *lazy)
 {
 	struct inode_state *st;
 	int r = state_check_file(&in->st);
 
 	if (r < 0)
 		return r;
-	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		r = file_zero(tx, in, off, end, lazy);
+	if (op->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		r = file_zero(tx, in, op->off, op->end, lazy);
 	st = r == 0 ? txn_edit(tx, in) : NULL;
 	if (!st)
 		return r < 0 ? r : -ENOMEM;
-	if (!(mode & FALLOC_FL_KEEP_SIZE))
-		st->size = MAX_OF(st->size, end);
-	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (!(op->mode & FALLOC_FL_KEEP_SIZE))
+		st->size = MAX_OF(st->size, op->end);
+	if (op->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		st->mtime_ns = tx->now_ns;
+	if (op->kills_priv)
+		state_kill_priv(st);
 	st->ctime_ns = tx->now_ns;
 	return txn_commit(tx);
 }
 
-static int fallocate_once(struct tree *t, uint64_t ino, int mode, uint64_t off,
-			  uint64_t end)
+static int fallocate_once(struct tree *t, const struct fallocate_op *op)
 {
 	bool lazy = false;
 	struct inode *in;
@@ -56,20 +63,27 @@ static int fallocate_once(struct tree *t, uint64_t ino, int mode, uint64_t off,
 
 	if (r < 0)
 		return r;
-	r = txn_get(&tx, ino, &in);
+	r = txn_get(&tx, op->ino, &in);
 	if (r == 0) {
 		txn_lock(&tx, &in, 1);
-		r = fallocate_locked(&tx, in, mode, off, end, &lazy);
+		r = fallocate_locked(&tx, in, op, &lazy);
 	}
 	txn_end(&tx);
 	if (r == 0 && lazy)
-		sweeper_add_orphan(t->sweeper, ino);
+		sweeper_add_orphan(t->sweeper, op->ino);
 	return r;
 }
 
 int tree_fallocate(struct tree *t, uint64_t ino, int mode, uint64_t off,
-		   uint64_t len)
+		   uint64_t len, unsigned flags)
 {
+	struct fallocate_op op = {
+		.ino = ino,
+		.off = off,
+		.end = off + len,
+		.mode = mode,
+		.kills_priv = flags & TREE_WRITE_KILL_PRIV,
+	};
 	int r;
 
 	if (len == 0)
@@ -86,11 +100,11 @@ int tree_fallocate(struct tree *t, uint64_t ino, int mode, uint64_t off,
 	default:
 		return err_set(-EOPNOTSUPP, "fallocate mode %d", mode);
 	}
-	r = fallocate_once(t, ino, mode, off, off + len);
+	r = fallocate_once(t, &op);
 	while (r == -EAGAIN) {
 		r = sweep_trims_now(t, ino);
 		if (r == 0)
-			r = fallocate_once(t, ino, mode, off, off + len);
+			r = fallocate_once(t, &op);
 	}
 	return r;
 }
@@ -160,6 +174,7 @@ static int seek_blocks(struct tree *t, const struct inode_state *st,
 	struct tt_iter_options io = {
 		.lower = key_prefix(&lo, KEY_BLOCK, st->ino),
 		.upper = key_prefix_end(&hi, KEY_BLOCK, st->ino),
+		.snapshot = t->past,
 		.keys_only = st->n_trims == 0,
 		.no_fill = true,
 	};
@@ -250,7 +265,7 @@ static int check_ranges(struct tree *t, uint64_t src, uint64_t src_off,
 
 int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
 		    uint64_t dst, uint64_t dst_off, uint64_t len,
-		    uint64_t *out_len)
+		    unsigned flags, uint64_t *out_len)
 {
 	struct copy_step c = { NULL, 0 };
 	uint64_t done = 0;
@@ -269,8 +284,8 @@ int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
 		if (r == 0 && c.len == 0)
 			break; /* it became shorter meanwhile */
 		if (r == 0)
-			r = tree_write(t, dst, dst_off + done, c.data, c.len, 0,
-				       NULL);
+			r = tree_write(t, dst, dst_off + done, c.data, c.len,
+				       flags, NULL);
 		if (r == 0)
 			done += c.len;
 	}

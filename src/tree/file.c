@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "tree/atime.h"
 #include "tree/block.h"
 #include "tree/inode_reader.h"
 #include "tree/sweeper.h"
@@ -150,7 +151,7 @@ int tree_read(struct tree *t, uint64_t ino, uint64_t off, size_t len,
 	struct tt_slice tail = SLICE_EMPTY;
 	struct inode_reader rd;
 	struct block_view v;
-	bool has_view = false;
+	bool has_view = false, is_due = false;
 	int r;
 
 	r = inode_reader_begin(&rd, t, ino);
@@ -165,8 +166,9 @@ int tree_read(struct tree *t, uint64_t ino, uint64_t off, size_t len,
 
 		n = MIN_OF(n, (uint64_t)len);
 		has_view = true;
-		r = block_view_init(&v, t->db, NULL, &rd.in->st, tail, off,
+		r = block_view_init(&v, t->db, &t->reads, &rd.in->st, tail, off,
 				    (size_t)n);
+		is_due = atime_is_due(t, &rd.in->st);
 	}
 	inode_reader_end(&rd);
 	/* The pins outlive the lock: they are values, not places. */
@@ -178,6 +180,8 @@ int tree_read(struct tree *t, uint64_t ino, uint64_t off, size_t len,
 	if (has_view)
 		block_view_fini(&v);
 	tt_unpin(&pin);
+	if (r == 0 && is_due)
+		atime_touch(t, ino);
 	return r;
 }
 

@@ -221,11 +221,11 @@ static int pin_row(struct tree *t, uint64_t ino, struct tt_pinned *pin,
 	int r;
 
 	*home = HOME_INODE;
-	r = tt_get_pinned(t->db, NULL, key_inode(&k, ino), pin);
+	r = tt_get_pinned(t->db, &t->reads, key_inode(&k, ino), pin);
 	if (r != TT_NOTFOUND)
 		return r;
 	*home = HOME_ORPHAN;
-	r = tt_get_pinned(t->db, NULL, key_orphan(&k, ino), pin);
+	r = tt_get_pinned(t->db, &t->reads, key_orphan(&k, ino), pin);
 	if (r == 0 && !entry_row_is_inode(pin->value)) {
 		tt_unpin(pin);
 		r = TT_NOTFOUND;
@@ -344,7 +344,7 @@ void inode_unref(struct tree *t, struct inode *in, uint64_t lookups)
 	mutex_unlock(&s->mu);
 	if (!is_last)
 		return;
-	if (is_orphan)
+	if (is_orphan && t->sweeper)
 		sweeper_add_orphan(t->sweeper, in->ino);
 	inode_discard(in);
 }

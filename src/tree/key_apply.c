@@ -15,9 +15,9 @@
 #include "tree/sweeper.h"
 
 #define NEEDS_EXCLUSIVE 101
-/* What the port makes, where nothing was before. */
-#define FILE_MODE (S_IFREG | 0644)
-#define DIR_MODE (S_IFDIR | 0755)
+/* What the port makes, where nothing was before: as programs ask for it. */
+#define FILE_MODE (S_IFREG | 0666)
+#define DIR_MODE (S_IFDIR | 0777)
 
 /* A change that others must hear of. */
 struct note {
@@ -133,25 +133,35 @@ static int inherit(struct txn *tx, struct inode *in, struct inode *old)
 
 	if (!st)
 		return -ENOMEM;
-	if (!state_is_reg(os))
-		return 0;
 	st->mode = os->mode;
 	st->uid = os->uid;
 	st->gid = os->gid;
 	return os->n_xattrs ? names_copy_xattrs(tx, old, in) : 0;
 }
 
+/*
+ * Whether `old` has something to pass on. What an earlier operation of the same
+ * change has made there is what a new file would be.
+ */
+static bool is_heir_of(struct txn *tx, struct inode *old)
+{
+	return old && state_is_reg(txn_state(tx, old)) &&
+	       (!txn_is_new(tx, old) || txn_xattrs_from(tx, old));
+}
+
 static int do_set(struct apply *a, struct inode *dir, struct tt_slice name,
 		  struct inode *old, struct tt_slice value)
 {
 	struct new_inode ni = { .cred = &a->tx.t->cred, .mode = FILE_MODE };
+	bool is_heir = is_heir_of(&a->tx, old);
 	struct inode *in;
 	int r;
 
 	if (old && state_is_dir(txn_state(&a->tx, old)))
 		return err_set(-EISDIR, "the key is a directory");
+	ni.no_acl = is_heir;
 	r = names_make(&a->tx, dir, name, &ni, &in);
-	if (r == 0 && old)
+	if (r == 0 && is_heir)
 		r = inherit(&a->tx, in, old);
 	if (r == 0 && old)
 		r = names_drop_link(&a->tx, old);

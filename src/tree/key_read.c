@@ -18,7 +18,7 @@ static int get_in_snapshot(struct tree *t, uint64_t parent,
 	struct value v;
 	int r;
 
-	r = tt_snapshot_new(t->db, &snap);
+	r = tree_state_hold(t, &snap);
 	if (r < 0)
 		return r;
 	ro.snapshot = snap;
@@ -29,7 +29,7 @@ static int get_in_snapshot(struct tree *t, uint64_t parent,
 			state_attr(&v.st, attr);
 		value_fini(&v);
 	}
-	tt_snapshot_free(t->db, snap);
+	tree_state_drop(t, snap);
 	return r == TT_NOTFOUND ? -ENOENT : r;
 }
 
@@ -46,7 +46,7 @@ int tree_key_get(struct tree *t, struct tt_slice key, uint64_t max,
 		r = path_find_parent(t, key, &parent, &name);
 	if (r < 0)
 		return r;
-	r = value_find(t->db, NULL, parent, name, &v);
+	r = value_find(t->db, &t->reads, parent, name, &v);
 	if (r < 0)
 		return r;
 	if (r == TT_NOTFOUND)
@@ -55,7 +55,7 @@ int tree_key_get(struct tree *t, struct tt_slice key, uint64_t max,
 		value_fini(&v);
 		return get_in_snapshot(t, parent, name, max, fn, arg, attr);
 	}
-	r = value_emit(t->db, NULL, &v, max, fn, arg);
+	r = value_emit(t->db, &t->reads, &v, max, fn, arg);
 	if (attr)
 		state_attr(&v.st, attr);
 	value_fini(&v);
@@ -91,13 +91,13 @@ static int stat_in_snapshot(struct tree *t, uint64_t parent,
 {
 	struct tt_read_options ro = { 0 };
 	struct tt_snapshot *snap;
-	int r = tt_snapshot_new(t->db, &snap);
+	int r = tree_state_hold(t, &snap);
 
 	if (r < 0)
 		return r;
 	ro.snapshot = snap;
 	r = stat_row(t, &ro, parent, name, out);
-	tt_snapshot_free(t->db, snap);
+	tree_state_drop(t, snap);
 	return r == TT_NOTFOUND ? -ENOENT : r;
 }
 
@@ -111,7 +111,7 @@ int tree_key_stat(struct tree *t, struct tt_slice key, struct tree_attr *out)
 		r = path_find_parent(t, key, &parent, &name);
 	if (r < 0)
 		return r;
-	r = stat_row(t, NULL, parent, name, out);
+	r = stat_row(t, &t->reads, parent, name, out);
 	if (r == TT_NOTFOUND)
 		r = stat_in_snapshot(t, parent, name, out);
 	if (r == 0 && S_ISDIR(out->mode))

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 # The tree: files as rows of the engine.
 libtree_la_SOURCES += \
+	%D%/acl.c \
+	%D%/acl.h \
+	%D%/acl_rows.c \
+	%D%/acl_rows.h \
+	%D%/atime.c \
+	%D%/atime.h \
 	%D%/attr.c \
 	%D%/block.c \
 	%D%/block.h \

@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "base/err.h"
+#include "tree/acl_rows.h"
 #include "tree/dir.h"
 #include "tree/inode_reader.h"
 #include "tree/names.h"
@@ -271,7 +272,8 @@ static int tmpfile_locked(struct txn *tx, uint64_t parent,
 	st->nlink = 0;
 	st->is_inline = true;
 	st->home = HOME_ORPHAN;
-	return txn_commit(tx);
+	r = acl_inherit(tx, dir, *out, cred->umask);
+	return r < 0 ? r : txn_commit(tx);
 }
 
 int tree_tmpfile(struct tree *t, uint64_t parent, const struct tree_cred *cred,

@@ -2,6 +2,7 @@
 #include "tree/names.h"
 
 #include "base/err.h"
+#include "tree/acl_rows.h"
 #include "tree/block.h"
 #include "tree/schema_key.h"
 
@@ -87,6 +88,8 @@ int names_make(struct txn *tx, struct inode *dir, struct tt_slice name,
 		st->size = ni->target.len;
 		r = txn_set_tail(tx, in, ni->target);
 	}
+	if (r == 0 && !ni->no_acl)
+		r = acl_inherit(tx, dir, in, ni->cred->umask);
 	if (r == 0)
 		r = txn_set_home(tx, in, is_dir ? HOME_INODE : HOME_ENTRY,
 				 dir->ino, name);
@@ -167,9 +170,9 @@ static int unmake(struct txn *tx, struct inode *in,
 
 	for (uint64_t i = 0; r == 0 && i < n; i++)
 		r = tt_batch_delete(tx->batch, key_block(&k, st->ino, i));
-	if (r == 0 && st->n_xattrs)
+	if (r == 0 && txn_xattrs_from(tx, in))
 		r = each_xattr_copy(tx, txn_xattrs_from(tx, in), st->ino, true);
-	return r;
+	return r < 0 ? r : acl_disinherit(tx, in);
 }
 
 /* Adds the removal of all blocks and attributes; 0 when that is too much for

@@ -31,6 +31,7 @@ struct new_inode {
 	uint64_t rdev;
 	struct tt_slice target; /* symlinks */
 	uint64_t lookups;
+	bool no_acl; /* its attributes will be another's, and `mode` is right */
 };
 
 /* Makes an inode under `name`, which is free, in `dir`. */

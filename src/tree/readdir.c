@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "tree/atime.h"
 #include "tree/dir.h"
 #include "tree/inode_reader.h"
 #include "tree/schema_key.h"
@@ -44,7 +45,7 @@ struct tree_dir {
 static void drop_view(struct tree_dir *d)
 {
 	tt_iter_free(d->it);
-	tt_snapshot_free(d->t->db, d->snap);
+	tree_state_drop(d->t, d->snap);
 	d->it = NULL;
 	d->snap = NULL;
 	d->is_placed = false;
@@ -67,7 +68,7 @@ int tree_opendir(struct tree *t, uint64_t ino, struct tree_dir **out)
 	if (r < 0)
 		goto fail;
 	if (state_is_dir(&rd.in->st))
-		r = tt_snapshot_new(t->db, &d->snap);
+		r = tree_state_hold(t, &d->snap);
 	else
 		r = err_set(-ENOTDIR, "is not a directory");
 	if (r == 0) {
@@ -105,7 +106,7 @@ static int open_view(struct tree_dir *d)
 	int r = 0;
 
 	if (!d->snap)
-		r = tt_snapshot_new(d->t->db, &d->snap);
+		r = tree_state_hold(d->t, &d->snap);
 	if (r < 0 || d->it)
 		return r;
 	io.snapshot = d->snap;
@@ -217,7 +218,7 @@ static int load_from_view(struct tree_dir *d, struct tt_slice name,
 	if (r < 0)
 		return r;
 	gen = inode_load_gen(&t->inodes, place);
-	if (tt_last_ts(t->db) != tt_snapshot_ts(d->snap))
+	if (!t->past && tt_last_ts(t->db) != tt_snapshot_ts(d->snap))
 		return TT_NOTFOUND;
 	r = dir_make_resident(t, &st, d->dir->ino, name, gen, 1, out);
 	return r == INODE_RETRY ? TT_NOTFOUND : r;
@@ -324,6 +325,8 @@ int tree_readdir(struct tree_dir *d, uint64_t cookie, bool want_attr,
 
 	if (cookie == 0 && d->was_read)
 		drop_view(d);
+	if (cookie == 0)
+		atime_touch_dir(d->t, d->dir->ino);
 	d->was_read = true;
 	for (; cookie < N_DOTS; cookie++) {
 		r = give_dot(d, cookie, want_attr, fn, arg);

@@ -199,6 +199,19 @@ static int rename_exchange(struct txn *tx, const struct rename_op *op)
 	return r == 0 ? touch_both(tx, op) : r;
 }
 
+/* What overlayfs leaves where something of a lower layer is to be hidden. */
+static int leave_whiteout(struct txn *tx, const struct rename_op *op)
+{
+	struct new_inode ni = {
+		.cred = &tx->t->cred,
+		.mode = S_IFCHR,
+		.no_acl = true,
+	};
+	struct inode *in;
+
+	return names_make(tx, op->old_dir, op->old_name, &ni, &in);
+}
+
 /* 0 to go on, 1 when nothing is to be done, NEEDS_EXCLUSIVE, or < 0. */
 static int check(struct txn *tx, const struct rename_op *op)
 {
@@ -245,13 +258,17 @@ static int rename_txn(struct txn *tx, struct rename_op *op, uint64_t parent,
 		r = rename_over_dir(tx, op);
 	else
 		r = rename_over_file(tx, op);
+	if (r == 0 && (op->flags & TREE_RENAME_WHITEOUT))
+		r = leave_whiteout(tx, op);
 	return r == 0 ? txn_commit(tx) : r;
 }
 
 int tree_rename(struct tree *t, uint64_t parent, struct tt_slice name,
 		uint64_t new_parent, struct tt_slice new_name, unsigned flags)
 {
-	const unsigned known = TREE_RENAME_NOREPLACE | TREE_RENAME_EXCHANGE;
+	const unsigned alone = TREE_RENAME_EXCHANGE;
+	const unsigned known = TREE_RENAME_NOREPLACE | TREE_RENAME_EXCHANGE |
+			       TREE_RENAME_WHITEOUT;
 	struct rename_op op = {
 		.old_name = name,
 		.new_name = new_name,
@@ -261,7 +278,7 @@ int tree_rename(struct tree *t, uint64_t parent, struct tt_slice name,
 	struct txn tx;
 	int r;
 
-	if ((flags & ~known) || flags == known)
+	if ((flags & ~known) || ((flags & alone) && flags != alone))
 		return err_set(-EINVAL, "flags that exclude each other");
 	r = tree_name_check(name);
 	if (r == 0)

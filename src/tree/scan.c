@@ -516,7 +516,7 @@ int tree_scan_new(struct tree *t, const struct tree_scan_options *o,
 	if (r == 0)
 		r = buf_set(&s->upper, o->upper);
 	if (r == 0)
-		r = tt_snapshot_new(t->db, &s->snap);
+		r = tree_state_hold(t, &s->snap);
 	io.snapshot = s->snap;
 	if (r == 0)
 		r = tt_iter_new(t->db, &io, &s->it);
@@ -538,8 +538,7 @@ void tree_scan_free(struct tree_scan *s)
 	while (s->n_levels)
 		pop_level(s);
 	tt_iter_free(s->it);
-	if (s->snap)
-		tt_snapshot_free(s->t->db, s->snap);
+	tree_state_drop(s->t, s->snap);
 	buf_fini(&s->lower);
 	buf_fini(&s->upper);
 	buf_fini(&s->path);

@@ -112,6 +112,37 @@ struct schema_xattr {
 _Static_assert(sizeof(struct schema_xattr) == 1, "xattr layout");
 
 /*
+ * POSIX ACLs are the attributes SCHEMA_ACL_ACCESS and SCHEMA_ACL_DEFAULT. Their
+ * value is what the kernel's interface carries: this head, then entries in the
+ * order of their tags. An access ACL is stored only where it says more than the
+ * mode; it and the mode always agree.
+ */
+#define SCHEMA_ACL_ACCESS "system.posix_acl_access"
+#define SCHEMA_ACL_DEFAULT "system.posix_acl_default"
+#define SCHEMA_ACL_VERSION 2u
+
+enum schema_acl_tag {
+	SCHEMA_ACL_USER_OBJ = 0x01,
+	SCHEMA_ACL_USER = 0x02,
+	SCHEMA_ACL_GROUP_OBJ = 0x04,
+	SCHEMA_ACL_GROUP = 0x08,
+	SCHEMA_ACL_MASK = 0x10,
+	SCHEMA_ACL_OTHER = 0x20,
+};
+
+struct schema_acl {
+	le32 version; /* 0: SCHEMA_ACL_VERSION */
+};
+_Static_assert(sizeof(struct schema_acl) == 4, "ACL layout");
+
+struct schema_acl_entry {
+	le16 tag;  /* 0: enum schema_acl_tag */
+	le16 perm; /* 2: bits 4, 2, 1: read, write, execute */
+	le32 id;   /* 4: of a user or group; all ones elsewhere */
+};
+_Static_assert(sizeof(struct schema_acl_entry) == 8, "ACL entry layout");
+
+/*
  * Marks an inode that has trims, and says where its row is: in directory
  * `parent` under the name that follows, or, with parent 0, in its I row.
  */

@@ -60,14 +60,15 @@ void tree_batch_give(struct tree *t, struct tt_batch *b)
 /* ---- making and opening ----------------------------------------------- */
 
 /* TT_NOTFOUND when the fact is not there. */
-static int read_fact(struct tt *db, const char *name, uint64_t *out)
+static int read_fact(struct tt *db, const struct tt_read_options *ro,
+		     const char *name, uint64_t *out)
 {
 	struct schema_fact f;
 	struct schema_key k;
 	size_t len;
 	int r;
 
-	r = tt_get(db, NULL, key_fact(&k, name), &f, sizeof(f), &len, NULL);
+	r = tt_get(db, ro, key_fact(&k, name), &f, sizeof(f), &len, NULL);
 	if (r)
 		return r;
 	if (len != sizeof(f) || f.head != SCHEMA_HEAD_FACT)
@@ -150,51 +151,69 @@ static int make_tree(struct tt *db)
 	return r;
 }
 
+static int check_version(uint64_t version)
+{
+	if (version == SCHEMA_VERSION)
+		return 0;
+	return err_set(TT_EVERSION,
+		       "tree format %" PRIu64 "; this program knows %u",
+		       version, SCHEMA_VERSION);
+}
+
 /* Makes the tree's rows if there are none; *next_ino is where to go on. */
 static int open_rows(struct tt *db, uint64_t *next_ino)
 {
 	uint64_t version;
-	int r = read_fact(db, FACT_FORMAT, &version);
+	int r = read_fact(db, NULL, FACT_FORMAT, &version);
 
 	if (r == TT_NOTFOUND) {
 		r = make_tree(db);
 		version = SCHEMA_VERSION;
 	}
+	if (r == 0)
+		r = check_version(version);
 	if (r < 0)
 		return r;
-	if (version != SCHEMA_VERSION)
-		return err_set(TT_EVERSION,
-			       "tree format %" PRIu64 "; this program knows %u",
-			       version, SCHEMA_VERSION);
-	r = read_fact(db, FACT_INO, next_ino);
+	r = read_fact(db, NULL, FACT_INO, next_ino);
 	if (r == TT_NOTFOUND || (r == 0 && *next_ino <= TREE_ROOT))
 		return err_set(TT_ECORRUPT, "the tree's inode mark is gone");
 	return r;
 }
 
-int tree_open(struct tt *db, struct tree **out)
+/* All but the rows and the sweeper. */
+static int new_tree(struct tt *db, uint64_t next_ino, struct tree **out)
 {
-	struct tree *t;
-	uint64_t next_ino;
-	int r = open_rows(db, &next_ino);
+	struct tree *t =
+		aligned_alloc(CACHE_LINE, ROUND_UP(sizeof(*t), CACHE_LINE));
+	int r;
 
-	if (r < 0)
-		return r;
-	t = aligned_alloc(CACHE_LINE, ROUND_UP(sizeof(*t), CACHE_LINE));
 	if (!t)
 		return err_nomem("the tree");
 	memset(t, 0, sizeof(*t));
 	t->db = db;
 	t->first_new_ino = next_ino;
 	t->cred = (struct tree_cred){ .uid = (uint32_t)geteuid(),
-				      .gid = (uint32_t)getegid() };
+				      .gid = (uint32_t)getegid(),
+				      .umask = 022 };
 	ns_init(&t->ns);
 	ino_alloc_init(&t->inos, db, next_ino);
+	*out = t;
 	r = inode_table_init(&t->inodes);
 	if (r == 0)
 		r = dentry_cache_new(NAME_CACHE_BYTES, &t->names);
 	if (r == 0)
 		r = counters_new(N_TREE_COUNTERS, &t->counters);
+	return r;
+}
+
+int tree_open(struct tt *db, struct tree **out)
+{
+	struct tree *t = NULL;
+	uint64_t next_ino;
+	int r = open_rows(db, &next_ino);
+
+	if (r == 0)
+		r = new_tree(db, next_ino, &t);
 	if (r == 0)
 		r = sweeper_new(t, &t->sweeper);
 	if (r < 0) {
@@ -203,6 +222,44 @@ int tree_open(struct tt *db, struct tree **out)
 	}
 	*out = t;
 	return 0;
+}
+
+int tree_open_past(struct tt *db, int64_t ts, struct tree **out)
+{
+	struct tree *t = NULL;
+	uint64_t version;
+	int r = new_tree(db, TREE_ROOT + 1, &t);
+
+	if (r == 0)
+		r = tt_snapshot_at(db, ts, &t->past);
+	if (r == 0) {
+		t->reads.snapshot = t->past;
+		r = read_fact(db, &t->reads, FACT_FORMAT, &version);
+	}
+	if (r == TT_NOTFOUND)
+		r = err_set(-ENOENT, "the store held no tree at that time");
+	if (r == 0)
+		r = check_version(version);
+	if (r < 0) {
+		(void)tree_close(t); /* r is the failure that counts */
+		return r;
+	}
+	*out = t;
+	return 0;
+}
+
+int tree_state_hold(struct tree *t, struct tt_snapshot **out)
+{
+	if (!t->past)
+		return tt_snapshot_new(t->db, out);
+	*out = t->past;
+	return 0;
+}
+
+void tree_state_drop(struct tree *t, struct tt_snapshot *state)
+{
+	if (state && state != t->past)
+		tt_snapshot_free(t->db, state);
 }
 
 int tree_close(struct tree *t)
@@ -223,6 +280,8 @@ int tree_close(struct tree *t)
 						   memory_order_relaxed));
 	ino_alloc_fini(&t->inos);
 	ns_fini(&t->ns);
+	if (t->past)
+		tt_snapshot_free(t->db, t->past);
 	free(t);
 	return r;
 }
@@ -255,14 +314,14 @@ size_t tree_idle_inodes(struct tree *t, uint64_t *out, size_t max)
 
 int tree_sync(struct tree *t)
 {
-	int r = sweeper_write_times(t->sweeper);
+	int r = t->past ? 0 : sweeper_write_times(t->sweeper);
 
 	return r < 0 ? r : tt_sync(t->db);
 }
 
 int tree_fsync(struct tree *t, uint64_t ino)
 {
-	struct inode *in = inode_find(&t->inodes, ino, 0);
+	struct inode *in = t->past ? NULL : inode_find(&t->inodes, ino, 0);
 	int r = 0;
 
 	if (in) {

@@ -20,8 +20,8 @@
  * and on disk reads, never on another client.
  *
  * Permissions are the kernel's to check (default_permissions); the tree
- * enforces what the kernel cannot: types, link counts, name rules, setgid
- * inheritance, clearing of setuid/setgid on writes by others.
+ * enforces what the kernel cannot: types, link counts, name rules, inheritance
+ * of setgid and of default ACLs, clearing of setuid/setgid on writes by others.
  */
 #ifndef TREE_TREE_H
 #define TREE_TREE_H
@@ -74,12 +74,33 @@ struct tree_listener {
  * something else is refused with TT_EFOREIGN. */
 int tree_open(struct tt *db, struct tree **out);
 
+/*
+ * Opens the tree as it was at `ts` (see tt_snapshot_at()), for reading only:
+ * what would change it is TT_EREADONLY. TT_ETOOOLD for a time that is not
+ * kept any more, -ENOENT for one when there was no tree.
+ */
+int tree_open_past(struct tt *db, int64_t ts, struct tree **out);
+
 /* Writes what is coalesced in memory, makes it durable, stops the background
  * thread and frees. No call may be under way, no handle open. NULL is fine. */
 int tree_close(struct tree *t);
 
 /* At most one; set before the first operation. Copied. */
 void tree_set_listener(struct tree *t, const struct tree_listener *l);
+
+enum tree_atime {
+	TREE_ATIME_NEVER,
+	/* when it is not behind mtime and ctime only, or a day old */
+	TREE_ATIME_RELATIVE,
+	TREE_ATIME_ALWAYS,
+};
+/*
+ * What reading does to access times of files and directories: nothing, unless
+ * set before the first operation. A change of one is a write of its own, which
+ * gives the key another version.
+ */
+void tree_set_atime(struct tree *t, enum tree_atime files,
+		    enum tree_atime dirs);
 
 struct tt *tree_db(struct tree *t);
 
@@ -119,6 +140,7 @@ struct tree_attr {
 /* The caller on whose behalf an operation runs. */
 struct tree_cred {
 	uint32_t uid, gid;
+	uint32_t umask; /* counts where no default ACL decides */
 };
 
 int tree_getattr(struct tree *t, uint64_t ino, struct tree_attr *out);
@@ -133,7 +155,8 @@ enum tree_set {
 	TREE_SET_ATIME_NOW = 1 << 6,
 	TREE_SET_MTIME_NOW = 1 << 7,
 	TREE_SET_CTIME = 1 << 8,
-	TREE_SET_KILL_PRIV = 1 << 9, /* clear setuid, and setgid if g+x */
+	/* clear setuid, and setgid if g+x, of what is no directory */
+	TREE_SET_KILL_PRIV = 1 << 9,
 };
 /* Sets the fields of `in` named by `set`, as one change. */
 int tree_setattr(struct tree *t, uint64_t ino, const struct tree_attr *in,
@@ -151,8 +174,9 @@ void tree_forget(struct tree *t, uint64_t ino, uint64_t n);
 
 /*
  * Creates a regular file, FIFO, socket or device node by `mode`'s type. The
- * owner is `cred`, the group the directory's when that is setgid. The caller
- * has applied the umask. +1 lookup. -EEXIST when the name is taken.
+ * owner is `cred`, the group the directory's when that is setgid. Permissions
+ * are what `mode` and the directory's default ACL have in common; without such
+ * an ACL, `mode` less the umask. +1 lookup. -EEXIST when the name is taken.
  */
 int tree_mknod(struct tree *t, uint64_t parent, struct tt_slice name,
 	       const struct tree_cred *cred, uint32_t mode, uint64_t rdev,
@@ -180,6 +204,7 @@ int tree_rmdir(struct tree *t, uint64_t parent, struct tt_slice name);
 enum tree_rename_flags {
 	TREE_RENAME_NOREPLACE = 1 << 0,
 	TREE_RENAME_EXCHANGE = 1 << 1,
+	TREE_RENAME_WHITEOUT = 1 << 2, /* leaves a character device 0:0 */
 };
 int tree_rename(struct tree *t, uint64_t parent, struct tt_slice name,
 		uint64_t new_parent, struct tt_slice new_name, unsigned flags);
@@ -224,7 +249,7 @@ int tree_readdir(struct tree_dir *d, uint64_t cookie, bool want_attr,
  * Reads up to `len` bytes at `off` and gives them to `fn` as one call with a
  * list of pieces in the engine's own memory (holes are pieces of zeros),
  * valid during the call; short at the end of the file. `fn`'s result is
- * returned. *atime policy*: none is written by a read.
+ * returned.
  */
 int tree_read(struct tree *t, uint64_t ino, uint64_t off, size_t len,
 	      int (*fn)(void *arg, const struct iovec *iov, int n_iov,
@@ -246,28 +271,34 @@ int tree_write(struct tree *t, uint64_t ino, uint64_t off, const void *data,
 int tree_fsync(struct tree *t, uint64_t ino);
 
 /* fallocate(2) with the kernel's FALLOC_FL_* `mode`; -EOPNOTSUPP for modes
- * that are not carried. */
+ * that are not carried. `flags`: TREE_WRITE_KILL_PRIV or 0. */
 int tree_fallocate(struct tree *t, uint64_t ino, int mode, uint64_t off,
-		   uint64_t len);
+		   uint64_t len, unsigned flags);
 
 /* SEEK_DATA / SEEK_HOLE; -ENXIO past the end. */
 int tree_lseek(struct tree *t, uint64_t ino, uint64_t off, int whence,
 	       uint64_t *out);
 
 /* Copies within the store; *out_len may be short. -EINVAL when ranges of one
- * file overlap. */
+ * file overlap. `flags` as for tree_write(). */
 int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
 		    uint64_t dst, uint64_t dst_off, uint64_t len,
-		    uint64_t *out_len);
+		    unsigned flags, uint64_t *out_len);
 
 /* ---- extended attributes ---------------------------------------------- */
 
-enum tree_xattr_flags { TREE_XATTR_CREATE = 1, TREE_XATTR_REPLACE = 2 };
+enum tree_xattr_flags {
+	TREE_XATTR_CREATE = 1,
+	TREE_XATTR_REPLACE = 2,
+	TREE_XATTR_KILL_SGID = 4, /* with an access ACL: clear setgid */
+};
 
 /* -ENODATA when absent; -ERANGE when `cap` is not 0 and too small; *out_len is
  * the value's length in any case of success. */
 int tree_getxattr(struct tree *t, uint64_t ino, struct tt_slice name, void *buf,
 		  size_t cap, size_t *out_len);
+/* "system.posix_acl_access" and "…_default" are checked (-EINVAL, -EACCES),
+ * and the mode follows the first, as it follows the mode. */
 int tree_setxattr(struct tree *t, uint64_t ino, struct tt_slice name,
 		  struct tt_slice value, int flags);
 /* Names, each ended by a NUL; sizes as in tree_getxattr(). */

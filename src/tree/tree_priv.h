@@ -25,7 +25,12 @@ struct sweeper;
 struct tree {
 	/* constant after tree_open() */
 	struct tt *db;
+	/* What is shown, of tree_open_past(); NULL: the present. It never
+	 * changes: there is no sweeper, and txn_begin() refuses. */
+	struct tt_snapshot *past;
+	struct tt_read_options reads;  /* of that, for rows */
 	struct tree_listener listener; /* set before the first operation */
+	enum tree_atime file_atime, dir_atime; /* likewise */
 	struct dentry_cache *names;
 	struct sweeper *sweeper;
 	struct counters *counters;
@@ -46,6 +51,11 @@ static inline void tree_count(struct tree *t, enum tree_counter c, uint64_t n)
 
 /* Wall-clock nanoseconds, for the times of inodes. */
 int64_t tree_now_ns(void);
+
+/* One state of the tree, to be read by several calls; given back by
+ * tree_state_drop(), which accepts NULL. */
+int tree_state_hold(struct tree *t, struct tt_snapshot **out);
+void tree_state_drop(struct tree *t, struct tt_snapshot *state);
 
 /* An empty batch, NULL without memory; and back. */
 struct tt_batch *tree_batch_take(struct tree *t);

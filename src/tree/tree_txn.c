@@ -17,6 +17,8 @@
 static int begin(struct txn *tx, struct tree *t, enum txn_mode mode)
 {
 	tx->t = t;
+	if (t->past)
+		return err_set(TT_EREADONLY, "the past does not change");
 	tx->batch = tree_batch_take(t);
 	if (!tx->batch)
 		return err_nomem("a batch");
@@ -389,6 +391,23 @@ int txn_set_xattrs_from(struct txn *tx, struct inode *in, uint64_t ino)
 	if (!e)
 		return -ENOMEM;
 	e->xattrs_from = ino;
+	return 0;
+}
+
+uint64_t txn_acl_from(struct txn *tx, struct inode *in)
+{
+	struct txn_inode *e = find_record(tx, in->ino);
+
+	return e ? e->acl_from : 0;
+}
+
+int txn_set_acl_from(struct txn *tx, struct inode *in, uint64_t ino)
+{
+	struct txn_inode *e = record_of(tx, in);
+
+	if (!e)
+		return -ENOMEM;
+	e->acl_from = ino;
 	return 0;
 }
 

@@ -50,6 +50,8 @@ struct txn_inode {
 	uint64_t lookups; /* to be added when published */
 	/* a new inode's attributes are copies of this one's; 0: none */
 	uint64_t xattrs_from;
+	/* whose default ACL a new inode has inherited; 0: nobody's */
+	uint64_t acl_from;
 };
 
 /* An entry this change sets. */
@@ -126,6 +128,9 @@ int txn_new_inode(struct txn *tx, uint64_t lookups, struct inode **out,
 /* Where a new inode's attributes were copied from, 0 for others. */
 uint64_t txn_xattrs_from(struct txn *tx, struct inode *in);
 int txn_set_xattrs_from(struct txn *tx, struct inode *in, uint64_t ino);
+/* Whose default ACL a new inode has inherited, 0 for others. */
+uint64_t txn_acl_from(struct txn *tx, struct inode *in);
+int txn_set_acl_from(struct txn *tx, struct inode *in, uint64_t ino);
 /* Another lookup when published. */
 int txn_add_lookup(struct txn *tx, struct inode *in);
 

@@ -31,7 +31,7 @@ int inode_tail_pin(struct tree *t, struct inode *in, struct tt_slice *tail,
 	*tail = SLICE_EMPTY;
 	if (in->st.tail_len == 0 || in->st.home == HOME_NONE)
 		return 0;
-	r = tt_get_pinned(t->db, NULL, inode_row_key(in, &k), pin);
+	r = tt_get_pinned(t->db, &t->reads, inode_row_key(in, &k), pin);
 	if (r == TT_NOTFOUND)
 		return err_set(TT_ECORRUPT,
 			       "inode %" PRIu64 ": its row is gone", in->ino);

@@ -5,6 +5,7 @@
  */
 #include "base/buf.h"
 #include "base/err.h"
+#include "tree/acl_rows.h"
 #include "tree/inode_reader.h"
 #include "tree/schema_key.h"
 #include "tree/tree_txn.h"
@@ -27,7 +28,7 @@ static int pin_row(struct tree *t, uint64_t ino, struct tt_slice name,
 		   struct tt_pinned *pin, struct tt_slice *value)
 {
 	struct schema_key k;
-	int r = tt_get_pinned(t->db, NULL, key_xattr(&k, ino, name), pin);
+	int r = tt_get_pinned(t->db, &t->reads, key_xattr(&k, ino, name), pin);
 
 	if (r == TT_NOTFOUND)
 		return -ENODATA;
@@ -79,6 +80,7 @@ static int list_names(struct tree *t, uint64_t ino, struct buf *names)
 	struct tt_iter_options io = {
 		.lower = key_prefix(&lo, KEY_XATTR, ino),
 		.upper = key_prefix_end(&hi, KEY_XATTR, ino),
+		.snapshot = t->past,
 		.keys_only = true,
 	};
 	struct tt_iter *it;
@@ -144,12 +146,21 @@ static int put_row(struct txn *tx, uint64_t ino, struct tt_slice name,
 	return tt_batch_putv(tx->batch, key_xattr(&k, ino, name), parts, 2);
 }
 
+static int delete_row(struct txn *tx, uint64_t ino, struct tt_slice name)
+{
+	struct schema_key k;
+
+	return tt_batch_delete(tx->batch, key_xattr(&k, ino, name));
+}
+
 static int set_locked(struct txn *tx, struct inode *in, struct tt_slice name,
 		      struct tt_slice value, int flags)
 {
 	int there = is_there(tx->t, in, name);
+	enum acl_kind kind = acl_kind_of(name);
+	bool is_stored = true;
 	struct inode_state *st;
-	int r;
+	int r = 0;
 
 	if (there < 0)
 		return there;
@@ -159,12 +170,20 @@ static int set_locked(struct txn *tx, struct inode *in, struct tt_slice name,
 		return -EEXIST;
 	if (!there && (flags & TREE_XATTR_REPLACE))
 		return -ENODATA;
+	if (kind != ACL_NONE)
+		r = acl_set(tx, in, kind, value, flags & TREE_XATTR_KILL_SGID,
+			    &is_stored);
+	if (r < 0)
+		return r;
 	st = txn_edit(tx, in);
 	if (!st)
 		return -ENOMEM;
-	st->n_xattrs += !there;
+	st->n_xattrs = st->n_xattrs + is_stored - (uint32_t)there;
 	st->ctime_ns = tx->now_ns;
-	r = put_row(tx, in->ino, name, value);
+	if (is_stored)
+		r = put_row(tx, in->ino, name, value);
+	else if (there)
+		r = delete_row(tx, in->ino, name);
 	return r < 0 ? r : txn_commit(tx);
 }
 
@@ -172,17 +191,18 @@ static int remove_locked(struct txn *tx, struct inode *in, struct tt_slice name)
 {
 	int there = is_there(tx->t, in, name);
 	struct inode_state *st;
-	struct schema_key k;
 	int r;
 
-	if (there <= 0)
-		return there < 0 ? there : -ENODATA;
+	if (there < 0)
+		return there;
+	if (!there) /* no ACL is no failure, as elsewhere */
+		return acl_kind_of(name) == ACL_NONE ? -ENODATA : 0;
 	st = txn_edit(tx, in);
 	if (!st)
 		return -ENOMEM;
 	st->n_xattrs--;
 	st->ctime_ns = tx->now_ns;
-	r = tt_batch_delete(tx->batch, key_xattr(&k, in->ino, name));
+	r = delete_row(tx, in->ino, name);
 	return r < 0 ? r : txn_commit(tx);
 }
 

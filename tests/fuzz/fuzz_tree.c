@@ -32,7 +32,7 @@ const struct fuzz_target fuzz_target = {
 	.n_mutations = 2000,
 };
 
-static const struct tree_cred cred = { 0, 0 };
+static const struct tree_cred cred = { 0, 0, 0 };
 
 static void load(struct tt *db, const uint8_t *p, size_t left)
 {
@@ -114,11 +114,15 @@ static void look_at(struct tree *t, uint64_t ino)
 
 static void change(struct tree *t, uint64_t ino)
 {
-	struct tree_attr a = { .size = 5000 };
+	struct tree_attr a = { .size = 5000, .mode = 0640 };
 
+	(void)tree_setattr(t, ino, &a, TREE_SET_MODE, NULL);
+	if (tree_mkdir(t, ino, tt_str("new"), &cred, 0750, &a) == 0)
+		tree_forget(t, a.ino, 1);
+	a.size = 5000;
 	(void)tree_write(t, ino, 4090, "0123456789", 10, 0, &a);
 	(void)tree_fallocate(t, ino, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			     100, 20000);
+			     100, 20000, 0);
 	(void)tree_setattr(t, ino, &a, TREE_SET_SIZE, NULL);
 	(void)tree_setxattr(t, ino, tt_str("user.a"), tt_str("v"), 0);
 	(void)tree_removexattr(t, ino, tt_str("user.b"));

@@ -66,9 +66,26 @@ static uint64_t look_up(uint64_t parent, const char *name)
 	return a.ino;
 }
 
+/* u::rwx, u:5:r--, g::r-x, m::r-x, o::--- as setxattr() has it. */
+/* clang-format off */
+static const uint8_t acl[] = {
+	2, 0, 0, 0, /* version */
+	1, 0, 7, 0, 255, 255, 255, 255,
+	2, 0, 4, 0, 5, 0, 0, 0,
+	4, 0, 5, 0, 255, 255, 255, 255,
+	16, 0, 5, 0, 255, 255, 255, 255,
+	32, 0, 0, 0, 255, 255, 255, 255,
+};
+/* clang-format on */
+
+static void put_acl(uint64_t ino, const char *name)
+{
+	ok(tree_setxattr(t, ino, tt_str(name), SLICE(acl, sizeof(acl)), 0));
+}
+
 static void make_tree(void)
 {
-	struct tree_cred cred = { 0, 0 };
+	struct tree_cred cred = { 0, 0, 0 };
 	struct tree_attr a;
 	uint64_t d, ino;
 
@@ -89,6 +106,8 @@ static void make_tree(void)
 	ok(tree_write(t, ino, 65537, "d", 1, 0, NULL));
 	ok(tree_setxattr(t, ino, tt_str("user.a"), tt_str("1"), 0));
 	ok(tree_setxattr(t, ino, tt_str("user.b"), tt_str("2"), 0));
+	put_acl(d, SCHEMA_ACL_DEFAULT);
+	put_acl(ino, SCHEMA_ACL_ACCESS);
 	ok(tree_sync(t));
 	put_trim(ino);
 }

@@ -12,6 +12,7 @@ import os
 import select
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -22,7 +23,10 @@ from tap import Skip, equal, raises, run, test
 libc = ctypes.CDLL(None, use_errno=True)
 RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
 FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE = 1, 2, 16
+FALLOC_COLLAPSE_RANGE, FALLOC_INSERT_RANGE = 8, 32
+ON_EXT4 = "TT_ON_EXT4" in os.environ
 SEEK_DATA, SEEK_HOLE = 3, 4
+F_OFD_SETLK = 37
 IS_ROOT = os.geteuid() == 0
 SYS_GETDENTS64 = 217 if os.uname().machine == "x86_64" else 61
 
@@ -292,6 +296,64 @@ def _(d):
     os.close(fd)
 
 
+@test("fallocate zeroes ranges, and refuses what it cannot do")
+def _(d):
+    fd = os.open("f", os.O_RDWR | os.O_CREAT)
+    os.write(fd, b"x" * 50_000)
+    fallocate(fd, FALLOC_ZERO_RANGE, 10_000, 20_000)
+    equal(os.pread(fd, 50_000, 0),
+          b"x" * 10_000 + bytes(20_000) + b"x" * 20_000)
+    fallocate(fd, FALLOC_ZERO_RANGE | FALLOC_KEEP_SIZE, 40_000, 20_000)
+    equal(os.fstat(fd).st_size, 50_000)
+    fallocate(fd, FALLOC_ZERO_RANGE, 40_000, 20_000)
+    equal(os.fstat(fd).st_size, 60_000)
+    equal(os.pread(fd, 30_000, 30_000), b"x" * 10_000 + bytes(20_000))
+    raises(errno.EOPNOTSUPP, fallocate, fd, FALLOC_PUNCH_HOLE, 0, 4096)
+    raises(errno.EINVAL, fallocate, fd, 0, 0, 0)
+    raises(errno.EFBIG, fallocate, fd, 0, (1 << 63) - 10, 100)
+    if not ON_EXT4:  # the kernel passes them on to no FUSE file system
+        for mode in FALLOC_COLLAPSE_RANGE, FALLOC_INSERT_RANGE:
+            raises(errno.EOPNOTSUPP, fallocate, fd, mode, 0, 16_384)
+    os.close(fd)
+
+
+@test("files end at 8 EiB")
+def _(d):
+    if ON_EXT4:
+        raise Skip("ext4 ends at 16 TiB")
+    end = (1 << 63) - 1
+    fd = os.open("f", os.O_RDWR | os.O_CREAT)
+    equal(os.pwrite(fd, b"end", end - 3), 3)
+    equal(os.fstat(fd).st_size, end)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    equal(os.pread(fd, 5, end - 5), b"\0\0end")
+    equal(os.lseek(fd, 0, SEEK_DATA) > end - 100_000, True)
+    equal(os.lseek(fd, end - 3, SEEK_HOLE), end)
+    fallocate(fd, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, 0, end)
+    equal(os.fstat(fd).st_blocks, 0)
+    os.ftruncate(fd, 0)
+    os.close(fd)
+
+
+@test("an unnamed file lives by its handle, and gets a name by linkat")
+def _(d):
+    fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640)
+    os.write(fd, b"unnamed" * 5000)
+    equal(os.fstat(fd).st_nlink, 0)
+    equal(os.listdir("."), [])
+    call(libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"f", 0x400))
+    equal(os.fstat(fd).st_nlink, 1)
+    equal(read("f"), b"unnamed" * 5000)
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o640)
+    equal(os.stat("f").st_ino, os.fstat(fd).st_ino)
+    os.close(fd)
+    fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_EXCL, 0o640)
+    raises(errno.ENOENT, lambda: call(libc.linkat(
+        -100, b"/proc/self/fd/%d" % fd, -100, b"g", 0x400)))
+    os.close(fd)
+    equal(os.listdir("."), ["f"])
+
+
 @test("copy_file_range copies")
 def _(d):
     data = os.urandom(300_000)
@@ -359,6 +421,18 @@ def _(d):
     equal(read("g"), data)
     os.close(fd)
     os.close(out)
+
+
+@test("copy_file_range copies inside a file, but not over itself")
+def _(d):
+    data = os.urandom(100_000)
+    write("f", data)
+    fd = os.open("f", os.O_RDWR)
+    equal(os.copy_file_range(fd, fd, 10_000, 5_000, 100_000), 10_000)
+    equal(read("f"), data + data[5_000:15_000])
+    raises(errno.EINVAL, os.copy_file_range, fd, fd, 10_000, 0, 5_000)
+    equal(os.copy_file_range(fd, fd, 10, 200_000, 0), 0)
+    os.close(fd)
 
 
 # ---- names ----------------------------------------------------------------
@@ -666,6 +740,24 @@ def _(d):
            RENAME_EXCHANGE | RENAME_NOREPLACE)
 
 
+@test("RENAME_WHITEOUT leaves a whiteout, as overlayfs wants it")
+def _(d):
+    if not IS_ROOT:
+        raise Skip("needs root")
+    write("a", b"A")
+    write("b", b"B")
+    renameat2("a", "c", RENAME_WHITEOUT)
+    renameat2("b", "c", RENAME_WHITEOUT)
+    equal(read("c"), b"B")
+    for name in "a", "b":
+        equal(stat.S_ISCHR(os.stat(name).st_mode), True)
+        equal(os.stat(name).st_rdev, 0)
+    raises(errno.EINVAL, renameat2, "a", "c",
+           RENAME_WHITEOUT | RENAME_EXCHANGE)
+    raises(errno.EEXIST, renameat2, "a", "c",
+           RENAME_WHITEOUT | RENAME_NOREPLACE)
+
+
 @test("concurrent renames leave one winner")
 def _(d):
     for i in range(8):
@@ -704,6 +796,8 @@ def _(d):
     st = os.stat("f")
     equal(st.st_atime_ns > before, True)
     equal(st.st_mtime_ns, 5_000_000_006)
+    raises(errno.EINVAL, lambda: call(libc.utimensat(
+        -100, b"f", (timespec * 2)(timespec(0, 10**9), timespec(0, 0)), 0)))
 
 
 @test("times before 1970 and after 2106 are kept")
@@ -849,10 +943,23 @@ def _(d):
         fd = os.open("f", os.O_WRONLY | os.O_APPEND)
         os.write(fd, b"more")
         os.close(fd)
+
+    def within(fn):
+        fd = os.open("f", os.O_RDWR)
+        fn(fd)
+        os.close(fd)
     if not IS_ROOT:
         raise Skip("needs root")
     os.chmod(".", 0o777)
-    for act in (append, lambda: os.truncate("f", 1)):
+    write("source", b"s" * 100)
+    source = os.open("source", os.O_RDONLY)
+    for act in (append, lambda: os.truncate("f", 1),
+                lambda: os.close(os.open("f", os.O_WRONLY | os.O_TRUNC)),
+                lambda: within(lambda fd: fallocate(fd, 0, 0, 10_000)),
+                lambda: within(lambda fd: fallocate(
+                    fd, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, 0, 10)),
+                lambda: within(lambda fd: os.copy_file_range(
+                    source, fd, 100, 0, 0))):
         write("f")
         os.chown("f", 0, 0)
         os.chmod("f", 0o6777)
@@ -863,6 +970,27 @@ def _(d):
     os.chmod("f", 0o6777)
     append()
     equal(mode(), 0o6777)  # root may
+
+
+@test("writing, truncating and chown take a program's capabilities")
+def _(d):
+    if not IS_ROOT:
+        raise Skip("needs root")
+    name = "security.capability"
+    net_raw = struct.pack("<5I", 0x0200_0001, 1 << 13, 0, 0, 0)
+
+    def append():
+        fd = os.open("f", os.O_WRONLY | os.O_APPEND)
+        os.write(fd, b"more")
+        os.close(fd)
+    for act in (append, lambda: os.truncate("f", 1),
+                lambda: os.chown("f", 0, 5)):
+        write("f")
+        append()  # the kernel has looked by now, and found none
+        os.setxattr("f", name, net_raw)
+        equal(os.getxattr("f", name), net_raw)
+        act()
+        raises(errno.ENODATA, os.getxattr, "f", name)
 
 
 @test("chown clears setuid and setgid of a program")
@@ -903,7 +1031,7 @@ def _(d):
         os.setxattr(path, "user.one", b"1")
         os.setxattr(path, "user.two", b"")
         os.setxattr(path, "user.large", b"L" * 60_000
-                    if not os.environ.get("TT_ON_EXT4") else b"L" * 2000)
+                    if not ON_EXT4 else b"L" * 2000)
         equal(sorted(os.listxattr(path)),
               ["user.large", "user.one", "user.two"])
         os.setxattr(path, "user.one", b"replaced" * 20)
@@ -923,6 +1051,22 @@ def _(d):
     os.setxattr("f", "user.a", b"1", os.XATTR_CREATE)
     raises(errno.EEXIST, os.setxattr, "f", "user.a", b"2", os.XATTR_CREATE)
     equal(os.getxattr("f", "user.a"), b"1")
+
+
+@test("attributes have a name space that is known, and limits")
+def _(d):
+    write("f")
+    for name in "nope.a", "system.nope", "a":
+        raises(errno.EOPNOTSUPP, os.setxattr, "f", name, b"v")
+        raises(errno.EOPNOTSUPP, os.getxattr, "f", name)
+    longest = "user." + "n" * 250
+    os.setxattr("f", longest, b"v")
+    equal(os.listxattr("f"), [longest])
+    raises(errno.ERANGE, os.setxattr, "f", longest + "n", b"v")
+    raises(errno.E2BIG, os.setxattr, "f", "user.a", bytes(65_537))
+    os.symlink("x", "l")
+    raises(errno.EPERM, os.setxattr, "l", "user.a", b"v",
+           follow_symlinks=False)
 
 
 @test("attributes of trusted and security are root's")
@@ -946,6 +1090,109 @@ def _(d):
     os.unlink("f")
     os.rename("g", "h")
     equal(os.getxattr("h", "user.a"), b"kept")
+
+
+ACL_ACCESS, ACL_DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+ACL_TAGS = {"u": 1, "U": 2, "g": 4, "G": 8, "m": 16, "o": 32}
+
+
+def acl(*entries):
+    """The bytes of an ACL: ("u", 7), ("U", 5, uid), … as the kernel has it."""
+    b = (2).to_bytes(4, "little")
+    for tag, perm, *who in entries:
+        b += ACL_TAGS[tag].to_bytes(2, "little") + perm.to_bytes(2, "little")
+        b += (who[0] if who else 0xffffffff).to_bytes(4, "little")
+    return b
+
+
+def need_acl(path):
+    try:
+        os.getxattr(path, ACL_ACCESS)
+    except OSError as e:
+        if e.errno == errno.EOPNOTSUPP:
+            raise Skip("no ACLs here") from e
+
+
+@test("an access ACL lets in whom it names, and the mode shows its mask")
+def _(d):
+    write("f", b"for you", mode=0o600)
+    need_acl("f")
+    os.chmod(".", 0o755)
+    os.setxattr("f", ACL_ACCESS,
+                acl(("u", 6), ("U", 4, 1234), ("g", 0), ("m", 4), ("o", 0)))
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o640)
+    equal(ACL_ACCESS in os.listxattr("f"), True)
+    if IS_ROOT:
+        as_user(1234, 1234, lambda: read("f"))
+        raises(errno.EACCES, as_user, 1235, 1234, lambda: read("f"))
+        raises(errno.EACCES, as_user, 1234, 1234, lambda: write("f"))
+    os.chmod("f", 0o600)
+    equal(os.getxattr("f", ACL_ACCESS),
+          acl(("u", 6), ("U", 4, 1234), ("g", 0), ("m", 0), ("o", 0)))
+    if IS_ROOT:
+        raises(errno.EACCES, as_user, 1234, 1234, lambda: read("f"))
+    os.removexattr("f", ACL_ACCESS)
+    raises(errno.ENODATA, os.getxattr, "f", ACL_ACCESS)
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o600)
+
+
+@test("an ACL that is a mode is kept as the mode")
+def _(d):
+    write("f")
+    need_acl("f")
+    os.setxattr("f", ACL_ACCESS, acl(("u", 7), ("g", 5), ("o", 1)))
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o751)
+    equal(os.listxattr("f"), [])
+    raises(errno.EINVAL, os.setxattr, "f", ACL_ACCESS, acl(("u", 7)))
+    raises(errno.EACCES, os.setxattr, "f", ACL_DEFAULT,
+           acl(("u", 7), ("g", 5), ("o", 1)))
+
+
+@test("a default ACL is inherited, and stands above the umask")
+def _(d):
+    need_acl(".")
+    default = acl(("u", 7), ("U", 6, 1234), ("g", 5), ("m", 7), ("o", 0))
+    os.mkdir("d")
+    os.setxattr("d", ACL_DEFAULT, default)
+    old = os.umask(0o077)
+    try:
+        os.close(os.open("d/f", os.O_CREAT | os.O_WRONLY, 0o666))
+        os.mkdir("d/s", 0o777)
+        os.mkfifo("d/p", 0o600)
+        os.symlink("x", "d/l")
+    finally:
+        os.umask(old)
+    equal(stat.S_IMODE(os.stat("d/f").st_mode), 0o660)
+    equal(os.getxattr("d/f", ACL_ACCESS),
+          acl(("u", 6), ("U", 6, 1234), ("g", 5), ("m", 6), ("o", 0)))
+    equal(os.getxattr("d/s", ACL_DEFAULT), default)
+    equal(os.getxattr("d/s", ACL_ACCESS), default)
+    equal(stat.S_IMODE(os.stat("d/p").st_mode), 0o600)
+    os.removexattr("d", ACL_DEFAULT)
+    write("d/g")
+    equal(os.listxattr("d/g"), [])
+
+
+@test("an ACL set by one outside the group clears setgid")
+def _(d):
+    if not IS_ROOT:
+        raise Skip("needs root")
+    os.chmod(".", 0o777)
+    write("f")
+    need_acl("f")
+    os.chown("f", 1234, 77)
+    entries = (("u", 7), ("U", 5, 9), ("g", 5), ("m", 5), ("o", 0))
+
+    def change():
+        os.setxattr("f", ACL_ACCESS, acl(*entries))
+    os.chmod("f", 0o2750)
+    change()
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o2750)  # root may
+    as_user(1234, 1234, change)
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o750)
+    os.chmod("f", 0o2750)
+    as_user(1234, 77, change)
+    equal(stat.S_IMODE(os.stat("f").st_mode), 0o2750)
 
 
 @test("ioctls that are not carried are ENOTTY")
@@ -981,6 +1228,22 @@ def _(d):
         fcntl.lockf(mine, fcntl.LOCK_EX | fcntl.LOCK_NB, 10, 10)
     as_user(0, 0, child)
     os.close(fd)
+
+
+@test("locks of open files exclude each other in one process")
+def _(d):
+    a = os.open("f", os.O_RDWR | os.O_CREAT)
+    b = os.open("f", os.O_RDWR)
+
+    def lock(fd, kind, start, length):
+        fcntl.fcntl(fd, F_OFD_SETLK, struct.pack(
+            "hhqqi4x", kind, os.SEEK_SET, start, length, 0))
+    lock(a, fcntl.F_WRLCK, 0, 10)
+    lock(b, fcntl.F_WRLCK, 10, 10)
+    raises(errno.EAGAIN, lock, b, fcntl.F_RDLCK, 5, 1)
+    os.close(a)
+    lock(b, fcntl.F_RDLCK, 5, 1)
+    os.close(b)
 
 
 @test("a waiting lock is granted when the holder lets go")

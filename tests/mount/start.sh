@@ -84,9 +84,25 @@ tap_run '... and can be had without a port' \
 tap_run 'umount ends the daemon' umount "$work/other"
 
 echo kept >"$mnt/f"
+mkdir "$mnt/numbered"
+ln "$mnt/f" "$mnt/numbered/link"
+numbers=$(stat -c %i "$mnt/f" "$mnt/numbered" "$mnt/numbered/link")
 tap_run 'SIGTERM unmounts and ends' mount_down
 mount_up || exit 1
 tap_run 'what was written is there again' grep -q kept "$mnt/f"
+tap_is 'inode numbers are what they were' \
+	"$(stat -c %i "$mnt/f" "$mnt/numbered" "$mnt/numbered/link")" \
+	"$numbers"
+
+# close_to N N: they differ by less than a twentieth; others use the disk too.
+close_to() {
+	local more=$(($1 > $2 ? $1 - $2 : $2 - $1))
+	echo "$1 and $2"
+	[ $more -lt $(($1 / 20)) ]
+}
+tap_run 'df tells the free space of the disk below' close_to \
+	"$(df -k --output=avail "$mnt" | tail -n 1)" \
+	"$(df -k --output=avail "$store" | tail -n 1)"
 
 interrupted() {
 	kill -INT "$daemon" && mount_wait_gone
@@ -101,6 +117,53 @@ exec 7>&-
 mount_up -o fsname=a\\,name,subtype= || exit 1
 tap_is 'fsname and an empty subtype are honoured' \
 	"$(findmnt -n -o SOURCE,FSTYPE "$mnt" | tr -s ' ')" 'a,name fuse'
+mount_down
+
+# Where io_uring cannot be had, it is done without.
+mount_up -o io_uring || exit 1
+echo ring >"$mnt/ring"
+tap_is 'io_uring mounts' "$(cat "$mnt/ring")" ring
+mount_down
+
+# What the kernel has not sent yet is data all the same, for cp among others.
+mount_up -o writeback || exit 1
+tap_run 'writeback takes nothing that was written for a hole' python3 -c "
+import os
+fd = os.open('$mnt/wb', os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, 1 << 20)
+os.pwrite(fd, b'data', 500_000)
+assert os.lseek(fd, 0, os.SEEK_DATA) <= 500_000"
+mount_down
+
+# The past: what was overwritten and removed is there again, read-only.
+mount_up -o retention=1h || exit 1
+echo old >"$mnt/past"
+echo here >"$mnt/removed"
+version=$(port_ask '{"operation": "STAT", "key": "removed"}' |
+	python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])')
+echo new >"$mnt/past"
+rm "$mnt/removed"
+echo x >"$mnt/later"
+mount_again -o as_of="$version" || exit 1
+tap_is 'as_of shows what was' \
+	"$(cd "$mnt" && cat past removed && find . -name later)" \
+	$'old\nhere'
+tap_is '... and lets nothing be changed' \
+	"$( (touch "$mnt/past"; rm "$mnt/removed") 2>&1 |
+		grep -c Read-only)" 2
+tap_run '... through the port neither' bash -c \
+	"$(declare -f port_ask); mount_scripts=$mount_scripts port=$port
+	port_ask '{\"operation\": \"SET\", \"key\": \"a\", \"value\": \"b\"}' |
+		grep READ_ONLY"
+mount_down
+tap_run 'as_of wants a time' refuses 'is no time' "$store" "$mnt" \
+	-o as_of=yesterday
+tap_run 'as_of of what is not kept is refused' refuses 'retention' "$store" \
+	"$mnt" -o as_of=2001-01-01
+tap_run 'as_of makes no store' refuses 'none' "$work/none" "$mnt" -o as_of=1h
+tap_run '... really' [ ! -e "$work/none" ]
+mount_up || exit 1
+tap_is 'the present is as it was left' "$(cat "$mnt/past")" new
 mount_down
 
 if [ "$(id -u)" = 0 ]; then
@@ -124,9 +187,95 @@ if [ "$(id -u)" = 0 ]; then
 		"! setpriv --reuid=1234 --regid=1234 --clear-groups \
 			ls $mnt 2>/dev/null"
 	mount_down
+	# accessed OPTIONS: whether a first read moves the time of an old file.
+	accessed() {
+		mount_up -o "$1" || return
+		touch -d 2001-01-01 "$mnt/read"
+		mount_again -o "$1" || return # so that nothing is cached
+		cat "$mnt/read" && ls "$mnt" >/dev/null
+		stat -c %x "$mnt/read" | cut -c 1-4
+		mount_down
+	}
+	echo contents >"$store.read"
+	mount_up && cp "$store.read" "$mnt/read" && mount_down
+	tap_is 'reading moves no access time' "$(accessed rw)" $'contents\n2001'
+	tap_is 'with relatime it does' \
+		"$(accessed relatime | tail -n 1)" "$(date +%Y)"
+	tap_is '... not with a noatime behind it' \
+		"$(accessed relatime,noatime | tail -n 1)" 2001
+
+	mount_up -o uid=1234,gid=77,umask=027 || exit 1
+	(umask 0; mkdir "$mnt/squash"; : >"$mnt/squash/f")
+	tap_is 'uid, gid and umask are what is shown' \
+		"$(stat -c '%u %g %a' "$mnt/squash/f" "$mnt/f" | uniq)" \
+		'1234 77 750'
+	tap_run '... and decide who may what' bash -c \
+		"setpriv --reuid=1234 --regid=1 --clear-groups \
+			touch $mnt/squash/mine &&
+		! setpriv --reuid=1235 --regid=1 --clear-groups \
+			ls $mnt/squash 2>/dev/null"
+	chmod 600 "$mnt/squash/mine"
+	chown 5:6 "$mnt/f"
+	mount_again || exit 1
+	tap_is 'what is made belongs to them, chmod and chown are stored' \
+		"$(stat -c '%u %g %a' "$mnt/squash/f" "$mnt/squash/mine" \
+			"$mnt/f" | tr '\n' ,)" \
+		'1234 77 666,1234 77 600,5 6 644,'
+	mount_down
+	tap_run 'a umask is octal' refuses 'no octal number' "$store" "$mnt" \
+		-o umask=888
+	mount_up || exit 1
+	python3 - "$mnt/acl" <<-'P'
+	import os, sys
+	acl = bytes.fromhex("02000000" "01000700ffffffff" "02000700d2040000"
+	                    "04000500ffffffff" "10000700ffffffff"
+	                    "20000000ffffffff")
+	os.mkdir(sys.argv[1])
+	os.setxattr(sys.argv[1], "system.posix_acl_default", acl)
+	os.setxattr(sys.argv[1], "user.other", b"x")
+	P
+	mount_again -o acl=no || exit 1
+	tap_is 'acl=no shows no ACLs' "$(python3 -c "import os
+print(os.listxattr('$mnt/acl'))
+try:
+    os.getxattr('$mnt/acl', 'system.posix_acl_default')
+except OSError as e:
+    print(e.errno)" | tr '\n' ' ')" "['user.other'] 95 "
+	: >"$mnt/acl/f"
+	mount_again || exit 1
+	tap_run '... but they are inherited' python3 -c "import os
+assert 'system.posix_acl_access' in os.listxattr('$mnt/acl/f')"
+	mount_down
 	tap_run 'mount(8) mounts' mount -t fuse \
 		"$(command -v ttrunksfs)#$store" "$mnt" -o no_port,noatime
 	tap_run '... and umount unmounts' umount "$mnt"
+
+	# By its type, as fstab has it. mount(8) looks for the program in
+	# directories of the system only, so one of them is ours for a moment.
+	by_type() {
+		# shellcheck disable=SC2016 # expanded by the inner shell
+		unshare --mount bash -euc '
+		program=$(command -v ttrunksfs)
+		mount -t tmpfs none /usr/local/bin
+		ln -s "$program" /usr/local/bin/
+		said=$(mount -t fuse.ttrunksfs "$1" "$2" -o no_port)
+		findmnt -n -o FSTYPE "$2" | grep -x fuse.ttrunksfs
+		umount "$2"
+		while kill -0 "${said##* }" 2>/dev/null; do sleep 0.05; done
+		echo "$1 $2 fuse.ttrunksfs no_port,_netdev,nofail 0 0" >"$3"
+		mount -T "$3" "$2"
+		mount -T "$3" -o remount,ro "$2"
+		! touch "$2/x" 2>/dev/null
+		mount -o remount,rw "$2"
+		touch "$2/x"
+		umount "$2"' - "$store" "$mnt" "$work/fstab"
+	}
+	if unshare --mount true 2>/dev/null && command -v mount.fuse3; then
+		tap_run 'mount(8) mounts by type, by fstab, and remounts' \
+			by_type
+	else
+		tap_skip 'mount(8) by type' 'no name space or mount.fuse3'
+	fi
 else
 	tap_skip 'options of root' 'needs root'
 fi

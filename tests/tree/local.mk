@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: MIT
+test_programs += %D%/test_tree_acl
+%C%_test_tree_acl_SOURCES = %D%/test_tree_acl.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h
 test_programs += %D%/test_tree_crash
 %C%_test_tree_crash_SOURCES = %D%/test_tree_crash.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
@@ -22,6 +25,9 @@ test_programs += %D%/test_tree_model
 	%D%/tree_fixture.c %D%/tree_fixture.h
 test_programs += %D%/test_tree_names
 %C%_test_tree_names_SOURCES = %D%/test_tree_names.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h
+test_programs += %D%/test_tree_past
+%C%_test_tree_past_SOURCES = %D%/test_tree_past.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
 test_programs += %D%/test_tree_threads
 %C%_test_tree_threads_SOURCES = %D%/test_tree_threads.c \

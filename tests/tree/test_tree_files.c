@@ -260,6 +260,87 @@ START_TEST(an_unnamed_file_without_a_name_goes)
 }
 END_TEST
 
+/* Sets all times of the file to `s` seconds, its ctime to 1 s. */
+static void set_times(time_t atime, time_t mtime)
+{
+	struct tree_attr in = { .atime.tv_sec = atime,
+				.mtime.tv_sec = mtime,
+				.ctime.tv_sec = 1 };
+
+	ck_ok(tree_setattr(f.t, file, &in,
+			   TREE_SET_ATIME | TREE_SET_MTIME | TREE_SET_CTIME,
+			   NULL));
+}
+
+static int nothing(void *arg, const struct iovec *iov, int n_iov, size_t total)
+{
+	(void)arg, (void)iov, (void)n_iov, (void)total;
+	return 0;
+}
+
+/* Whether reading the file moves its access time. */
+static bool read_moves_atime(void)
+{
+	struct tree_attr before = attr(), after;
+
+	ck_ok(tree_read(f.t, file, 0, 10, nothing, NULL));
+	after = attr();
+	ck_assert_int_eq(after.mtime.tv_sec, before.mtime.tv_sec);
+	ck_assert_int_eq(after.ctime.tv_sec, before.ctime.tv_sec);
+	ck_assert_uint_eq(after.size, before.size);
+	return after.atime.tv_sec != before.atime.tv_sec;
+}
+
+START_TEST(reading_moves_access_times_by_the_policy)
+{
+	time_t now;
+
+	put(0, "contents", 8);
+	now = attr().mtime.tv_sec;
+	set_times(1, 2);
+	ck_assert(!read_moves_atime());
+	tree_set_atime(f.t, TREE_ATIME_RELATIVE, TREE_ATIME_NEVER);
+	ck_assert(read_moves_atime());
+	ck_assert(!read_moves_atime());
+	set_times(now - 3600, now - 7200);
+	ck_assert(!read_moves_atime());
+	set_times(now - 3600, now - 3600);
+	ck_assert(read_moves_atime());
+	set_times(now - 90000, now - 180000); /* over a day */
+	ck_assert(read_moves_atime());
+	tree_set_atime(f.t, TREE_ATIME_ALWAYS, TREE_ATIME_NEVER);
+	set_times(now - 3600, now - 7200);
+	ck_assert(read_moves_atime());
+	ck_assert_str_eq(do_get(f.t, "f"), "contents");
+}
+END_TEST
+
+static int no_entry(void *arg, const struct tree_dirent *e)
+{
+	(void)arg, (void)e;
+	return 0;
+}
+
+START_TEST(listing_moves_access_times_by_the_policy)
+{
+	struct tree_attr in = { .atime.tv_sec = 1 }, a;
+
+	for (int policy = TREE_ATIME_NEVER; policy <= TREE_ATIME_RELATIVE;
+	     policy++) {
+		struct tree_dir *d;
+
+		ck_ok(tree_setattr(f.t, TREE_ROOT, &in, TREE_SET_ATIME, NULL));
+		tree_set_atime(f.t, TREE_ATIME_NEVER, (enum tree_atime)policy);
+		ck_ok(tree_opendir(f.t, TREE_ROOT, &d));
+		ck_ok(tree_readdir(d, 0, false, no_entry, NULL));
+		tree_closedir(d);
+		ck_ok(tree_getattr(f.t, TREE_ROOT, &a));
+		ck_assert_int_eq(a.atime.tv_sec != 1,
+				 policy == TREE_ATIME_RELATIVE);
+	}
+}
+END_TEST
+
 START_TEST(appends_go_to_the_end)
 {
 	put(0, "ab", 2);
@@ -271,11 +352,20 @@ END_TEST
 START_TEST(writes_by_others_clear_setuid)
 {
 	struct tree_attr in = { .mode = 06755 };
+	uint64_t n;
 
 	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
 	put(0, "a", 1);
 	ck_assert_uint_eq(attr().mode & 07777, 06755);
 	ck_ok(tree_write(f.t, file, 0, "a", 1, TREE_WRITE_KILL_PRIV, NULL));
+	ck_assert_uint_eq(attr().mode & 07777, 0755);
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_KEEP_SIZE, 0, 10,
+			     TREE_WRITE_KILL_PRIV));
+	ck_assert_uint_eq(attr().mode & 07777, 0755);
+	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
+	ck_ok(tree_copy_range(f.t, file, 0, file, 9, 1, TREE_WRITE_KILL_PRIV,
+			      &n));
 	ck_assert_uint_eq(attr().mode & 07777, 0755);
 	in.mode = 02644; /* mandatory locking, not setgid */
 	ck_ok(tree_setattr(f.t, file, &in, TREE_SET_MODE, NULL));
@@ -337,25 +427,25 @@ START_TEST(holes_are_punched)
 	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
 	make_big();
-	ck_ok(tree_fallocate(f.t, file, mode, 100, 598ull * BLOCK));
+	ck_ok(tree_fallocate(f.t, file, mode, 100, 598ull * BLOCK, 0));
 	expect(0, 100, 'x');
 	expect(100, 50 * BLOCK, 0);
 	expect(598ull * BLOCK + 100, BLOCK, 'x');
 	ck_assert_uint_ge(attr().size, 600ull * BLOCK);
 	sweeper_drain(f.t->sweeper);
 	expect(100, 50 * BLOCK, 0);
-	ck_err(tree_fallocate(f.t, file, FALLOC_FL_COLLAPSE_RANGE, 0, BLOCK),
+	ck_err(tree_fallocate(f.t, file, FALLOC_FL_COLLAPSE_RANGE, 0, BLOCK, 0),
 	       -EOPNOTSUPP);
 }
 END_TEST
 
 START_TEST(allocating_sets_the_size_unless_told_not_to)
 {
-	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_KEEP_SIZE, 0, 5000));
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_KEEP_SIZE, 0, 5000, 0));
 	ck_assert_uint_eq(attr().size, 0);
-	ck_ok(tree_fallocate(f.t, file, 0, 0, 5000));
+	ck_ok(tree_fallocate(f.t, file, 0, 0, 5000, 0));
 	ck_assert_uint_eq(attr().size, 5000);
-	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_ZERO_RANGE, 4000, 2000));
+	ck_ok(tree_fallocate(f.t, file, FALLOC_FL_ZERO_RANGE, 4000, 2000, 0));
 	ck_assert_uint_eq(attr().size, 6000);
 }
 END_TEST
@@ -369,12 +459,12 @@ START_TEST(ranges_are_copied)
 	put(100, "abc", 3);
 	ck_ok(do_create(f.t, "g"));
 	ck_ok(path_lookup(f.t, "g", &g));
-	ck_ok(tree_copy_range(f.t, file, 100, g.ino, 7, 1 << 30, &n));
+	ck_ok(tree_copy_range(f.t, file, 100, g.ino, 7, 1 << 30, 0, &n));
 	ck_assert_uint_eq(n, 3 * BLOCK - 100);
 	ck_ok(tree_getattr(f.t, g.ino, &g));
 	ck_assert_uint_eq(g.size, 3 * BLOCK - 93);
-	ck_err(tree_copy_range(f.t, file, 0, file, 10, 100, &n), -EINVAL);
-	ck_ok(tree_copy_range(f.t, file, 100, file, 9000, 3, &n));
+	ck_err(tree_copy_range(f.t, file, 0, file, 10, 100, 0, &n), -EINVAL);
+	ck_ok(tree_copy_range(f.t, file, 100, file, 9000, 3, 0, &n));
 	expect(9003, 5, 'x');
 	tree_forget(f.t, g.ino, 1);
 }
@@ -452,6 +542,8 @@ static Suite *tree_files_suite(void)
 		an_orphan_is_swept_at_the_next_start,
 		an_unnamed_file_gets_a_name_by_link,
 		an_unnamed_file_without_a_name_goes,
+		reading_moves_access_times_by_the_policy,
+		listing_moves_access_times_by_the_policy,
 		appends_go_to_the_end,
 		writes_by_others_clear_setuid,
 		times_are_kept_to_the_nanosecond,

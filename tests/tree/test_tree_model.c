@@ -304,7 +304,7 @@ static void change_contents(uint64_t ino, int fd)
 		ck_assert_int_eq(ftruncate(fd, (off_t)off), 0);
 		break;
 	case 1:
-		ck_ok(tree_fallocate(f.t, ino, mode, off, n));
+		ck_ok(tree_fallocate(f.t, ino, mode, off, n, 0));
 		ck_assert_int_eq(fallocate(fd, mode, (off_t)off, (off_t)n), 0);
 		break;
 	case 2:

@@ -126,7 +126,7 @@ END_TEST
 START_TEST(setgid_directories_pass_their_group_on)
 {
 	struct tree_attr in = { .mode = 02755, .gid = 77 }, a;
-	struct tree_cred cred = { 5, 6 };
+	struct tree_cred cred = { 5, 6, 0 };
 
 	ck_ok(tree_setattr(f.t, ino("d"), &in, TREE_SET_MODE | TREE_SET_GID,
 			   NULL));
@@ -304,6 +304,28 @@ START_TEST(exchange_swaps_any_two)
 	ck_assert_uint_eq(nlink("e"), 3);
 	ck_assert_uint_eq(nlink(""), 3);
 	ck_err(do_rename(f.t, "d", "no", TREE_RENAME_EXCHANGE), -ENOENT);
+}
+END_TEST
+
+START_TEST(a_whiteout_takes_the_old_name)
+{
+	const unsigned flags = TREE_RENAME_WHITEOUT;
+	struct tree_attr a;
+	uint64_t moved = ino("a");
+
+	ck_ok(do_rename(f.t, "a", "d/b", flags));
+	ck_assert_uint_eq(ino("d/b"), moved);
+	ck_ok(do_stat(f.t, "a", &a));
+	ck_assert_uint_eq(a.mode, S_IFCHR);
+	ck_assert_uint_eq(a.rdev, 0);
+	ck_ok(do_rename(f.t, "e", "d/e", flags)); /* a directory too */
+	ck_ok(do_stat(f.t, "e", &a));
+	ck_assert_uint_eq(a.mode, S_IFCHR);
+	ck_err(do_rename(f.t, "a", "e", flags | TREE_RENAME_EXCHANGE), -EINVAL);
+	ck_err(do_rename(f.t, "a", "e", flags | TREE_RENAME_NOREPLACE),
+	       -EEXIST);
+	fixture_reopen(&f);
+	ck_assert_str_eq(names_in(f.t, "d"), "b e");
 }
 END_TEST
 
@@ -562,6 +584,7 @@ static Suite *tree_names_suite(void)
 		a_moved_directory_knows_its_parent,
 		noreplace_spares_what_is_there,
 		exchange_swaps_any_two,
+		a_whiteout_takes_the_old_name,
 		a_directory_of_many_is_renamed_at_once,
 		a_listing_begins_with_the_dots,
 		cookies_lead_back_to_any_place,

@@ -9,7 +9,7 @@
 #include "tree/sweeper.h"
 #include "tree/tree_priv.h"
 
-const struct tree_cred test_cred = { 0, 0 };
+const struct tree_cred test_cred = { 0, 0, 0 };
 
 static struct buf answer;
 
@@ -17,6 +17,17 @@ void fixture_open(struct fixture *f)
 {
 	f->dir = tmpdir_new();
 	ck_ok(tt_open(tmpdir_path(f->dir, "store"), NULL, &f->db));
+	ck_ok(tree_open(f->db, &f->t));
+}
+
+void fixture_open_with(struct fixture *f, const char *name, const char *value)
+{
+	struct tt_options *o = tt_options_new();
+
+	f->dir = tmpdir_new();
+	ck_ok(tt_options_set(o, name, value));
+	ck_ok(tt_open(tmpdir_path(f->dir, "store"), o, &f->db));
+	tt_options_free(o);
 	ck_ok(tree_open(f->db, &f->t));
 }
 

@@ -22,6 +22,8 @@ struct fixture {
 extern const struct tree_cred test_cred;
 
 void fixture_open(struct fixture *f);
+/* With an option of the engine. */
+void fixture_open_with(struct fixture *f, const char *name, const char *value);
 /* Closes without the check. */
 void fixture_close(struct fixture *f);
 /* Closes and opens again, as a restart does. */

@@ -18,6 +18,7 @@ test_programs += \
 	%D%/test_opt \
 	%D%/test_thread_pool \
 	%D%/test_token \
+	%D%/test_when \
 	%D%/test_wire
 
 # lsm: the write side and the cursors

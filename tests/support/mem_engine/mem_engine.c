@@ -432,6 +432,15 @@ int tt_snapshot_new(struct tt *db, struct tt_snapshot **out)
 	return 0;
 }
 
+int tt_snapshot_at(struct tt *db, int64_t ts, struct tt_snapshot **out)
+{
+	int r = tt_snapshot_new(db, out);
+
+	if (ts < (*out)->ts)
+		(*out)->ts = ts;
+	return r;
+}
+
 void tt_snapshot_free(struct tt *db, struct tt_snapshot *snap)
 {
 	(void)db;
