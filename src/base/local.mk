@@ -44,6 +44,8 @@ libbase_la_SOURCES += \
 	%D%/opt_source.c \
 	%D%/opt_text.c \
 	%D%/opt_value.c \
+	%D%/pages.c \
+	%D%/pages.h \
 	%D%/rand.h \
 	%D%/slice.h \
 	%D%/thread_pool.c \

@@ -37,6 +37,7 @@
 	X(RANK_CHUNK_POOL, ONE, "lsm: memory for memtables")               \
 	X(RANK_ITER_POOL, ONE, "lsm: idle iterators")                      \
 	X(RANK_POOL, ONE, "base: task queues of a thread pool")            \
+	X(RANK_PAGES, ONE, "base: pages freed last")                       \
 	X(RANK_FAULT_ENV, ONE, "tests: the fault-injecting environment")   \
 	X(RANK_THREAD_SLOT, ONE, "base: thread slot numbers")              \
 	X(RANK_LOG, ONE, "base: event log; nothing is taken under it")

@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "base/pages.h"
 #include "lsm/residency.h"
 #include "lsm/sst_reader_impl.h"
 
@@ -26,19 +27,16 @@
 /* Allocates for `len` bytes of header, of which `have` are in r->header. */
 static int grow_header(struct sst_reader *r, uint64_t len, size_t have)
 {
-	size_t bytes = ROUND_UP((size_t)len + HEADER_SHIFT, (size_t)64);
-	uint8_t *p = aligned_alloc(FILTER_LINE, bytes);
+	struct pages p;
+	int rc = pages_new(&p, (size_t)len + HEADER_SHIFT);
 
-	if (!p)
-		return err_nomem("a table's header");
-	if (have) {
-		memcpy(p + HEADER_SHIFT, r->header, have);
-		free(r->header - HEADER_SHIFT);
-	}
-	r->header = p + HEADER_SHIFT;
-	r->header_alloc = bytes;
-	/* Freed as r->header - HEADER_SHIFT. */
-	/* cppcheck-suppress memleak */
+	if (rc < 0)
+		return rc;
+	if (have)
+		memcpy(p.data + HEADER_SHIFT, r->header, have);
+	pages_free(&r->pages);
+	r->pages = p;
+	r->header = p.data + HEADER_SHIFT;
 	return 0;
 }
 
@@ -221,8 +219,7 @@ void sst_close(struct sst_reader *r)
 		return;
 	compress_dict_free(r->dict);
 	sst_index_fini(&r->index);
-	if (r->header)
-		free(r->header - HEADER_SHIFT);
+	pages_free(&r->pages);
 	/* Nothing was written: a failing close loses nothing. */
 	(void)env_close(r->file);
 	free(r->path);
@@ -300,7 +297,7 @@ const struct sst_index *sst_index_of(const struct sst_reader *r)
 
 size_t sst_memory(const struct sst_reader *r)
 {
-	return sizeof(*r) + r->header_alloc + sst_index_memory(&r->index) +
+	return sizeof(*r) + r->pages.bytes + sst_index_memory(&r->index) +
 	       compress_dict_memory(r->dict) + strlen(r->path) + 1;
 }
 

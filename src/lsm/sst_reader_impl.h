@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/direct.h"
+#include "base/pages.h"
 #include "lsm/filter.h"
 #include "lsm/sst_index.h"
 #include "lsm/sst_reader.h"
@@ -24,9 +25,9 @@ struct sst_reader {
 	struct env *env;
 	struct env_file *file;
 	struct compress_dict *dict; /* owned; NULL: none */
-	uint8_t *header;     /* owned, the file up to its data, moved so that
-			      * the filter's lines are 64-aligned */
-	size_t header_alloc; /* bytes of that allocation */
+	struct pages pages;	    /* owned; in them: */
+	uint8_t *header; /* the file up to its data, moved so that the
+			     * filter's lines are 64-aligned */
 	uint64_t header_len;
 	uint64_t filter_len;
 	uint64_t file_bytes;

@@ -16,6 +16,7 @@ test_programs += \
 	%D%/test_log \
 	%D%/test_mutex \
 	%D%/test_opt \
+	%D%/test_pages \
 	%D%/test_thread_pool \
 	%D%/test_token \
 	%D%/test_when \
