@@ -9,11 +9,11 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "bench/common/proc.h"
 #include "groups.h"
 #include "measure.h"
 #include "ops.h"
 #include "options.h"
-#include "proc.h"
 
 #define N_READERS 2
 #define N_SCANNERS 8 /* as many iterators are open at a time */
@@ -99,7 +99,7 @@ static void measure_within(struct run *r, struct job job, double start_mib)
 	double peak, allowed = (double)(cfg.memory + cfg.beyond) / (1 << 20);
 
 	measure(r, job);
-	peak = proc_peak_rss_mib() - start_mib;
+	peak = proc_peak_rss_mib(0) - start_mib;
 	if (peak <= allowed)
 		return;
 	r->n_errors++;
@@ -160,8 +160,8 @@ void group_budget(struct run *r)
 	r->memory_bytes = cfg.memory;
 	r->value_bytes = LONGEST;
 	r->n = keys_of(cfg.store_gib * (1 << 30)) & ~1ull;
-	proc_reset_peak_rss();
-	start_mib = proc_peak_rss_mib();
+	proc_reset_peak_rss(0);
+	start_mib = proc_peak_rss_mib(0);
 	run_open(r);
 	fill(r, start_mib);
 	read_and_scan(r, start_mib);

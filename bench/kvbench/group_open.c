@@ -11,11 +11,11 @@
 
 #include "base/compiler.h"
 #include "base/mutex.h"
+#include "bench/common/proc.h"
 #include "groups.h"
 #include "measure.h"
 #include "ops.h"
 #include "options.h"
-#include "proc.h"
 #include "report.h"
 
 /* Keys that are looked for afterwards: a returned write survives SIGKILL. */
@@ -79,7 +79,7 @@ static void open_and_get(struct run *r, struct result *res)
 	ns = mono_ns() - m.start_ns;
 	row.cpu_s = meter_cpu_s(&m);
 	row.elapsed_s = (double)ns / 1e9;
-	row.peak_rss_mib = proc_peak_rss_mib();
+	row.peak_rss_mib = proc_peak_rss_mib(0);
 	latency_add(&res->latency, ns);
 	res->done = 1;
 	res->errors = r->n_errors - was_errors;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/mutex.h"
+#include "bench/common/progress.h"
 #include "options.h"
-#include "progress.h"
 #include "series.h"
 
 /* A value that is read may be longer than it should: that is an error. */
@@ -106,7 +106,7 @@ static void *worker_main(void *arg)
 	struct progress p;
 
 	worker_init(w);
-	progress_begin(&p, w->run, w->job->name, w->index == 0);
+	progress_begin(&p, w->run->engine->name, w->job->name, w->index == 0);
 	if (w->job->series)
 		series_begin(w->job->series);
 	take_turns(w, &p);

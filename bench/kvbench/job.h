@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/rand.h"
+#include "bench/common/latency.h"
 #include "keys.h"
-#include "latency.h"
 #include "run.h"
 
 /* How a worker comes from its i-th turn to a key number. */

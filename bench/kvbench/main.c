@@ -3,15 +3,15 @@
  * kvbench: the same workloads on ttrunksdb and on its peers. Each engine and
  * group is one child process; rows go to standard output as they come.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "disk.h"
+#include "bench/common/disk.h"
+#include "bench/common/names.h"
+#include "bench/common/turn.h"
 #include "engines.h"
 #include "groups.h"
 #include "keys.h"
@@ -19,8 +19,6 @@
 #include "plot.h"
 #include "report.h"
 #include "run.h"
-
-#define HELP_WIDTH 79
 
 enum { EXIT_OK, EXIT_ERRORS, EXIT_USAGE };
 
@@ -38,18 +36,6 @@ static const char *group_name(unsigned i)
 	return g ? g->name : NULL;
 }
 
-static void print_names(const char *what, const char *(*name_at)(unsigned i))
-{
-	int column = printf("%s:", what);
-
-	for (unsigned i = 0; name_at(i); i++) {
-		if (column + 1 + (int)strlen(name_at(i)) > HELP_WIDTH)
-			column = printf("\n ") - 1;
-		column += printf(" %s", name_at(i));
-	}
-	putchar('\n');
-}
-
 static void print_help(void)
 {
 	puts("Usage: kvbench [OPTION]...\n"
@@ -57,8 +43,8 @@ static void print_help(void)
 	     "tab-separated values each on standard output.\n");
 	options_help();
 	putchar('\n');
-	print_names("Engines", engine_name);
-	print_names("Groups", group_name);
+	list_print("Engines", engine_name);
+	list_print("Groups", group_name);
 	puts("\nExit status: 0 all went well, 1 an operation failed or "
 	     "answered wrongly,\n2 wrong usage.");
 }
@@ -75,20 +61,6 @@ static bool is_chosen_engine(const struct kv_engine *e)
 static bool is_chosen_group(const struct group *g)
 {
 	return list_has(cfg.groups, "all") || list_has(cfg.groups, g->name);
-}
-
-/* Waits for its turn where --lock was given. Returns what to close, or -1. */
-static int take_lock(void)
-{
-	int fd;
-
-	if (!*cfg.lock)
-		return -1;
-	fd = open(cfg.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		fprintf(stderr, "kvbench: %s: no lock: %s\n", cfg.lock,
-			strerror(errno));
-	return fd;
 }
 
 static void say_stats(const struct run *r)
@@ -116,7 +88,7 @@ static void run_group(struct run *r)
 static bool run_one(const struct kv_engine *e, const struct group *g)
 {
 	struct run r;
-	int lock = take_lock();
+	int turn = turn_begin("kvbench", cfg.lock);
 	bool is_ok;
 
 	run_init(&r, e, g->name);
@@ -129,8 +101,7 @@ static bool run_one(const struct kv_engine *e, const struct group *g)
 	(void)disk_remove(r.dir);
 	if (!e->keeps_nothing)
 		sync(); /* the next does not pay for it */
-	if (lock >= 0)
-		(void)close(lock);
+	turn_end(turn);
 	return is_ok;
 }
 

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 
 #include "base/mutex.h"
-#include "proc.h"
+#include "bench/common/proc.h"
 #include "report.h"
 
 void meter_start(struct meter *m)
 {
-	proc_reset_peak_rss();
-	m->written_bytes = proc_written_bytes();
-	m->cpu_s = proc_cpu_s();
+	proc_reset_peak_rss(0);
+	m->written_bytes = proc_written_bytes(0);
+	m->cpu_s = proc_cpu_s(0);
 	m->start_ns = mono_ns();
 }
 
@@ -22,12 +22,12 @@ double meter_elapsed_s(const struct meter *m)
 
 double meter_cpu_s(const struct meter *m)
 {
-	return proc_cpu_s() - m->cpu_s;
+	return proc_cpu_s(0) - m->cpu_s;
 }
 
 int64_t meter_written_bytes(const struct meter *m)
 {
-	return (int64_t)(proc_written_bytes() - m->written_bytes);
+	return (int64_t)(proc_written_bytes(0) - m->written_bytes);
 }
 
 static struct result *result_new(const struct run *r)
@@ -50,7 +50,7 @@ uint64_t measure(struct run *r, struct job job)
 	meter_start(&m);
 	job_join(job_start(r, &job), res);
 	row.elapsed_s = meter_elapsed_s(&m);
-	row.peak_rss_mib = proc_peak_rss_mib();
+	row.peak_rss_mib = proc_peak_rss_mib(0);
 	if (job.settles)
 		row.settle_s = run_settle(r, true);
 	row.cpu_s = meter_cpu_s(&m);
@@ -73,7 +73,7 @@ void measure_pair(struct run *r, struct job reader, struct job writer)
 	writing = job_start(r, &writer);
 	job_join(reading, read);
 	job_join(writing, written);
-	row.peak_rss_mib = proc_peak_rss_mib();
+	row.peak_rss_mib = proc_peak_rss_mib(0);
 	row.settle_s = run_settle(r, true);
 	row.cpu_s = meter_cpu_s(&m);
 	row.name = reader.name;

@@ -6,14 +6,7 @@
 #ifndef KVBENCH_OPTIONS_H
 #define KVBENCH_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#define FIELD_COUNT(name) uint64_t name;
-#define FIELD_SIZE(name) uint64_t name;
-#define FIELD_REAL(name) double name;
-#define FIELD_TEXT(name) const char *name;
-#define FIELD_FLAG(name) bool name;
+#include "bench/common/option_table.h"
 
 struct options {
 #define OPT(letter, name, TYPE, ...) FIELD_##TYPE(name)
@@ -28,15 +21,5 @@ int options_read(int argc, char **argv);
 
 /* Prints what --help says of each option. */
 void options_help(void);
-
-/* True where the comma-separated `list` has `name`. */
-bool list_has(const char *list, const char *name);
-
-/*
- * TT_EOPTION where `list`, given to --option, is empty or names something
- * that name_at(0..) does not have ("all" is always known).
- */
-int list_check(const char *option, const char *list,
-	       const char *(*name_at)(unsigned i));
 
 #endif

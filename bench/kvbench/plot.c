@@ -4,20 +4,22 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "disk.h"
-#include "sheet.h"
+#include "bench/common/bars.h"
+#include "bench/common/disk.h"
+#include "bench/common/sheet.h"
 
 static int plot_rows(const char *dir, const struct sheet *s)
 {
 	int r = plot_bars(dir, "cpu",
 			  "Processor time per operation, \302\265s (all "
 			  "threads, background work included; less is better)",
-			  s, "cpu_us_op");
+			  s, "engine", "cpu_us_op");
 
 	if (r < 0)
 		return r;
 	return plot_bars(dir, "throughput",
-			 "Operations per second (more is better)", s, "ops_s");
+			 "Operations per second (more is better)", s, "engine",
+			 "ops_s");
 }
 
 static int plot_seconds(const char *dir, const struct sheet *s)

@@ -15,13 +15,6 @@ struct sheet;
 int plot(const char *dir, FILE *rows, const char *rows_name, FILE *seconds,
 	 const char *seconds_name);
 
-/*
- * DIR/NAME.svg: bars of one column, a panel a workload, a bar an engine; of
- * repeated rows the median.
- */
-int plot_bars(const char *dir, const char *name, const char *title,
-	      const struct sheet *rows, const char *column);
-
 /* DIR/WORKLOAD.svg: throughput and latencies over time, a line an engine. */
 int plot_lines(const char *dir, const struct sheet *seconds,
 	       const char *workload);

@@ -10,10 +10,10 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "bench/common/sheet.h"
+#include "bench/common/svg.h"
+#include "bench/common/units.h"
 #include "plot.h"
-#include "sheet.h"
-#include "svg.h"
-#include "units.h"
 
 #define WIDTH 960.0
 #define LEFT 72.0

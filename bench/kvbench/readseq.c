@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/mutex.h"
+#include "bench/common/proc.h"
+#include "bench/common/progress.h"
 #include "measure.h"
 #include "options.h"
-#include "proc.h"
-#include "progress.h"
 #include "report.h"
 
 #define PER_CLOCK 16
@@ -75,7 +75,7 @@ void measure_readseq(struct run *r, const char *name)
 
 	if (!tc || !s.result)
 		run_fail(r, "out of memory");
-	progress_begin(&p, r, name, true);
+	progress_begin(&p, e->name, name, true);
 	meter_start(&m);
 	s.it = e->iter_new(tc);
 	if (!s.it)
@@ -83,7 +83,7 @@ void measure_readseq(struct run *r, const char *name)
 	scan_all(&s, &p);
 	row.elapsed_s = meter_elapsed_s(&m);
 	row.cpu_s = meter_cpu_s(&m);
-	row.peak_rss_mib = proc_peak_rss_mib();
+	row.peak_rss_mib = proc_peak_rss_mib(0);
 	progress_end(&p);
 	e->iter_free(s.it);
 	e->thread_end(tc);

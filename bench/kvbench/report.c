@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "disk.h"
+#include "bench/common/disk.h"
 #include "options.h"
 #include "series.h"
 

@@ -10,8 +10,8 @@
 
 #include "base/err.h"
 #include "base/mutex.h"
+#include "bench/common/proc.h"
 #include "options.h"
-#include "proc.h"
 
 #define BLOOM_BITS 10
 #define SETTLE_STEP_US 250000
@@ -92,15 +92,15 @@ double run_settle(struct run *r, bool flush)
 		return 0; /* and so has nothing left to do */
 	if (flush && r->engine->flush(r->db) < 0)
 		r->n_errors++;
-	cpu = proc_cpu_s();
-	written = proc_written_bytes();
+	cpu = proc_cpu_s(0);
+	written = proc_written_bytes(0);
 	while (quiet < SETTLE_QUIET_STEPS &&
 	       seconds_since(start) < SETTLE_LIMIT_S) {
 		was_cpu = cpu;
 		was_written = written;
 		usleep(SETTLE_STEP_US);
-		cpu = proc_cpu_s();
-		written = proc_written_bytes();
+		cpu = proc_cpu_s(0);
+		written = proc_written_bytes(0);
 		if (cpu - was_cpu < SETTLE_CPU_S && written == was_written)
 			quiet++;
 		else

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "latency.h"
+#include "bench/common/latency.h"
 
 struct series {
 	const char *engine, *workload;

@@ -3,8 +3,8 @@
  * Scalable vector graphics, as much as a chart needs. Lengths are pixels,
  * colours "#rrggbb". What fails shows in svg_close().
  */
-#ifndef KVBENCH_SVG_H
-#define KVBENCH_SVG_H
+#ifndef BENCH_SVG_H
+#define BENCH_SVG_H
 
 #include <stdio.h>
 

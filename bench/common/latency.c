@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "latency.h"
+#include "bench/common/latency.h"
 
 void latency_merge(struct latency *to, const struct latency *from)
 {

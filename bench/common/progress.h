@@ -3,23 +3,21 @@
  * One line on the terminal that says what goes on. Nothing where stderr is
  * none. Belongs to one thread.
  */
-#ifndef KVBENCH_PROGRESS_H
-#define KVBENCH_PROGRESS_H
+#ifndef BENCH_PROGRESS_H
+#define BENCH_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct run;
-
 struct progress {
-	const char *engine, *workload;
+	const char *subject, *workload;
 	uint64_t start_ns;
 	/* When progress_show() has something new to say; never, if it is not
 	 * to speak. */
 	uint64_t next_ns;
 };
 
-void progress_begin(struct progress *p, const struct run *r,
+void progress_begin(struct progress *p, const char *subject,
 		    const char *workload, bool speaks);
 /* So far `done` of `count`; a workload ends early when `limit_s` is over. */
 void progress_show(struct progress *p, uint64_t now_ns, uint64_t done,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers for people. */
-#ifndef KVBENCH_UNITS_H
-#define KVBENCH_UNITS_H
+#ifndef BENCH_UNITS_H
+#define BENCH_UNITS_H
 
 #define UNITS_TEXT 24
 

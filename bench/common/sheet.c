@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sheet.h"
+#include "bench/common/sheet.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "units.h"
+#include "bench/common/units.h"
 
 #include <stdio.h>
 #include <string.h>

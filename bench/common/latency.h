@@ -3,8 +3,8 @@
  * How long the operations of one thread took, in nanoseconds: the buckets of
  * base/hist.h without its atomics, which cost as much as a small operation.
  */
-#ifndef KVBENCH_LATENCY_H
-#define KVBENCH_LATENCY_H
+#ifndef BENCH_LATENCY_H
+#define BENCH_LATENCY_H
 
 #include "base/hist.h"
 

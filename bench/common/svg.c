@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "svg.h"
+#include "bench/common/svg.h"
 
 #include <stdbool.h>
 

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Workloads differ by factors of a thousand, so each has a panel with a scale
- * of its own, and every bar its figure.
- */
+#include "bench/common/bars.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/err.h"
-#include "plot.h"
-#include "sheet.h"
-#include "svg.h"
-#include "units.h"
+#include "bench/common/sheet.h"
+#include "bench/common/svg.h"
+#include "bench/common/units.h"
 
 #define COLUMNS 3
 #define MARGIN 24.0
@@ -26,9 +23,9 @@
 
 struct chart {
 	const struct sheet *rows;
-	int engine_col, workload_col, value_col;
-	const char **engines, **workloads;
-	size_t n_engines, n_workloads;
+	int subject_col, workload_col, value_col;
+	const char **subjects, **workloads;
+	size_t n_subjects, n_workloads;
 	double *values; /* room for those of one bar */
 	struct svg svg;
 };
@@ -42,12 +39,13 @@ static int by_value(const void *a, const void *b)
 
 /* The median over repetitions; negative where there is no row. */
 static double value_of(struct chart *c, const char *workload,
-		       const char *engine)
+		       const char *subject)
 {
 	size_t n = 0;
 
 	for (size_t row = 1; row < c->rows->n_rows; row++)
-		if (!strcmp(sheet_cell(c->rows, row, c->engine_col), engine) &&
+		if (!strcmp(sheet_cell(c->rows, row, c->subject_col),
+			    subject) &&
 		    !strcmp(sheet_cell(c->rows, row, c->workload_col),
 			    workload))
 			c->values[n++] =
@@ -60,10 +58,10 @@ static double value_of(struct chart *c, const char *workload,
 
 static double panel_height(const struct chart *c)
 {
-	return PANEL_TITLE + BAR_STEP * (double)c->n_engines + PANEL_GAP;
+	return PANEL_TITLE + BAR_STEP * (double)c->n_subjects + PANEL_GAP;
 }
 
-static void draw_bar(struct chart *c, double x, double y, size_t engine,
+static void draw_bar(struct chart *c, double x, double y, size_t subject,
 		     double value, double largest)
 {
 	double room = PANEL_W - LABEL_W - FIGURE_W, width;
@@ -71,10 +69,10 @@ static void draw_bar(struct chart *c, double x, double y, size_t engine,
 	char figure[UNITS_TEXT];
 
 	svg_text(&c->svg, x + LABEL_W - 8, base, 11,
-		 engine == 0 ? SVG_INK : SVG_FAINT, SVG_END,
-		 c->engines[engine]);
+		 subject == 0 ? SVG_INK : SVG_FAINT, SVG_END,
+		 c->subjects[subject]);
 	width = largest > 0 ? MAX_OF(room * value / largest, 1) : 1;
-	svg_rect(&c->svg, x + LABEL_W, y, width, BAR_H, 2, svg_colour(engine));
+	svg_rect(&c->svg, x + LABEL_W, y, width, BAR_H, 2, svg_colour(subject));
 	svg_text(&c->svg, x + LABEL_W + width + 6, base, 11, SVG_INK, SVG_START,
 		 units_short(value, figure));
 }
@@ -85,13 +83,13 @@ static void draw_panel(struct chart *c, size_t workload, double x, double y)
 	double largest = 0;
 
 	svg_bold(&c->svg, x, y + 12, 13, SVG_INK, name);
-	for (size_t e = 0; e < c->n_engines; e++)
-		largest = MAX_OF(largest, value_of(c, name, c->engines[e]));
+	for (size_t e = 0; e < c->n_subjects; e++)
+		largest = MAX_OF(largest, value_of(c, name, c->subjects[e]));
 	y += PANEL_TITLE;
 	svg_line(&c->svg, x + LABEL_W - 0.5, y - 4, x + LABEL_W - 0.5,
-		 y + BAR_STEP * (double)c->n_engines, SVG_GRID);
-	for (size_t e = 0; e < c->n_engines; e++) {
-		double value = value_of(c, name, c->engines[e]);
+		 y + BAR_STEP * (double)c->n_subjects, SVG_GRID);
+	for (size_t e = 0; e < c->n_subjects; e++) {
+		double value = value_of(c, name, c->subjects[e]);
 
 		if (value >= 0)
 			draw_bar(c, x, y, e, value, largest);
@@ -121,26 +119,26 @@ static int draw(struct chart *c, const char *dir, const char *name,
 }
 
 int plot_bars(const char *dir, const char *name, const char *title,
-	      const struct sheet *rows, const char *column)
+	      const struct sheet *rows, const char *subject, const char *column)
 {
 	struct chart c = {
 		.rows = rows,
-		.engine_col = sheet_column(rows, "engine"),
+		.subject_col = sheet_column(rows, subject),
 		.workload_col = sheet_column(rows, "workload"),
 		.value_col = sheet_column(rows, column),
 	};
 	int r;
 
-	if (c.engine_col < 0 || c.workload_col < 0 || c.value_col < 0)
+	if (c.subject_col < 0 || c.workload_col < 0 || c.value_col < 0)
 		return TT_ECORRUPT;
-	c.engines = sheet_distinct(rows, c.engine_col, &c.n_engines);
+	c.subjects = sheet_distinct(rows, c.subject_col, &c.n_subjects);
 	c.workloads = sheet_distinct(rows, c.workload_col, &c.n_workloads);
 	c.values = calloc(rows->n_rows, sizeof(*c.values));
-	if (c.engines && c.workloads && c.values)
+	if (c.subjects && c.workloads && c.values)
 		r = draw(&c, dir, name, title);
 	else
 		r = err_nomem("plot");
-	free(c.engines);
+	free(c.subjects);
 	free(c.workloads);
 	free(c.values);
 	return r;

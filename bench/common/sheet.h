@@ -4,8 +4,8 @@
  * and rows. Several files one after the other, each with its header, are one
  * sheet.
  */
-#ifndef KVBENCH_SHEET_H
-#define KVBENCH_SHEET_H
+#ifndef BENCH_SHEET_H
+#define BENCH_SHEET_H
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories of stores. */
-#ifndef KVBENCH_DISK_H
-#define KVBENCH_DISK_H
+#ifndef BENCH_DISK_H
+#define BENCH_DISK_H
 
 #include <stdint.h>
 

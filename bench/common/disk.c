@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk.h"
+#include "bench/common/disk.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int add_one(const char *path, const struct stat *st, int type,
 {
 	(void)path;
 	(void)at;
-	/* An engine may just have removed it: FTW_NS. */
+	/* It may just have been removed: FTW_NS. */
 	if (type == FTW_F)
 		sum += (uint64_t)st->st_blocks * 512;
 	return 0;
