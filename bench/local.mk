@@ -16,6 +16,7 @@ libbench_la_SOURCES = \
 	%D%/common/option_table.c %D%/common/option_table.h \
 	%D%/common/proc.c %D%/common/proc.h \
 	%D%/common/progress.c %D%/common/progress.h \
+	%D%/common/settle.c %D%/common/settle.h \
 	%D%/common/sheet.c %D%/common/sheet.h \
 	%D%/common/svg.c %D%/common/svg.h \
 	%D%/common/turn.c %D%/common/turn.h \
@@ -50,6 +51,45 @@ libbench_la_CFLAGS = $(PRODUCT_CFLAGS)
 	%D%/kvbench/series.c %D%/kvbench/series.h
 %C%_kvbench_kvbench_CFLAGS = $(PRODUCT_CFLAGS)
 %C%_kvbench_kvbench_LDADD = libbench.la $(ENGINE_LINK)
+
+if WITH_FUSE
+bench_programs += %D%/fsbench/fsbench %D%/fsbench/nullfs
+endif
+
+%C%_fsbench_fsbench_SOURCES = \
+	%D%/fsbench/files.c %D%/fsbench/files.h \
+	%D%/fsbench/group_bigdir.c \
+	%D%/fsbench/group_meta.c \
+	%D%/fsbench/group_small.c \
+	%D%/fsbench/group_stream.c \
+	%D%/fsbench/group_tree.c \
+	%D%/fsbench/groups.c %D%/fsbench/groups.h \
+	%D%/fsbench/main.c \
+	%D%/fsbench/options.c %D%/fsbench/options.def %D%/fsbench/options.h \
+	%D%/fsbench/report.c %D%/fsbench/report.h \
+	%D%/fsbench/run.c %D%/fsbench/run.h \
+	%D%/fsbench/stats.c %D%/fsbench/stats.h \
+	%D%/fsbench/subject.c %D%/fsbench/subject.h \
+	%D%/fsbench/work.c %D%/fsbench/work.h
+%C%_fsbench_fsbench_CFLAGS = $(PRODUCT_CFLAGS)
+%C%_fsbench_fsbench_LDADD = libbench.la libbase.la $(ENGINE_LIBS)
+
+%C%_fsbench_nullfs_SOURCES = \
+	%D%/fsbench/nullfs.c %D%/fsbench/nullfs.h \
+	%D%/fsbench/nullfs_data.c \
+	%D%/fsbench/nullfs_nodes.c
+%C%_fsbench_nullfs_CFLAGS = $(PRODUCT_CFLAGS) $(FUSE_CFLAGS)
+%C%_fsbench_nullfs_LDADD = libbase.la $(ENGINE_LIBS) $(FUSE_LIBS)
+
+# Debian has the source of libfuse's own pass-through as an example; `make
+# bench` compiles that one where it is installed.
+if WITH_PASSTHROUGH_LL
+bench_peers += %D%/fsbench/passthrough_ll
+CLEANFILES += %D%/fsbench/passthrough_ll
+%D%/fsbench/passthrough_ll: $(PASSTHROUGH_LL)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CC) -O2 -pthread $(FUSE_CFLAGS) \
+		-o $@ $(PASSTHROUGH_LL) $(FUSE_LIBS)
+endif
 
 # Other engines, where configure found them.
 if WITH_ROCKSDB

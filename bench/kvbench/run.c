@@ -10,14 +10,10 @@
 
 #include "base/err.h"
 #include "base/mutex.h"
-#include "bench/common/proc.h"
+#include "bench/common/settle.h"
 #include "options.h"
 
 #define BLOOM_BITS 10
-#define SETTLE_STEP_US 250000
-#define SETTLE_QUIET_STEPS 2
-#define SETTLE_CPU_S 0.010 /* a step; 4 % of a processor */
-#define SETTLE_LIMIT_S 90
 
 void run_init(struct run *r, const struct kv_engine *engine, const char *group)
 {
@@ -77,37 +73,17 @@ void run_reopen(struct run *r, uint64_t cache_bytes)
 	(void)run_settle(r, false);
 }
 
-static double seconds_since(uint64_t start_ns)
-{
-	return (double)(mono_ns() - start_ns) / 1e9;
-}
-
 double run_settle(struct run *r, bool flush)
 {
-	uint64_t start = mono_ns(), written, was_written;
-	double cpu, was_cpu, took;
-	int quiet = 0;
+	uint64_t start = mono_ns();
+	double flushing;
 
 	if (r->engine->keeps_nothing)
 		return 0; /* and so has nothing left to do */
 	if (flush && r->engine->flush(r->db) < 0)
 		r->n_errors++;
-	cpu = proc_cpu_s(0);
-	written = proc_written_bytes(0);
-	while (quiet < SETTLE_QUIET_STEPS &&
-	       seconds_since(start) < SETTLE_LIMIT_S) {
-		was_cpu = cpu;
-		was_written = written;
-		usleep(SETTLE_STEP_US);
-		cpu = proc_cpu_s(0);
-		written = proc_written_bytes(0);
-		if (cpu - was_cpu < SETTLE_CPU_S && written == was_written)
-			quiet++;
-		else
-			quiet = 0;
-	}
-	took = seconds_since(start) - quiet * SETTLE_STEP_US / 1e6;
-	return took > 0.005 ? took : 0;
+	flushing = (double)(mono_ns() - start) / 1e9;
+	return (flushing > 0.005 ? flushing : 0) + settle(0);
 }
 
 static _Noreturn void be_child(void (*fn)(struct run *r), struct run *r)
