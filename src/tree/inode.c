@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/err.h"
+#include "tree/held.h"
 #include "tree/schema_key.h"
 #include "tree/sweeper.h"
 #include "tree/tree_priv.h"
@@ -99,6 +100,7 @@ void inode_discard(struct inode *in)
 	if (!in)
 		return;
 	rwlock_fini(&in->lock);
+	held_unref(in->held);
 	free(in->name);
 	free(in);
 }

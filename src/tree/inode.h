@@ -21,6 +21,8 @@
 #include "base/mutex.h"
 #include "tree/inode_rec.h"
 
+struct held;
+
 struct inode {
 	struct hmap_node node; /* guarded by the shard's mu */
 	/* constant once others can see it */
@@ -32,7 +34,8 @@ struct inode {
 	struct inode_state st;
 	char *name; /* in st.parent; directories and HOME_ENTRY; heap */
 	uint32_t name_len;
-	bool times_dirty; /* st has newer times than the row */
+	bool times_dirty;  /* st has newer times than the row */
+	struct held *held; /* contents while HOME_MEMORY; NULL: none */
 
 	/* guarded by the shard's mu */
 	uint32_t refs;

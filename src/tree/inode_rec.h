@@ -21,6 +21,7 @@ enum inode_home {
 	HOME_ENTRY,  /* in the D row (parent, name) */
 	HOME_INODE,  /* in an I row */
 	HOME_ORPHAN, /* in an O row */
+	HOME_MEMORY, /* in no row: unlinked and in use, nothing to sweep */
 };
 
 /* See struct schema_range. */
@@ -31,7 +32,7 @@ struct inode_trim {
 
 /*
  * Invariants:
- * 1. nlink == 0 exactly when home is HOME_ORPHAN or HOME_NONE.
+ * 1. nlink == 0 exactly when home is HOME_ORPHAN, HOME_MEMORY or HOME_NONE.
  * 2. is_inline implies n_blocks == 0, n_trims == 0 and
  *    tail_len <= min(size, SCHEMA_INLINE_MAX).
  * 3. A regular file is either inline or has n_blocks B rows.

@@ -19,6 +19,8 @@ libtree_la_SOURCES += \
 	%D%/fallocate.c \
 	%D%/file.c \
 	%D%/file.h \
+	%D%/held.c \
+	%D%/held.h \
 	%D%/ino_alloc.c \
 	%D%/ino_alloc.h \
 	%D%/inode.c \

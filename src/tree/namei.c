@@ -334,7 +334,7 @@ static int link_locked(struct txn *tx, struct inode *in, struct inode *dir,
 		return -EMLINK;
 	if (in->st.home == HOME_NONE)
 		return err_set(-ESTALE, "the inode is gone");
-	if (in->st.home == HOME_ORPHAN)
+	if (in->st.home == HOME_ORPHAN || in->st.home == HOME_MEMORY)
 		r = link_orphan(tx, in, dir, name);
 	else if (in->st.home == HOME_ENTRY)
 		r = move_to_own_row(tx, in, home_dir);

@@ -200,18 +200,25 @@ static int delete_rows(struct txn *tx, struct inode *in,
 	return r;
 }
 
+/* One that is in use waits, with a row only if something is to be swept when
+ * nobody uses it any more. */
 static int drop_last(struct txn *tx, struct inode *in)
 {
 	const struct inode_state *st = txn_state(tx, in);
-	bool is_in_use = inode_lookups(tx->t, in) > 0;
+	enum inode_home home = HOME_ORPHAN;
 	int r = 0;
 
-	if (!is_in_use)
+	if (inode_lookups(tx->t, in) == 0) {
 		r = delete_rows(tx, in, st);
-	if (r < 0)
-		return r;
-	return txn_set_home(tx, in, r == 1 ? HOME_NONE : HOME_ORPHAN, 0,
-			    SLICE_EMPTY);
+		if (r == 1)
+			home = HOME_NONE;
+	} else if (!txn_is_new(tx, in) && !st->n_blocks && !st->n_xattrs &&
+		   !st->n_trims) {
+		r = txn_hold_tail(tx, in);
+		if (r == 0)
+			home = HOME_MEMORY;
+	}
+	return r < 0 ? r : txn_set_home(tx, in, home, 0, SLICE_EMPTY);
 }
 
 int names_drop_link(struct txn *tx, struct inode *in)

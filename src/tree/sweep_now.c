@@ -341,7 +341,7 @@ int sweep_times_now(struct tree *t, struct inode *dir)
 	if (r < 0)
 		return r;
 	txn_lock(&tx, &dir, 1);
-	if (dir->times_dirty && dir->st.home != HOME_NONE) {
+	if (dir->times_dirty && dir->st.nlink > 0) {
 		r = txn_edit(&tx, dir) ? txn_commit(&tx) : -ENOMEM;
 		tree_count(t, TREE_N_TIMES, 1);
 	}

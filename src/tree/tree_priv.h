@@ -40,6 +40,9 @@ struct tree {
 	struct ns_lock ns;
 	struct inode_table inodes;
 	struct ino_alloc inos;
+	/* Contents in memory of files without a row; added to and taken from
+	 * by anybody, relaxed. */
+	_Atomic uint64_t held_bytes;
 	/* Empty batches for reuse: exchanged with acq_rel by taker and giver. */
 	struct tt_batch *_Atomic spare[N_SPARE_BATCHES];
 };

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "tree/dir.h"
+#include "tree/held.h"
 #include "tree/schema_key.h"
 #include "tree/sweeper.h"
 #include "tree/txn_rows.h"
@@ -74,6 +75,7 @@ static void free_records(struct txn *tx)
 	for (struct txn_inode *e = tx->inodes; e; e = e->next) {
 		free(e->tail);
 		free(e->name);
+		held_unref(e->held);
 		if (e->is_new && e->is_published)
 			inode_unref(tx->t, e->in, 0);
 		else if (e->is_new)
@@ -316,13 +318,21 @@ const struct inode_state *txn_state(struct txn *tx, struct inode *in)
 	return e ? &e->st : &in->st;
 }
 
+/* Its row must be written; one without a row gets one now. */
+static void mark_dirty(struct txn_inode *e)
+{
+	e->is_dirty = true;
+	if (e->st.home == HOME_MEMORY)
+		e->st.home = HOME_ORPHAN;
+}
+
 struct inode_state *txn_edit(struct txn *tx, struct inode *in)
 {
 	struct txn_inode *e = record_of(tx, in);
 
 	if (!e)
 		return NULL;
-	e->is_dirty = true;
+	mark_dirty(e);
 	return &e->st;
 }
 
@@ -433,7 +443,7 @@ int txn_set_tail(struct txn *tx, struct inode *in, struct tt_slice tail)
 	free(e->tail);
 	e->tail = copy;
 	e->has_tail = true;
-	e->is_dirty = true;
+	mark_dirty(e);
 	e->st.tail_len = (uint32_t)tail.len;
 	return 0;
 }
@@ -472,6 +482,22 @@ int txn_set_home(struct txn *tx, struct inode *in, enum inode_home home,
 	e->st.home = (uint8_t)home;
 	e->st.parent = parent;
 	return 0;
+}
+
+int txn_hold_tail(struct txn *tx, struct inode *in)
+{
+	struct txn_inode *e = record_of(tx, in);
+	struct tt_pinned pin = { 0 };
+	struct tt_slice tail;
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	r = txn_tail(tx, in, &tail, &pin);
+	if (r == 0 && tail.len)
+		r = held_new(tx->t, tail, &e->held);
+	tt_unpin(&pin);
+	return r;
 }
 
 /* ---- entries ---------------------------------------------------------- */
@@ -567,6 +593,16 @@ int txn_dir_is_empty(struct txn *tx, struct inode *dir)
 
 /* ---- the end ---------------------------------------------------------- */
 
+static void publish_held(struct txn_inode *e)
+{
+	struct held *old = e->in->held;
+
+	e->in->held = e->st.home == HOME_MEMORY ? e->held : NULL;
+	if (e->in->held)
+		e->held = NULL;
+	held_unref(old);
+}
+
 static void publish_inode(struct txn *tx, struct txn_inode *e)
 {
 	struct inode *in = e->in;
@@ -575,6 +611,7 @@ static void publish_inode(struct txn *tx, struct txn_inode *e)
 	if (e->is_dirty) {
 		e->st.version = tx->ts;
 		in->times_dirty = false;
+		publish_held(e);
 	} else if (e->is_touched) {
 		in->times_dirty = true;
 	}

@@ -44,8 +44,9 @@ struct txn_inode {
 	bool is_touched; /* only times, which may wait */
 	bool has_tail;	 /* tail replaces contents or target */
 	bool is_published;
-	uint8_t *tail; /* st.tail_len bytes, heap */
-	char *name;    /* its new name, heap; NULL: as it was */
+	uint8_t *tail;	   /* st.tail_len bytes, heap */
+	struct held *held; /* what it shall have, while HOME_MEMORY */
+	char *name;	   /* its new name, heap; NULL: as it was */
 	uint32_t name_len;
 	uint64_t lookups; /* to be added when published */
 	/* a new inode's attributes are copies of this one's; 0: none */
@@ -143,6 +144,10 @@ int txn_tail(struct txn *tx, struct inode *in, struct tt_slice *tail,
 /* Where the row shall be; `name` as in txn_set_entry(). */
 int txn_set_home(struct txn *tx, struct inode *in, enum inode_home home,
 		 uint64_t parent, struct tt_slice name);
+
+/* Copies contents or target to memory, for HOME_MEMORY. 1 when there is no
+ * room for them. */
+int txn_hold_tail(struct txn *tx, struct inode *in);
 
 /* The inode under `name`, held by the txn; TT_NOTFOUND. The directory is
  * locked. */

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "tree/held.h"
 #include "tree/tree_txn.h"
 
 struct tt_slice inode_row_key(const struct inode *in, struct schema_key *k)
@@ -15,6 +16,7 @@ struct tt_slice inode_row_key(const struct inode *in, struct schema_key *k)
 	case HOME_ORPHAN:
 		return key_orphan(k, in->ino);
 	case HOME_INODE:
+	case HOME_MEMORY:
 	case HOME_NONE:
 		break;
 	}
@@ -31,6 +33,11 @@ int inode_tail_pin(struct tree *t, struct inode *in, struct tt_slice *tail,
 	*tail = SLICE_EMPTY;
 	if (in->st.tail_len == 0 || in->st.home == HOME_NONE)
 		return 0;
+	if (in->st.home == HOME_MEMORY) {
+		held_pin(in->held, pin);
+		*tail = pin->value;
+		return 0;
+	}
 	r = tt_get_pinned(t->db, &t->reads, inode_row_key(in, &k), pin);
 	if (r == TT_NOTFOUND)
 		return err_set(TT_ECORRUPT,

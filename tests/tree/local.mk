@@ -32,6 +32,9 @@ test_programs += %D%/test_tree_past
 test_programs += %D%/test_tree_threads
 %C%_test_tree_threads_SOURCES = %D%/test_tree_threads.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
+test_programs += %D%/test_tree_unlinked
+%C%_test_tree_unlinked_SOURCES = %D%/test_tree_unlinked.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h
 # linked to the engine's model too
 test_programs += %D%/test_tree_races
 %C%_test_tree_races_SOURCES = %D%/test_tree_races.c \
