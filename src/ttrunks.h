@@ -375,7 +375,8 @@ TT_API int tt_get(struct tt *db, const struct tt_read_options *ro,
 struct tt_pinned {
 	struct tt_slice value;
 	int64_t ts; /* the timestamp it was written with */
-	/* private */
+	/* How it is released. Who hands out bytes of its own as a pin sets
+	 * these; of the engine's they are private. */
 	void (*release)(void *a, void *b);
 	void *a, *b;
 };

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A block is read by pinning its row and written by putting it whole: what a
- * write leaves of it comes from the old row, as slices, without a copy of our
- * own. Trailing zeros are not stored; a block of zeros has no row.
+ * A write that leaves part of a block either patches its row, which the engine
+ * does without reading it, or puts it whole, with what it leaves taken from
+ * the old row. A put stores no trailing zeros, and nothing for a block of
+ * zeros.
+ *
+ * Whoever reads a patched row puts it together from all patches since it was
+ * last put. So one write in PATCHES_MEAN puts a row that it could have
+ * patched, by chance: there are as many patches on average, and many times
+ * more nowhere, whatever the order of writes, with nothing to remember.
  *
  * Counting rows. n_blocks is exact, so a write must know whether the row was
  * there. Of a dense file all are, of one without blocks none, and behind the
@@ -11,13 +17,10 @@
 #include "tree/block.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/err.h"
 #include "tree/schema_key.h"
-
-const uint8_t zero_bytes[ZERO_BYTES];
 
 /* header, kept front, gap, data, gap, kept back */
 #define PARTS_MAX 6
@@ -68,126 +71,6 @@ static int pin_block(struct tt *db, const struct tt_read_options *ro,
 	if (r < 0)
 		tt_unpin(pin);
 	return r;
-}
-
-/* ---- reading ---------------------------------------------------------- */
-
-static void view_add(struct block_view *v, const uint8_t *p, size_t len)
-{
-	if (!len)
-		return;
-	v->iov[v->n_iov].iov_base = (void *)(uintptr_t)p;
-	v->iov[v->n_iov].iov_len = len;
-	v->n_iov++;
-	v->total += len;
-}
-
-static void view_add_zeros(struct block_view *v, size_t len)
-{
-	while (len) {
-		struct iovec *last = v->n_iov ? &v->iov[v->n_iov - 1] : NULL;
-		size_t n = MIN_OF(len, (size_t)ZERO_BYTES);
-
-		if (last && last->iov_base == (void *)(uintptr_t)zero_bytes &&
-		    last->iov_len < ZERO_BYTES) {
-			n = MIN_OF(len, ZERO_BYTES - last->iov_len);
-			last->iov_len += n;
-			v->total += n;
-		} else {
-			view_add(v, zero_bytes, n);
-		}
-		len -= n;
-	}
-}
-
-/* `len` bytes from `off` of something whose bytes end early. */
-static void view_add_padded(struct block_view *v, struct tt_slice bytes,
-			    uint64_t off, size_t len)
-{
-	size_t have = off < bytes.len ? bytes.len - off : 0;
-
-	have = MIN_OF(have, len);
-	if (have)
-		view_add(v, slice_bytes(bytes) + off, have);
-	view_add_zeros(v, len - have);
-}
-
-static int view_room(struct block_view *v, size_t n_slots, size_t len)
-{
-	size_t n_iov = 2 * n_slots + len / ZERO_BYTES + 3;
-
-	v->iov = v->iov_inline;
-	v->pins = v->pins_inline;
-	v->n_iov = 0;
-	v->n_pins = 0;
-	v->total = 0;
-	if (n_iov > ARRAY_LEN(v->iov_inline)) {
-		v->iov = malloc(n_iov * sizeof(*v->iov));
-		if (!v->iov)
-			goto fail;
-	}
-	if (n_slots > ARRAY_LEN(v->pins_inline)) {
-		v->pins = malloc(n_slots * sizeof(*v->pins));
-		if (!v->pins)
-			goto fail;
-	}
-	return 0;
-fail:
-	if (v->iov != v->iov_inline)
-		free(v->iov);
-	v->iov = v->iov_inline;
-	v->pins = v->pins_inline;
-	return err_nomem("a list of blocks");
-}
-
-int block_view_init(struct block_view *v, struct tt *db,
-		    const struct tt_read_options *ro,
-		    const struct inode_state *st, struct tt_slice tail,
-		    uint64_t off, size_t len)
-{
-	uint64_t bs = state_block_bytes(st);
-	bool has_blocks = !st->is_inline && st->n_blocks > 0;
-	size_t n_slots = 0;
-	int r;
-
-	if (has_blocks && len)
-		n_slots = (size_t)(((off + len - 1) >> st->block_shift) -
-				   (off >> st->block_shift) + 1);
-	r = view_room(v, n_slots, len);
-	if (r < 0 || !has_blocks) {
-		if (r == 0)
-			view_add_padded(v, tail, off, len);
-		return r;
-	}
-	while (len) {
-		struct tt_pinned *pin = &v->pins[v->n_pins];
-		uint64_t in_block = off & (bs - 1);
-		size_t n = (size_t)MIN_OF(bs - in_block, (uint64_t)len);
-		struct tt_slice bytes;
-		bool is_row;
-
-		memset(pin, 0, sizeof(*pin));
-		r = pin_block(db, ro, st, off >> st->block_shift, pin, &bytes,
-			      &is_row);
-		if (r < 0)
-			return r;
-		if (is_row)
-			v->n_pins++;
-		view_add_padded(v, bytes, in_block, n);
-		off += n;
-		len -= n;
-	}
-	return 0;
-}
-
-void block_view_fini(struct block_view *v)
-{
-	for (size_t i = 0; i < v->n_pins; i++)
-		tt_unpin(&v->pins[i]);
-	if (v->iov != v->iov_inline)
-		free(v->iov);
-	if (v->pins != v->pins_inline)
-		free(v->pins);
 }
 
 /* ---- writing ---------------------------------------------------------- */
@@ -275,6 +158,26 @@ static int row_is_known(const struct inode_state *st, uint64_t n_blocks,
 	return was_dense ? 1 : -1;
 }
 
+#define PATCHES_MEAN 32u
+
+/* Whether so small a part of a block that is known to be there is patched. */
+static bool is_patched(const struct txn *tx, const struct inode_state *st,
+		       uint64_t off, size_t len)
+{
+	uint64_t chance = hash_u64((uint64_t)tx->now_ns ^ off << 32 ^ st->ino);
+
+	return len <= state_block_bytes(st) / 2 && chance % PATCHES_MEAN != 0;
+}
+
+static int patch_block(struct txn *tx, const struct inode_state *st, uint64_t k,
+		       size_t at, struct tt_slice data)
+{
+	struct schema_key key;
+
+	return tt_batch_patch(tx->batch, key_block(&key, st->ino, k),
+			      sizeof(struct schema_block) + at, data);
+}
+
 struct write_state {
 	const struct block_base *base;
 	uint64_t n_blocks; /* before the write */
@@ -297,6 +200,9 @@ static int write_one(struct txn *tx, struct inode_state *st,
 	bool is_row = known == 1;
 	int r = 0;
 
+	if (!w->base->is_inline && known == 1 && keeps &&
+	    is_patched(tx, st, off, data.len))
+		return patch_block(tx, st, k, at, data);
 	if (w->base->is_inline)
 		old = k == 0 ? w->base->tail : SLICE_EMPTY;
 	else if (known < 0 || (known == 1 && keeps))
@@ -310,6 +216,12 @@ static int write_one(struct txn *tx, struct inode_state *st,
 	r = put_block(tx, st, k, &p, is_row);
 	tt_unpin(&pin);
 	return r;
+}
+
+unsigned block_shift_for(size_t len)
+{
+	return len >= SCHEMA_STREAM_BYTES ? SCHEMA_BLOCK_SHIFT_STREAM
+					  : SCHEMA_BLOCK_SHIFT;
 }
 
 int block_write(struct txn *tx, struct inode_state *st,
@@ -364,11 +276,25 @@ static int clear_in_block(struct txn *tx, struct inode_state *st, uint64_t k,
 	return r;
 }
 
-static int delete_block(struct tt_batch *b, uint64_t ino, uint64_t k)
+int block_delete(struct tt_batch *b, uint64_t ino, uint64_t from, uint64_t to)
 {
-	struct schema_key key;
+	struct schema_key lo, hi;
+	int r = 0;
 
-	return tt_batch_delete(b, key_block(&key, ino, k));
+	if (to == UINT64_MAX || to - from > BLOCK_BLIND_MAX)
+		return tt_batch_delete_range(
+			b, key_block(&lo, ino, from),
+			to == UINT64_MAX ? key_prefix_end(&hi, KEY_BLOCK, ino)
+					 : key_block(&hi, ino, to));
+	for (; r == 0 && from < to; from++)
+		r = tt_batch_delete(b, key_block(&lo, ino, from));
+	return r;
+}
+
+int block_delete_all(struct tt_batch *b, const struct inode_state *st)
+{
+	return block_delete(b, st->ino, 0,
+			    state_is_dense(st) ? st->n_blocks : UINT64_MAX);
 }
 
 static int add_trim(struct inode_state *st, uint64_t from, uint64_t to)
@@ -392,34 +318,45 @@ static int add_trim(struct inode_state *st, uint64_t from, uint64_t to)
 	return 0;
 }
 
-/* Whole blocks from..to-1. */
+/* Whatever waits for the sweeper goes with them. */
+static int clear_all(struct txn *tx, struct inode_state *st)
+{
+	int r = block_delete_all(tx->batch, st);
+
+	st->n_blocks = 0;
+	st->n_trims = 0;
+	return r;
+}
+
+/*
+ * Whole blocks from..to-1. Where the count of rows is known before, they go at
+ * once, however many they are; few are counted; many become a trim.
+ */
 static int clear_blocks(struct txn *tx, struct inode_state *st, uint64_t from,
 			uint64_t to, bool *out_lazy)
 {
 	uint64_t end = MIN_OF(to, state_n_slots(st));
 	uint64_t at = from;
 	size_t n = 0;
-	int r = 0;
+	int r;
 
 	if (st->n_blocks == 0 || from >= to)
 		return 0;
-	if (state_is_dense(st) && from >= end)
-		return 0;
-	if (state_is_dense(st) && end - from <= BLOCK_SWEEP_MAX) {
-		for (; r == 0 && at < end; at++)
-			r = delete_block(tx->batch, st->ino, at);
-		st->n_blocks -= end - from;
-		return r;
-	}
-	if (!state_is_dense(st)) {
-		r = block_sweep(tx->t->db, tx->batch, st->ino, &at, to, NULL,
-				BLOCK_SWEEP_MAX, &n);
-		if (r < 0)
-			return r;
-		st->n_blocks -= n;
-		if (r == 1)
+	if (from == 0 && to == UINT64_MAX)
+		return clear_all(tx, st);
+	if (state_is_dense(st)) {
+		if (from >= end)
 			return 0;
+		st->n_blocks -= end - from;
+		return block_delete(tx->batch, st->ino, from, end);
 	}
+	r = block_sweep(tx->t->db, tx->batch, st->ino, &at, to, NULL,
+			BLOCK_SWEEP_MAX, &n);
+	if (r < 0)
+		return r;
+	st->n_blocks -= n;
+	if (r == 1)
+		return 0;
 	*out_lazy = true;
 	return add_trim(st, from, to);
 }

@@ -10,9 +10,9 @@
 
 #include "tree/tree_txn.h"
 
-/* Rows removed in one batch at most. */
+/* Rows that are looked at one by one in one batch at most. */
 #define BLOCK_SWEEP_MAX 512u
-/* As many slots are removed blindly, without looking which exist. */
+/* As many rows are deleted each by itself, more as a range. */
 #define BLOCK_BLIND_MAX 16u
 /* Zeros to show for holes: this many bytes. */
 #define ZERO_BYTES 65536u
@@ -49,16 +49,28 @@ struct block_base {
 	struct tt_slice tail;
 };
 
+/* log2 of the block size for a file that gets its first blocks by a write of
+ * `len` bytes. */
+unsigned block_shift_for(size_t len);
+
 /* Writes `data` at `off` into the change's blocks; st is txn_edit()'s. */
 int block_write(struct txn *tx, struct inode_state *st,
 		const struct block_base *base, uint64_t off,
 		struct tt_slice data);
 
+/* Adds the deletion of blocks from..to-1, there or not; `to` UINT64_MAX: of
+ * all from there. Costs little, however many there are. */
+int block_delete(struct tt_batch *b, uint64_t ino, uint64_t from, uint64_t to);
+
+/* All blocks of an inode. */
+int block_delete_all(struct tt_batch *b, const struct inode_state *st);
+
 /*
- * Makes [from, to) bytes read as zeros; `to` UINT64_MAX: to the end. Few
- * blocks are removed by the change itself; many become a trim, for the
- * sweeper to remove. *out_lazy tells. -EAGAIN when the trims are all in use:
- * sweep, and try again.
+ * Makes [from, to) bytes read as zeros; `to` UINT64_MAX: to the end. Blocks
+ * are removed by the change itself; but many of a file with holes, of which
+ * nobody knows how many there are, become a trim, for the sweeper to remove.
+ * *out_lazy tells. -EAGAIN when the trims are all in use: sweep, and try
+ * again.
  */
 int block_clear(struct txn *tx, struct inode_state *st, uint64_t from,
 		uint64_t to, bool *out_lazy);

@@ -67,6 +67,7 @@ static int put_small(struct txn *tx, struct inode *in, struct inode_state *st,
 	if (off + data.len <= SCHEMA_INLINE_MAX) {
 		r = put_inline(tx, in, base.tail, (size_t)off, data);
 	} else {
+		st->block_shift = (uint8_t)block_shift_for(data.len);
 		r = block_write(tx, st, &base, off, data);
 		if (r == 0)
 			r = txn_set_tail(tx, in, SLICE_EMPTY);

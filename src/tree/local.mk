@@ -10,6 +10,7 @@ libtree_la_SOURCES += \
 	%D%/attr.c \
 	%D%/block.c \
 	%D%/block.h \
+	%D%/block_view.c \
 	%D%/check_counts.c \
 	%D%/counters.def \
 	%D%/dentry_cache.c \

@@ -175,29 +175,28 @@ static int unmake(struct txn *tx, struct inode *in,
 	return r < 0 ? r : acl_disinherit(tx, in);
 }
 
-/* Adds the removal of all blocks and attributes; 0 when that is too much for
+/* Adds the removal of all blocks and attributes; 0 when these are too many for
  * one batch, 1 when it was done. */
 static int delete_rows(struct txn *tx, struct inode *in,
 		       const struct inode_state *st)
 {
-	uint64_t from = 0;
 	size_t n;
-	int r = 1;
+	int r = 0;
 
 	if (txn_is_new(tx, in)) {
 		r = unmake(tx, in, st);
 		return r < 0 ? r : 1;
 	}
-	if (st->n_blocks > BLOCK_SWEEP_MAX || st->n_xattrs > BLOCK_SWEEP_MAX)
+	if (st->n_xattrs > BLOCK_SWEEP_MAX)
 		return 0;
-	if (st->n_blocks) {
-		r = block_sweep(tx->t->db, tx->batch, st->ino, &from,
-				UINT64_MAX, NULL, BLOCK_SWEEP_MAX, &n);
-	}
-	if (r == 1 && st->n_xattrs)
-		r = xattr_sweep(tx->t->db, tx->batch, st->ino, BLOCK_SWEEP_MAX,
-				&n);
-	return r;
+	if (st->n_blocks)
+		r = block_delete_all(tx->batch, st);
+	if (r < 0)
+		return r;
+	if (st->n_xattrs)
+		return xattr_sweep(tx->t->db, tx->batch, st->ino,
+				   BLOCK_SWEEP_MAX, &n);
+	return 1;
 }
 
 /* One that is in use waits, with a row only if something is to be swept when

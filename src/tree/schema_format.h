@@ -98,7 +98,7 @@ struct schema_range {
 };
 _Static_assert(sizeof(struct schema_range) == 20, "range layout");
 
-/* A block's bytes follow; trailing zeros are not stored. */
+/* A block's bytes follow; trailing zeros need not be stored. */
 struct schema_block {
 	uint8_t head; /* 0: SCHEMA_HEAD_BLOCK */
 	le32 gen;     /* 1: the inode's when it was written */
@@ -156,11 +156,14 @@ _Static_assert(sizeof(struct schema_trim) == 9, "trim layout");
 #define SCHEMA_INLINE_MAX 4096u
 
 /*
- * A new file's block size. A write of part of a block reads and rewrites all
- * of it, so 4 KiB random writes want it small; each block costs one row, so
- * streams want it large.
+ * The block size of a file is chosen when it outgrows its row, by the write
+ * that does it. Reading a part of a block takes and verifies all of it, so
+ * who writes pages wants it small; each block costs one row, so streams want
+ * it large.
  */
 #define SCHEMA_BLOCK_SHIFT 14u
+#define SCHEMA_BLOCK_SHIFT_STREAM 16u
+#define SCHEMA_STREAM_BYTES 131072u /* a write of so much begins a stream */
 #define SCHEMA_BLOCK_SHIFT_MIN 12u
 #define SCHEMA_BLOCK_SHIFT_MAX 16u
 

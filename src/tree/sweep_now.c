@@ -108,17 +108,18 @@ out:
 
 /* The next batch of an orphan's deletions. 1 when the O row is among them. */
 static int orphan_step(struct tree *t, struct tt_batch *b,
-		       const struct inode_state *st, uint64_t *from)
+		       const struct inode_state *st)
 {
 	struct schema_key k;
-	size_t n = 0;
-	int r = 1;
+	size_t n;
+	int r = 0;
 
 	if (st->n_blocks)
-		r = block_sweep(t->db, b, st->ino, from, UINT64_MAX, NULL,
-				BLOCK_SWEEP_MAX, &n);
-	tree_count(t, TREE_N_SWEPT_BLOCKS, n);
-	if (r == 1 && st->n_xattrs)
+		r = block_delete_all(b, st);
+	if (r < 0)
+		return r;
+	r = 1;
+	if (st->n_xattrs)
 		r = xattr_sweep(t->db, b, st->ino, BLOCK_SWEEP_MAX, &n);
 	if (r != 1)
 		return r;
@@ -129,19 +130,20 @@ static int orphan_step(struct tree *t, struct tt_batch *b,
 static int sweep_orphan_rows(struct tree *t, const struct inode_state *st)
 {
 	struct tt_batch *b = tree_batch_take(t);
-	uint64_t from = 0;
 	int done = 0, r = 0;
 
 	if (!b)
 		return err_nomem("a batch");
 	while (r == 0 && !done) {
 		tt_batch_clear(b);
-		done = orphan_step(t, b, st, &from);
+		done = orphan_step(t, b, st);
 		r = done < 0 ? done : tt_write(t->db, NULL, b, NULL);
 	}
 	tree_batch_give(t, b);
-	if (r == 0)
+	if (r == 0) {
+		tree_count(t, TREE_N_SWEPT_BLOCKS, st->n_blocks);
 		tree_count(t, TREE_N_ORPHANS, 1);
+	}
 	return r;
 }
 

@@ -93,11 +93,27 @@ START_TEST(a_failed_commit_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_file_in_use_keeps_its_name_when_unlinking_fails)
+{
+	struct tree_attr a;
+
+	ck_ok(path_lookup(f.t, "d/f", &a));
+	mem_engine_fail_writes(f.db, 1, -ENOSPC);
+	ck_err(do_unlink(f.t, "d/f"), -ENOSPC);
+	expect_nothing("unlink in use");
+	ck_err(do_rename(f.t, "g", "d/f", 0), -ENOSPC);
+	expect_nothing("rename over a file in use");
+	mem_engine_fail_writes(f.db, 0, 0);
+	tree_forget(f.t, a.ino, 1);
+}
+END_TEST
+
 START_TEST(what_the_sweeper_could_not_write_it_tries_again)
 {
 	struct tree_attr a;
 
 	ck_ok(path_lookup(f.t, "g", &a));
+	ck_ok(tree_setxattr(f.t, a.ino, tt_str("user.a"), tt_str("b"), 0));
 	ck_ok(do_unlink(f.t, "g"));
 	mem_engine_fail_writes(f.db, 1, -ENOSPC);
 	tree_forget(f.t, a.ino, 1);
@@ -128,6 +144,7 @@ static Suite *tree_failures_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_failed_commit_changes_nothing);
+	tcase_add_test(tc, a_file_in_use_keeps_its_name_when_unlinking_fails);
 	tcase_add_test(tc, what_the_sweeper_could_not_write_it_tries_again);
 	tcase_add_test(tc, a_store_of_something_else_is_refused);
 	suite_add_tcase(s, tc);

@@ -113,6 +113,73 @@ START_TEST(zeros_take_no_room)
 }
 END_TEST
 
+/* How the first write beyond the inode decides. */
+START_TEST(a_stream_has_large_blocks)
+{
+	put(0, data, sizeof(data));
+	ck_assert_uint_eq(n_rows(KEY_BLOCK),
+			  sizeof(data) >> SCHEMA_BLOCK_SHIFT_STREAM);
+	resize(10);
+	resize(0);
+	put(0, data, 2 * BLOCK);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 2);
+	put(2 * BLOCK, data, sizeof(data));
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 2 + sizeof(data) / BLOCK);
+	expect(0, sizeof(data), 'x');
+}
+END_TEST
+
+/* Parts of blocks are patched, now and then the whole is put. */
+START_TEST(small_writes_are_read_back)
+{
+	static char copy[3 * BLOCK];
+	struct buf b = BUF_INIT;
+	uint32_t at = 1;
+
+	memcpy(copy, data, sizeof(copy));
+	put(0, copy, sizeof(copy));
+	for (int i = 0; i < 300; i++) {
+		char part[700];
+		size_t len = 1 + at % sizeof(part);
+
+		at = at * 1103515245 + 12345;
+		memset(part, i % 7 ? 'a' + i % 26 : 0, len);
+		memcpy(copy + at % (sizeof(copy) - len), part, len);
+		put(at % (sizeof(copy) - len), part, len);
+	}
+	ck_ok(read_ino(f.t, file, 0, sizeof(copy), &b));
+	ck_assert(slice_eq(buf_slice(&b), SLICE(copy, sizeof(copy))));
+	buf_fini(&b);
+	ck_assert_uint_eq(attr().blocks, 3 * BLOCK / 512);
+}
+END_TEST
+
+START_TEST(small_appends_are_read_back)
+{
+	for (int i = 0; i < 3000; i++)
+		ck_ok(tree_write(f.t, file, 0, data, 17, TREE_WRITE_APPEND,
+				 NULL));
+	ck_assert_uint_eq(attr().size, 3000 * 17);
+	expect(0, 3000 * 17, 'x');
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), (3000 * 17 + BLOCK - 1) / BLOCK);
+}
+END_TEST
+
+/* What a patch leaves behind the old end of a row reads as zeros. */
+START_TEST(a_patch_behind_the_stored_bytes_leaves_zeros)
+{
+	char c = 'y';
+
+	put(0, data, 5000);
+	resize(BLOCK);
+	put(9000, &c, 1);
+	expect(0, 5000, 'x');
+	expect(5000, 4000, 0);
+	expect(9000, 1, 'y');
+	expect(9001, BLOCK - 9001, 0);
+}
+END_TEST
+
 START_TEST(a_file_may_be_nearly_8_eib)
 {
 	uint64_t end = INT64_MAX;
@@ -137,16 +204,67 @@ START_TEST(what_was_cut_off_never_comes_back)
 }
 END_TEST
 
-/* More blocks than one batch removes. */
+/* More blocks than one batch looks at, without a hole. */
 static void make_big(void)
 {
+	put(0, data, BLOCK); /* no stream: blocks are BLOCK */
 	for (uint64_t off = 0; off < 600ull * BLOCK; off += sizeof(data))
 		put(off, data, sizeof(data));
 }
 
-START_TEST(a_big_truncation_is_done_in_the_background)
+/* The same with a hole: how many rows a range has is not known. */
+static void make_sparse(void)
 {
 	make_big();
+	resize(700ull * BLOCK);
+}
+
+START_TEST(a_big_truncation_is_done_at_once)
+{
+	make_big();
+	resize(BLOCK + 10);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 2);
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
+	ck_assert_uint_eq(attr().blocks, 2 * BLOCK / 512);
+	resize(600ull * BLOCK);
+	expect(BLOCK + 10, 100 * BLOCK, 0);
+	put(5 * BLOCK, data, BLOCK); /* where something was */
+	expect(5 * BLOCK, BLOCK, 'x');
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 3);
+}
+END_TEST
+
+START_TEST(so_is_one_to_nothing_whatever_there_was)
+{
+	make_sparse();
+	resize(1);
+	make_sparse(); /* beside garbage */
+	resize(0);
+	ck_assert_uint_eq(attr().blocks, 0);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 0);
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
+	put(0, data, 2 * BLOCK);
+	resize(BLOCK);
+	expect(0, BLOCK, 'x');
+}
+END_TEST
+
+START_TEST(a_hole_in_the_middle_is_punched_at_once)
+{
+	make_big();
+	ck_ok(tree_fallocate(f.t, file,
+			     FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100,
+			     500 * BLOCK, 0));
+	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
+	expect(0, 100, 'x');
+	expect(100, 500 * BLOCK, 0);
+	expect(500 * BLOCK + 100, 50 * BLOCK, 'x');
+}
+END_TEST
+
+START_TEST(a_truncation_of_many_unknown_is_done_in_the_background)
+{
+	make_sparse();
 	resize(10);
 	resize(600ull * BLOCK);
 	expect(0, 10, 'x');
@@ -164,22 +282,22 @@ START_TEST(a_truncation_goes_on_after_a_restart)
 {
 	struct tree_attr a;
 
-	make_big();
-	resize(0);
+	make_sparse();
+	resize(1);
 	tree_forget(f.t, file, 1);
 	fixture_reopen(&f);
 	ck_ok(path_lookup(f.t, "f", &a));
 	sweeper_drain(f.t->sweeper);
-	ck_assert_uint_eq(n_rows(KEY_BLOCK), 0);
+	ck_assert_uint_eq(n_rows(KEY_BLOCK), 1);
 	ck_assert_uint_eq(n_rows(KEY_ORPHAN), 0);
-	ck_assert_uint_eq(attr().blocks, 0);
+	ck_assert_uint_eq(attr().blocks, BLOCK / 512);
 }
 END_TEST
 
 START_TEST(many_big_truncations_do_not_pile_up)
 {
 	for (int i = 0; i < 8; i++) {
-		make_big();
+		make_sparse();
 		resize((uint64_t)i * BLOCK + 5);
 		expect(0, (uint64_t)i * BLOCK + 5, 'x');
 	}
@@ -190,13 +308,13 @@ END_TEST
 
 START_TEST(a_trim_survives_rename_link_and_unlink)
 {
-	make_big();
+	make_sparse();
 	resize(1);
 	ck_ok(do_rename(f.t, "f", "g", 0));
-	make_big();
+	make_sparse();
 	resize(1);
 	ck_ok(do_link(f.t, "g", "h"));
-	make_big();
+	make_sparse();
 	resize(1);
 	ck_ok(do_unlink(f.t, "g"));
 	ck_ok(do_unlink(f.t, "h"));
@@ -532,9 +650,16 @@ static Suite *tree_files_suite(void)
 	const TTest *const tests[] = {
 		small_contents_are_in_the_entry,
 		zeros_take_no_room,
+		a_stream_has_large_blocks,
+		small_writes_are_read_back,
+		small_appends_are_read_back,
+		a_patch_behind_the_stored_bytes_leaves_zeros,
 		a_file_may_be_nearly_8_eib,
 		what_was_cut_off_never_comes_back,
-		a_big_truncation_is_done_in_the_background,
+		a_big_truncation_is_done_at_once,
+		so_is_one_to_nothing_whatever_there_was,
+		a_hole_in_the_middle_is_punched_at_once,
+		a_truncation_of_many_unknown_is_done_in_the_background,
 		a_truncation_goes_on_after_a_restart,
 		many_big_truncations_do_not_pile_up,
 		a_trim_survives_rename_link_and_unlink,

@@ -49,8 +49,9 @@ struct tt_batch {
 };
 
 struct op_head {
-	bool is_delete;
-	size_t key_len, value_len;
+	enum tt_op_kind kind;
+	size_t key_len, value_len; /* of a range: its upper key */
+	size_t offset;		   /* of a patch */
 };
 
 struct tt_iter {
@@ -233,6 +234,51 @@ static void apply_locked(struct tt *db, struct tt_slice key,
 	r->newest = v;
 }
 
+static void apply_range_locked(struct tt *db, struct tt_slice lower,
+			       struct tt_slice upper)
+{
+	size_t i = lower_bound(db, lower);
+
+	while (i < db->n &&
+	       (!upper.len || slice_cmp(row_key(db->rows[i]), upper) < 0)) {
+		apply_locked(db, row_key(db->rows[i]), SLICE_EMPTY, true);
+		i++;
+	}
+}
+
+static void apply_patch_locked(struct tt *db, struct tt_slice key,
+			       size_t offset, struct tt_slice bytes)
+{
+	size_t i = lower_bound(db, key);
+	const struct version *old = NULL;
+	struct buf b = BUF_INIT;
+
+	if (i < db->n && slice_eq(row_key(db->rows[i]), key))
+		old = visible(db->rows[i], db->ts);
+	if (old)
+		buf_append(&b, old->data, old->len);
+	while (b.len < offset + bytes.len)
+		buf_append_byte(&b, 0);
+	if (bytes.len)
+		memcpy(b.data + offset, bytes.data, bytes.len);
+	apply_locked(db, key, buf_slice(&b), false);
+	buf_fini(&b);
+}
+
+static void apply_op_locked(struct tt *db, const struct tt_batch_op *op)
+{
+	switch (op->kind) {
+	case TT_OP_PATCH:
+		apply_patch_locked(db, op->key, op->offset, op->value);
+		break;
+	case TT_OP_DELETE_RANGE:
+		apply_range_locked(db, op->key, op->value);
+		break;
+	default:
+		apply_locked(db, op->key, op->value, op->kind == TT_OP_DELETE);
+	}
+}
+
 /* ---- batches ---------------------------------------------------------- */
 
 struct tt_batch *tt_batch_new(void)
@@ -256,7 +302,7 @@ void tt_batch_clear(struct tt_batch *b)
 int tt_batch_putv(struct tt_batch *b, struct tt_slice key,
 		  const struct tt_slice *parts, size_t n)
 {
-	struct op_head h = { false, key.len, 0 };
+	struct op_head h = { TT_OP_PUT, key.len, 0, 0 };
 
 	for (size_t i = 0; i < n; i++)
 		h.value_len += parts[i].len;
@@ -273,14 +319,33 @@ int tt_batch_put(struct tt_batch *b, struct tt_slice key, struct tt_slice value)
 	return tt_batch_putv(b, key, &value, 1);
 }
 
-int tt_batch_delete(struct tt_batch *b, struct tt_slice key)
+static int add_op(struct tt_batch *b, enum tt_op_kind kind, struct tt_slice key,
+		  struct tt_slice value, size_t offset)
 {
-	struct op_head h = { true, key.len, 0 };
+	struct op_head h = { kind, key.len, value.len, offset };
 
 	buf_append(&b->ops, &h, sizeof(h));
 	buf_append_slice(&b->ops, key);
+	buf_append_slice(&b->ops, value);
 	b->n++;
 	return 0;
+}
+
+int tt_batch_delete(struct tt_batch *b, struct tt_slice key)
+{
+	return add_op(b, TT_OP_DELETE, key, SLICE_EMPTY, 0);
+}
+
+int tt_batch_delete_range(struct tt_batch *b, struct tt_slice lower,
+			  struct tt_slice upper)
+{
+	return add_op(b, TT_OP_DELETE_RANGE, lower, upper, 0);
+}
+
+int tt_batch_patch(struct tt_batch *b, struct tt_slice key, size_t offset,
+		   struct tt_slice bytes)
+{
+	return add_op(b, TT_OP_PATCH, key, bytes, offset);
 }
 
 size_t tt_batch_count(const struct tt_batch *b)
@@ -312,8 +377,12 @@ int tt_write(struct tt *db, const struct tt_write_options *wo,
 
 		memcpy(&h, p, sizeof(h));
 		p += sizeof(h);
-		apply_locked(db, SLICE(p, h.key_len),
-			     SLICE(p + h.key_len, h.value_len), h.is_delete);
+		apply_op_locked(
+			db, &(struct tt_batch_op){
+				    .kind = h.kind,
+				    .key = SLICE(p, h.key_len),
+				    .value = SLICE(p + h.key_len, h.value_len),
+				    .offset = h.offset });
 		p += h.key_len + h.value_len;
 	}
 	if (out_ts)
@@ -392,8 +461,21 @@ int tt_get_pinned(struct tt *db, const struct tt_read_options *ro,
 	return 0;
 }
 
+int tt_multi_get(struct tt *db, const struct tt_read_options *ro,
+		 const struct tt_slice *keys, size_t n,
+		 struct tt_pinned *values, int *statuses)
+{
+	for (size_t i = 0; i < n; i++) {
+		memset(&values[i], 0, sizeof(values[i]));
+		statuses[i] = tt_get_pinned(db, ro, keys[i], &values[i]);
+	}
+	return 0;
+}
+
 void tt_unpin(struct tt_pinned *pin)
 {
+	if (pin->release)
+		pin->release(pin->a, pin->b);
 	memset(pin, 0, sizeof(*pin));
 }
 
