@@ -529,7 +529,8 @@ int main(int argc, char **argv)
 		fputs("Usage: nullfs MOUNTPOINT\n", stderr);
 		return 2;
 	}
-	snprintf(options, sizeof(options), "-o%sdefault_permissions,fsname=null",
+	snprintf(options, sizeof(options),
+		 "-o%sdefault_permissions,fsname=null",
 		 geteuid() == 0 ? "allow_other," : "");
 	if (nodes_init() < 0 || fuse_opt_add_arg(&args, argv[0]) < 0 ||
 	    fuse_opt_add_arg(&args, options) < 0)

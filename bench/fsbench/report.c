@@ -69,7 +69,7 @@ void report_row(struct run *r, const struct row *row)
 		 row->client_s * 1e6 / ops,
 		 cell(c[4], r->subject->requests != NULL, 2,
 		      (double)row->requests / ops),
-		 cell(c[5], row->bytes > 0 && !r->subject->forgets, 2,
+		 cell(c[5], row->bytes > 0 && r->subject->says_ready, 2,
 		      (double)row->written / (double)MAX_OF(row->bytes, 1)),
 		 cell(c[7], row->has_disk && !r->subject->forgets, 1,
 		      (double)row->disk_bytes / MIB),

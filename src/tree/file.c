@@ -221,7 +221,9 @@ int tree_write(struct tree *t, uint64_t ino, uint64_t off, const void *data,
 	r = txn_begin(&tx, t, TXN_SHARED);
 	if (r < 0)
 		return r;
-	r = txn_get(&tx, ino, &in);
+	r = txn_expect(&tx, len);
+	if (r == 0)
+		r = txn_get(&tx, ino, &in);
 	if (r == 0) {
 		txn_lock(&tx, &in, 1);
 		r = write_locked(&tx, in, off, SLICE(data, len), flags);

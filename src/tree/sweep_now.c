@@ -129,7 +129,7 @@ static int orphan_step(struct tree *t, struct tt_batch *b,
 
 static int sweep_orphan_rows(struct tree *t, const struct inode_state *st)
 {
-	struct tt_batch *b = tree_batch_take(t);
+	struct tt_batch *b = tree_batch_take(t, false);
 	int done = 0, r = 0;
 
 	if (!b)

@@ -25,36 +25,52 @@ int64_t tree_now_ns(void)
 	return ns_from_timespec(&ts);
 }
 
-struct tt_batch *tree_batch_take(struct tree *t)
-{
-	for (unsigned i = 0; i < N_SPARE_BATCHES; i++) {
-		struct tt_batch *b;
+/* A batch of the largest write, 1 MiB, with its rows' keys. */
+#define BATCH_LARGEST (5u << 18)
 
-		if (!atomic_load_explicit(&t->spare[i], memory_order_relaxed))
-			continue;
-		b = atomic_exchange_explicit(&t->spare[i], NULL,
-					     memory_order_acq_rel);
-		if (b)
-			return b;
-	}
-	return tt_batch_new();
+static struct tt_batch *take(struct tt_batch *_Atomic *slots, unsigned n)
+{
+	struct tt_batch *b = NULL;
+
+	for (unsigned i = 0; !b && i < n; i++)
+		if (atomic_load_explicit(&slots[i], memory_order_relaxed))
+			b = atomic_exchange_explicit(&slots[i], NULL,
+						     memory_order_acq_rel);
+	return b ? b : tt_batch_new();
+}
+
+struct tt_batch *tree_batch_take(struct tree *t, bool is_large)
+{
+	return is_large ? take(t->spare_large, N_SPARE_LARGE)
+			: take(t->spare, N_SPARE_BATCHES);
 }
 
 void tree_batch_give(struct tree *t, struct tt_batch *b)
 {
-	/* one that has grown large is not worth keeping */
-	bool is_small = tt_batch_bytes(b) <= (64u << 10);
+	size_t bytes = tt_batch_bytes(b);
+	struct tt_batch *_Atomic *slots =
+		bytes > BATCH_LARGE ? t->spare_large : t->spare;
+	unsigned n = bytes > BATCH_LARGEST ? 0
+		     : bytes > BATCH_LARGE ? N_SPARE_LARGE
+					   : N_SPARE_BATCHES;
 
 	tt_batch_clear(b);
-	for (unsigned i = 0; is_small && i < N_SPARE_BATCHES; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct tt_batch *expect = NULL;
 
 		if (atomic_compare_exchange_strong_explicit(
-			    &t->spare[i], &expect, b, memory_order_acq_rel,
+			    &slots[i], &expect, b, memory_order_acq_rel,
 			    memory_order_relaxed))
 			return;
 	}
 	tt_batch_free(b);
+}
+
+static void free_spares(struct tt_batch *_Atomic *slots, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		tt_batch_free(
+			atomic_load_explicit(&slots[i], memory_order_relaxed));
 }
 
 /* ---- making and opening ----------------------------------------------- */
@@ -275,9 +291,8 @@ int tree_close(struct tree *t)
 	inode_table_fini(&t->inodes);
 	dentry_cache_free(t->names);
 	counters_free(t->counters);
-	for (unsigned i = 0; i < N_SPARE_BATCHES; i++)
-		tt_batch_free(atomic_load_explicit(&t->spare[i],
-						   memory_order_relaxed));
+	free_spares(t->spare, N_SPARE_BATCHES);
+	free_spares(t->spare_large, N_SPARE_LARGE);
 	ino_alloc_fini(&t->inos);
 	ns_fini(&t->ns);
 	if (t->past)

@@ -19,6 +19,7 @@
 enum tree_counter { COUNTER_ENUM(TREE_COUNTERS) N_TREE_COUNTERS };
 
 #define N_SPARE_BATCHES 8u
+#define N_SPARE_LARGE 2u
 
 struct sweeper;
 
@@ -43,8 +44,10 @@ struct tree {
 	/* Contents in memory of files without a row; added to and taken from
 	 * by anybody, relaxed. */
 	_Atomic uint64_t held_bytes;
-	/* Empty batches for reuse: exchanged with acq_rel by taker and giver. */
+	/* Empty batches for reuse, small ones and ones that have room for the
+	 * largest write: exchanged with acq_rel by taker and giver. */
 	struct tt_batch *_Atomic spare[N_SPARE_BATCHES];
+	struct tt_batch *_Atomic spare_large[N_SPARE_LARGE];
 };
 
 static inline void tree_count(struct tree *t, enum tree_counter c, uint64_t n)
@@ -60,8 +63,10 @@ int64_t tree_now_ns(void);
 int tree_state_hold(struct tree *t, struct tt_snapshot **out);
 void tree_state_drop(struct tree *t, struct tt_snapshot *state);
 
-/* An empty batch, NULL without memory; and back. */
-struct tt_batch *tree_batch_take(struct tree *t);
+/* An empty batch, NULL without memory; and back. A large one has room, if one
+ * was given back: new memory costs a page fault for each page. */
+#define BATCH_LARGE (64u << 10)
+struct tt_batch *tree_batch_take(struct tree *t, bool is_large);
 void tree_batch_give(struct tree *t, struct tt_batch *b);
 
 /* -EINVAL, -ENAMETOOLONG or 0 for a name to be created or removed. */

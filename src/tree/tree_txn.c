@@ -20,7 +20,7 @@ static int begin(struct txn *tx, struct tree *t, enum txn_mode mode)
 	tx->t = t;
 	if (t->past)
 		return err_set(TT_EREADONLY, "the past does not change");
-	tx->batch = tree_batch_take(t);
+	tx->batch = tree_batch_take(t, false);
 	if (!tx->batch)
 		return err_nomem("a batch");
 	tx->now_ns = tree_now_ns();
@@ -68,6 +68,20 @@ int txn_begin_no_wait(struct txn *tx, struct tree *t, enum txn_mode mode)
 	arena_fini(&tx->arena);
 	tree_batch_give(t, tx->batch);
 	return -EAGAIN;
+}
+
+int txn_expect(struct txn *tx, size_t bytes)
+{
+	struct tt_batch *b;
+
+	if (bytes <= BATCH_LARGE)
+		return 0;
+	b = tree_batch_take(tx->t, true);
+	if (!b)
+		return err_nomem("a batch");
+	tree_batch_give(tx->t, tx->batch);
+	tx->batch = b;
+	return 0;
 }
 
 static void free_records(struct txn *tx)

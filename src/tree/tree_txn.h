@@ -98,6 +98,8 @@ int txn_begin(struct txn *tx, struct tree *t, enum txn_mode mode);
 /* For who must not wait for others: -EAGAIN, here, of txn_lock_if_free() and
  * of txn_commit(), where txn_begin() and its like would have waited. */
 int txn_begin_no_wait(struct txn *tx, struct tree *t, enum txn_mode mode);
+/* So much is going to be put, nothing has been yet. 0 or -ENOMEM. */
+int txn_expect(struct txn *tx, size_t bytes);
 /* Releases locks, references and what was not committed. */
 void txn_end(struct txn *tx);
 
