@@ -51,6 +51,7 @@ struct ll_options {
 	bool acl;		 /* the kernel checks POSIX ACLs */
 	int64_t uid, gid;	 /* everybody's; < 0: what is stored */
 	int64_t umask;		 /* what all modes lack; < 0: what is stored */
+	bool no_xattr;		 /* the kernel need not ask for any */
 };
 
 struct ll {

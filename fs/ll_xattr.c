@@ -58,11 +58,22 @@ static bool kills_sgid(fuse_req_t req, struct ll *ll, fuse_ino_t ino)
 	       !is_in_group(req, a.gid);
 }
 
+/* Answers where the mount has none. After ENOSYS the kernel does not ask again:
+ * it says EOPNOTSUPP by itself. */
+static bool has_none(fuse_req_t req, const struct ll *ll)
+{
+	if (ll->opts.no_xattr)
+		(void)fuse_reply_err(req, ENOSYS);
+	return ll->opts.no_xattr;
+}
+
 void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
 	struct ll *ll = ll_of(req, LL_SETXATTR);
 
+	if (has_none(req, ll))
+		return;
 	if (kills_sgid(req, ll, ino))
 		flags |= TREE_XATTR_KILL_SGID;
 	ll_reply(req, is_carried(ll, name)
@@ -75,6 +86,8 @@ void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct ll *ll = ll_of(req, LL_REMOVEXATTR);
 
+	if (has_none(req, ll))
+		return;
 	ll_reply(req, is_carried(ll, name)
 			      ? tree_removexattr(ll->tree, ino, slice_str(name))
 			      : -EOPNOTSUPP);
@@ -126,6 +139,8 @@ void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct ll *ll = ll_of(req, LL_GETXATTR);
 
+	if (has_none(req, ll))
+		return;
 	if (is_carried(ll, name))
 		get(req, ll, ino, name, size);
 	else
@@ -169,6 +184,8 @@ void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct ll *ll = ll_of(req, LL_LISTXATTR);
 
+	if (has_none(req, ll))
+		return;
 	if (ll->opts.acl)
 		get(req, ll, ino, NULL, size);
 	else

@@ -401,8 +401,8 @@ static bool lets_kernel_check(const struct settings *s, bool is_root)
 
 bool settings_has_acl(const struct settings *s, bool is_root)
 {
-	return s->v.acl && lets_kernel_check(s, is_root) && s->v.uid < 0 &&
-	       s->v.gid < 0 && !s->v.umask;
+	return s->v.acl && !s->v.no_xattr && lets_kernel_check(s, is_root) &&
+	       s->v.uid < 0 && s->v.gid < 0 && !s->v.umask;
 }
 
 int settings_fuse_options(const struct settings *s, bool is_root,

@@ -132,6 +132,7 @@ static int start_face(struct mounted *m)
 		.uid = v->uid,
 		.gid = v->gid,
 		.umask = v->umask ? (int64_t)m->settings->umask : -1,
+		.no_xattr = v->no_xattr,
 	};
 	struct tree_listener l;
 	int r = ll_start(&m->ll, m->tree, &o);

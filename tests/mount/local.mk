@@ -9,6 +9,7 @@ test_scripts += \
 	%D%/life.sh \
 	%D%/posix.sh \
 	%D%/requests.sh \
+	%D%/requests_least.sh \
 	%D%/scale.sh \
 	%D%/start.sh \
 	%D%/user.sh

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How many requests an operation makes: requests.py MOUNTPOINT PORT.
+"""How many requests an operation makes: requests.py MOUNTPOINT PORT [least].
 
 The time of an operation on a FUSE mount is the number of its round trips, so
 each is counted here, by the counters that STATS shows. The bounds are for a
-mount with default_permissions: the kernel asks for a directory's attributes
-again after every change in it."""
+mount with default_permissions and extended attributes: the kernel asks for a
+directory's attributes again after every change in it, and for
+security.capability before the first write to a file. With "least", the mount
+has neither, and neither is asked."""
 import errno
 import os
 import subprocess
@@ -16,6 +18,7 @@ from port import Port
 from tap import Skip, equal, raises, run, test
 
 mnt, number = sys.argv[1], sys.argv[2]
+is_least = sys.argv[3:] == ["least"]
 port = Port(number)
 # RELEASE and FORGET come when the kernel pleases, and nobody waits for them.
 LATER = ("release", "releasedir", "forget")
@@ -36,6 +39,9 @@ def requests(fn, later=False):
 
 
 def at_most(got, **bounds):
+    if is_least:
+        bounds.pop("getattr", None)
+        bounds.pop("getxattr", None)
     for name, n in got.items():
         # The kernel forgets when it likes; a test of its own counts that.
         if name in ("forget", "batch_forget"):
@@ -116,6 +122,42 @@ def _(d):
     write("f", b"data" * 1000)
     read("f")
     at_most(requests(lambda: read("f"), later=True))
+
+
+@test("stat, cold: LOOKUP")
+def _(d):
+    for i in range(10):
+        write(f"f{i}")
+    drop_caches()
+    os.stat(".")
+    at_most(requests(lambda: [os.stat(f"f{i}") for i in range(10)]),
+            lookup=10)
+
+
+@test("stat after ls -l, cold: nothing")
+def _(d):
+    for i in range(10):
+        write(f"f{i}")
+    drop_caches()
+    for e in os.scandir("."):
+        e.stat(follow_symlinks=False)
+    at_most(requests(lambda: [os.stat(f"f{i}") for i in range(10)]))
+
+
+@test("open, read and close, cold: LOOKUP and READ")
+def _(d):
+    warm()
+    write("f", b"data" * 1000)
+    drop_caches()
+    os.stat(".")
+    at_most(requests(lambda: read("f"), later=True), lookup=1, read=1)
+
+
+@test("a create with 32 KiB in one write: LOOKUP, CREATE, WRITE")
+def _(d):
+    warm()
+    got = requests(lambda: write("f", b"x" * 32768), later=True)
+    at_most(got, lookup=1, create=1, write=1, getattr=1, getxattr=1)
 
 
 @test("stat of a known name: nothing")
