@@ -24,9 +24,7 @@ void file_name(char out[FILE_NAME], char letter, uint64_t i)
 		 letter, i);
 }
 
-/* The kernel learns with the first file that some requests need not be sent
- * (OPEN, and RELEASE with it). */
-static void touch_one(const struct run *r)
+void files_warm_up(const struct run *r)
 {
 	char byte;
 
@@ -40,7 +38,7 @@ void files_make_dirs(const struct run *r, uint64_t n)
 {
 	char name[FILE_NAME];
 
-	touch_one(r);
+	files_warm_up(r);
 	for (uint64_t k = 0; k <= (n - 1) / PER_DIR; k++) {
 		dir_name(name, k);
 		if (mkdirat(r->top_fd, name, 0755) < 0)

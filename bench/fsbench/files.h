@@ -17,7 +17,11 @@ void file_name(char out[FILE_NAME], char letter, uint64_t i);
 /* "d000001": directory `k`. */
 void dir_name(char out[FILE_NAME], uint64_t k);
 
-/* Makes the directories of files 0 to n - 1. Ends the process on failure. */
+/* The kernel learns with the first file that some requests need not be sent
+ * (OPEN, and RELEASE with it). Ends the process on failure, as do the others
+ * that return nothing. */
+void files_warm_up(const struct run *r);
+/* Makes the directories of files 0 to n - 1. */
 void files_make_dirs(const struct run *r, uint64_t n);
 
 /* A new file with these contents; with `sync` durable. 0 or -1. */

@@ -51,6 +51,7 @@ void group_bigdir(struct run *r)
 	uint64_t n = cfg.bigdir_n, few = MIN_OF((uint64_t)FIRST, n / 4);
 	struct work w = { .op = op_create, .limit_s = 1e6 };
 
+	files_warm_up(r);
 	if (mkdirat(r->top_fd, BIG, 0755) < 0)
 		run_fail(r, "cannot make a directory");
 	w.name = "bigdir(first)";

@@ -92,13 +92,14 @@ static bool run_all(void)
 {
 	int chosen[16] = { 0 };
 	char tree[4096];
-	bool is_ok = true;
+	bool is_there = true, is_ok;
 
 	for (unsigned i = 0; subject_at(i); i++) {
 		chosen[i] = is_chosen(subject_at(i));
-		is_ok &= chosen[i] >= 0;
+		is_there &= chosen[i] >= 0;
 	}
-	for (unsigned g = 0; group_at(g) && is_ok; g++)
+	is_ok = is_there;
+	for (unsigned g = 0; is_there && group_at(g); g++)
 		if (is_chosen_group(group_at(g)))
 			is_ok &= run_group(group_at(g), chosen);
 	snprintf(tree, sizeof(tree), "%s/tree", cfg.dir);

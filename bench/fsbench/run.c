@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,6 +60,17 @@ static bool is_mounted(const struct run *r)
 	       top.st_dev != dir.st_dev;
 }
 
+/* A pass-through has a file open for each inode that the kernel knows. */
+static void raise_file_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l); /* as far as it goes */
+	}
+}
+
 /* In the daemon's process, which ends with its parent. */
 static _Noreturn void be_daemon(const struct run *r, int out)
 {
@@ -68,6 +80,7 @@ static _Noreturn void be_daemon(const struct run *r, int out)
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)setpgid(0, 0); /* an interrupt of the terminal is not for it */
 	(void)dup2(out, STDOUT_FILENO);
+	raise_file_limit();
 	if (!subject_program(r->subject, program))
 		_exit(127);
 	command_add(&c, "%s", program);
