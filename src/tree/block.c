@@ -160,7 +160,7 @@ static int row_is_known(const struct inode_state *st, uint64_t n_blocks,
 
 #define PATCHES_MEAN 32u
 
-/* Whether so small a part of a block that is known to be there is patched. */
+/* Whether so small a part of a block that is there is patched. */
 static bool is_patched(const struct txn *tx, const struct inode_state *st,
 		       uint64_t off, size_t len)
 {
@@ -198,10 +198,11 @@ static int write_one(struct txn *tx, struct inode_state *st,
 	struct tt_pinned pin = { 0 };
 	struct tt_slice old = SLICE_EMPTY;
 	bool is_row = known == 1;
+	bool may_patch = keeps && !w->base->is_inline &&
+			 is_patched(tx, st, off, data.len);
 	int r = 0;
 
-	if (!w->base->is_inline && known == 1 && keeps &&
-	    is_patched(tx, st, off, data.len))
+	if (may_patch && known == 1)
 		return patch_block(tx, st, k, at, data);
 	if (w->base->is_inline)
 		old = k == 0 ? w->base->tail : SLICE_EMPTY;
@@ -213,7 +214,10 @@ static int write_one(struct txn *tx, struct inode_state *st,
 	parts_add(&p, data.data, data.len);
 	if (keeps && end < old.len)
 		parts_add(&p, slice_bytes(old) + end, old.len - end);
-	r = put_block(tx, st, k, &p, is_row);
+	if (may_patch && old.len) /* it is there, and no garbage */
+		r = patch_block(tx, st, k, at, data);
+	else
+		r = put_block(tx, st, k, &p, is_row);
 	tt_unpin(&pin);
 	return r;
 }
