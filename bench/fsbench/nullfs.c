@@ -510,7 +510,7 @@ static int serve(struct fuse_session *se, const char *mountpoint)
 	if (c && fuse_set_signal_handlers(se) == 0 &&
 	    fuse_session_mount(se, mountpoint) == 0) {
 		fuse_loop_cfg_set_max_threads(c, 32);
-		fuse_loop_cfg_set_idle_threads(c, 2);
+		fuse_loop_cfg_set_idle_threads(c, 10);
 		r = fuse_session_loop_mt(se, c);
 		fuse_session_unmount(se);
 	}
