@@ -62,6 +62,11 @@ static void start(void)
 
 static uint64_t digest_dir(uint64_t ino, uint64_t seed);
 
+/*
+ * Link counts of files are left out: one falls without an operation, when the
+ * sweeper comes to another name of the file in a directory that was deleted
+ * with all it held. fixture_check() holds them to the names there are.
+ */
 static int digest_entry(void *arg, const struct tree_dirent *e)
 {
 	uint64_t *sum = arg;
@@ -71,8 +76,9 @@ static int digest_entry(void *arg, const struct tree_dirent *e)
 		return 0;
 	*sum = checksum_seeded(e->name.data, e->name.len, *sum);
 	*sum = checksum_seeded(&e->attr->mode, sizeof(e->attr->mode), *sum);
-	*sum = checksum_seeded(&e->attr->nlink, sizeof(e->attr->nlink), *sum);
 	if (S_ISDIR(e->attr->mode)) {
+		*sum = checksum_seeded(&e->attr->nlink, sizeof(e->attr->nlink),
+				       *sum);
 		*sum = digest_dir(e->ino, *sum);
 	} else if (S_ISREG(e->attr->mode)) {
 		ck_ok(read_ino(f.t, e->ino, 0, e->attr->size, &b));
