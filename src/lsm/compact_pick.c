@@ -360,7 +360,7 @@ bool compaction_at_rest_is_due(const struct picker *p, const struct version *v)
 {
 	struct level_targets t;
 
-	if (v->n_l0 < 2 || v->level_bytes[0] < p->base_bytes / 2)
+	if (v->n_l0 < 2 || v->level_weight[0] < p->base_bytes / 2)
 		return false;
 	level_targets(p, v, &t);
 	return level0_overlap(v, version_level(v, t.l0_out)) <=
