@@ -40,12 +40,15 @@ struct queue {
 };
 
 struct block_shard {
+	/* What a hit writes fills one line of memory: it goes to and fro
+	 * between processors. */
+	struct mutex mu; /* RANK_BLOCK_CACHE; held for nanoseconds */
+	uint64_t hits;	 /* guarded by mu */
+
 	/* set in block_cache_new(), then constant */
 	size_t capacity;
 	uint32_t bucket_mask;
 	uint32_t ghost_mask;
-
-	struct mutex mu; /* RANK_BLOCK_CACHE; held for nanoseconds */
 	/* Changed under mu; peeked at without it, relaxed, as a hint of what
 	 * to prefetch. */
 	struct block *_Atomic *buckets;
@@ -55,7 +58,7 @@ struct block_shard {
 	uint32_t *ghosts;
 	struct queue queues[N_QUEUES];
 	uint64_t n_blocks;
-	uint64_t hits, misses, inserts, refused, evictions;
+	uint64_t misses, inserts, refused, evictions;
 
 	/* Added to under mu, taken off by block_cache_uncharge() without:
 	 * relaxed, an account and no more. */
