@@ -67,3 +67,17 @@ expect() {
 			"error:    $err" "expected: $4"
 	fi
 }
+
+# check_help PROGRAM OPTIONS: its --help and the list of its options agree.
+check_help() {
+	local options missing name
+
+	run "$1" --help
+	tap_is '--help succeeds' "$status" 0
+	options=$(sed -n 's/^OPT([^,]*, \([a-z_]*\),.*/\1/p' "$2" | tr _ -)
+	missing=$(for name in $options; do
+		grep -qE -e "--$name( |=|\$)" <<<"$out" || echo "$name"
+	done)
+	tap_is '--help has every option' "$missing" ''
+	tap_is '--help fits a terminal' "$(awk 'length > 79' <<<"$out")" ''
+}

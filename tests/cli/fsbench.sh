@@ -103,14 +103,6 @@ run "$fsbench" --subjects=ttrunksfs --ttrunksfs=/nowhere --dir="$scratch/fs"
 expect 'a program that is missing is told' 1 "$(head -n 1 rows.tsv)" \
 	'fsbench: ttrunksfs: there is no program ttrunksfs*'
 
-run "$fsbench" --help
-tap_is '--help succeeds' "$status" 0
-options=$(sed -n 's/^OPT([^,]*, \([a-z_]*\),.*/\1/p' \
-	"$TT_SRCDIR/bench/fsbench/options.def" | tr _ -)
-missing=$(for name in $options; do
-	grep -qE -e "--$name( |=|\$)" <<<"$out" || echo "$name"
-done)
-tap_is '--help has every option' "$missing" ''
-tap_is '--help fits a terminal' "$(awk 'length > 79' <<<"$out")" ''
+check_help "$fsbench" "$TT_SRCDIR/bench/fsbench/options.def"
 
 tap_done

@@ -135,14 +135,6 @@ refused '--groups=seq,' '--groups: no ""; there are: all seq batch*'
 refused '--compression=zip' '--compression=zip: want none or lz4'
 refused '--input=rows.tsv' '--input is for --plot'
 
-run "$kvbench" --help
-tap_is '--help succeeds' "$status" 0
-options=$(sed -n 's/^OPT([^,]*, \([a-z_]*\),.*/\1/p' \
-	"$TT_SRCDIR/bench/kvbench/options.def" | tr _ -)
-missing=$(for name in $options; do
-	grep -qE -e "--$name( |=|\$)" <<<"$out" || echo "$name"
-done)
-tap_is '--help has every option' "$missing" ''
-tap_is '--help fits a terminal' "$(awk 'length > 79' <<<"$out")" ''
+check_help "$kvbench" "$TT_SRCDIR/bench/kvbench/options.def"
 
 tap_done
