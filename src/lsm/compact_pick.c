@@ -356,11 +356,22 @@ int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
 
 /* ---- at rest ------------------------------------------------------------ */
 
+/* Of records, uncompressed: as much as memtables have brought. */
+static uint64_t level0_raw_bytes(const struct version *v)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < v->n_l0; i++)
+		for (uint32_t k = 0; k < v->runs[i].n; k++)
+			bytes += v->runs[i].tables[k]->desc.raw_bytes;
+	return bytes;
+}
+
 bool compaction_at_rest_is_due(const struct picker *p, const struct version *v)
 {
 	struct level_targets t;
 
-	if (v->n_l0 < 2 || v->level_weight[0] < p->base_bytes / 2)
+	if (v->n_l0 < 2 || level0_raw_bytes(v) < p->base_bytes / 2)
 		return false;
 	level_targets(p, v, &t);
 	return level0_overlap(v, version_level(v, t.l0_out)) <=

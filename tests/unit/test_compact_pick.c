@@ -73,6 +73,7 @@ static uint64_t put(unsigned level, uint64_t group, const char *min,
 {
 	return put_desc((struct table_desc){
 		.file_bytes = bytes,
+		.raw_bytes = bytes,
 		.n_records = 100,
 		.n_tombstones = n_tombstones,
 		.min_key = slice_str(min),
