@@ -13,6 +13,7 @@ libtestsupport_la_SOURCES += \
 	%D%/fault_orders.c \
 	%D%/ladder.c \
 	%D%/ladder.h \
+	%D%/noise.c %D%/noise.h \
 	%D%/prng.c \
 	%D%/prng.h \
 	%D%/sst_gen.c \

@@ -15,6 +15,7 @@
 #include "lsm/options.h"
 #include "support/check_main.h"
 #include "support/fault_env.h"
+#include "support/noise.h"
 #include "support/prng.h"
 #include "support/tmpdir.h"
 #include "ttrunks.h"
@@ -23,9 +24,6 @@ static char *dir;
 static struct tt_options *opts;
 static struct fault_env *fault;
 static struct tt *db;
-static uint8_t *bytes; /* noise to make values of */
-
-#define NOISE ((size_t)4 << 20)
 
 static const char *store(void)
 {
@@ -39,8 +37,6 @@ static void set(const char *name, const char *value)
 
 static void setup(void)
 {
-	struct rng rng;
-
 	dir = tmpdir_new();
 	opts = tt_options_new();
 	ck_assert_ptr_nonnull(opts);
@@ -52,9 +48,7 @@ static void setup(void)
 	set("separate_bytes", "1k");
 	set("compression", "none");
 	set("sync_interval", "0");
-	bytes = malloc(NOISE);
-	rng_init(&rng, 7);
-	rng_fill(&rng, bytes, NOISE);
+	noise_new();
 	ck_ok(fault_env_new(env_posix(), dir, test_seed(), &fault));
 	options_set_env(opts, fault_env_env(fault));
 	ck_ok(tt_open(store(), opts, &db));
@@ -65,7 +59,7 @@ static void teardown(void)
 	(void)tt_close(db);
 	fault_env_free(fault);
 	tt_options_free(opts);
-	free(bytes);
+	noise_free();
 	tmpdir_free(dir);
 }
 
@@ -75,20 +69,6 @@ static uint64_t stat_of(const char *name)
 
 	ck_assert_msg(tt_stat(db, name, &v) == 0, "no figure %s", name);
 	return v;
-}
-
-static struct tt_slice key_of(char *buf, unsigned i)
-{
-	return (struct tt_slice){ buf,
-				  (size_t)snprintf(buf, 16, "key%06u", i) };
-}
-
-/* Version `v` of a value of key `i`. */
-static struct tt_slice value_of(unsigned i, unsigned v, size_t len)
-{
-	uint64_t h = (uint64_t)i << 32 | v;
-
-	return (struct tt_slice){ bytes + splitmix64(&h) % (NOISE - len), len };
 }
 
 static int put(unsigned i, unsigned v, size_t len)

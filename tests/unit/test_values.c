@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "lsm/file_name.h"
 #include "support/check_main.h"
+#include "support/noise.h"
 #include "support/prng.h"
 #include "support/tmpdir.h"
 #include "ttrunks.h"
@@ -19,9 +20,6 @@
 static char *dir;
 static struct tt_options *opts;
 static struct tt *db;
-static uint8_t *bytes; /* noise to make values of */
-
-#define NOISE ((size_t)4 << 20)
 
 static void set(const char *name, const char *value)
 {
@@ -35,8 +33,6 @@ static const char *store(void)
 
 static void setup(void)
 {
-	struct rng rng;
-
 	dir = tmpdir_new();
 	opts = tt_options_new();
 	ck_assert_ptr_nonnull(opts);
@@ -46,9 +42,7 @@ static void setup(void)
 	set("value_file_bytes", "256k");
 	set("separate_bytes", "1k");
 	set("compression", "none");
-	bytes = malloc(NOISE);
-	rng_init(&rng, 7);
-	rng_fill(&rng, bytes, NOISE);
+	noise_new();
 	ck_ok(tt_open(store(), opts, &db));
 }
 
@@ -56,7 +50,7 @@ static void teardown(void)
 {
 	ck_ok(tt_close(db));
 	tt_options_free(opts);
-	free(bytes);
+	noise_free();
 	tmpdir_free(dir);
 }
 
@@ -72,20 +66,6 @@ static uint64_t stat_of(const char *name)
 
 	ck_assert_msg(tt_stat(db, name, &v) == 0, "no figure %s", name);
 	return v;
-}
-
-static struct tt_slice key_of(char *buf, unsigned i)
-{
-	return (struct tt_slice){ buf,
-				  (size_t)snprintf(buf, 16, "key%06u", i) };
-}
-
-/* Version `v` of a value of key `i`. */
-static struct tt_slice value_of(unsigned i, unsigned v, size_t len)
-{
-	uint64_t h = (uint64_t)i << 32 | v;
-
-	return (struct tt_slice){ bytes + splitmix64(&h) % (NOISE - len), len };
 }
 
 static void put(unsigned i, unsigned v, size_t len)
