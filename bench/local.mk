@@ -9,6 +9,7 @@ EXTRA_DIST += %D%/README.md
 # What the benchmarks share, built with the first of them.
 EXTRA_LTLIBRARIES = libbench.la
 libbench_la_SOURCES = \
+	%D%/common/apart.c %D%/common/apart.h \
 	%D%/common/bars.c %D%/common/bars.h \
 	%D%/common/disk.c %D%/common/disk.h \
 	%D%/common/latency.c %D%/common/latency.h \

@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/mutex.h"
+#include "bench/common/apart.h"
 #include "bench/common/disk.h"
 #include "options.h"
 
@@ -229,34 +230,30 @@ bool run_cold(struct run *r)
 
 /* ---- a process of its own ------------------------------------------------ */
 
-static _Noreturn void be_child(void (*fn)(struct run *r), struct run *r)
+struct child {
+	void (*fn)(struct run *r);
+	struct run *r;
+};
+
+static int be_child(void *arg)
 {
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits any more */
-	run_start(r);
-	fn(r);
-	run_stop(r);
-	(void)fflush(stdout);
-	_exit(r->n_errors ? 1 : 0);
+	struct child *c = arg;
+
+	run_start(c->r);
+	c->fn(c->r);
+	run_stop(c->r);
+	return c->r->n_errors ? 1 : 0;
 }
 
 bool run_apart(void (*fn)(struct run *r), struct run *r)
 {
-	int status = 0;
-	pid_t pid;
+	struct child c = { fn, r };
+	char what[128];
+	int status;
 
-	(void)fflush(stdout);
-	pid = fork();
-	if (pid == 0)
-		be_child(fn, r);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-		fprintf(stderr, "fsbench: fork: %s\n", strerror(errno));
-		return false;
-	}
-	if (WIFSIGNALED(status))
-		fprintf(stderr, "fsbench: %s %s: killed by signal %d (%s)\n",
-			r->subject->name, r->group, WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
+	(void)snprintf(what, sizeof(what), "%s %s", r->subject->name, r->group);
+	status = apart(be_child, &c, "fsbench", what);
 	if (r->subject->program && status)
 		(void)umount2(r->top, MNT_DETACH); /* where it is */
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return status == 0;
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mutex.h"
+#include "bench/common/apart.h"
 #include "bench/common/settle.h"
 #include "options.h"
 
@@ -86,32 +84,25 @@ double run_settle(struct run *r, bool flush)
 	return (flushing > 0.005 ? flushing : 0) + settle(0);
 }
 
-static _Noreturn void be_child(void (*fn)(struct run *r), struct run *r)
+struct child {
+	void (*fn)(struct run *r);
+	struct run *r;
+};
+
+static int be_child(void *arg)
 {
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits any more */
-	fn(r);
-	run_close(r);
-	(void)fflush(stdout);
-	_exit(r->n_errors ? 1 : 0);
+	struct child *c = arg;
+
+	c->fn(c->r);
+	run_close(c->r);
+	return c->r->n_errors ? 1 : 0;
 }
 
 int run_apart(void (*fn)(struct run *r), struct run *r)
 {
-	int status;
-	pid_t pid;
+	struct child c = { fn, r };
+	char what[128];
 
-	(void)fflush(stdout);
-	pid = fork();
-	if (pid == 0)
-		be_child(fn, r);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-		fprintf(stderr, "kvbench: fork: %s\n", strerror(errno));
-		return -errno;
-	}
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	fprintf(stderr, "kvbench: %s %s: killed by signal %d (%s)\n",
-		r->engine->name, r->group, WTERMSIG(status),
-		strsignal(WTERMSIG(status)));
-	return -ECHILD;
+	(void)snprintf(what, sizeof(what), "%s %s", r->engine->name, r->group);
+	return apart(be_child, &c, "kvbench", what);
 }
