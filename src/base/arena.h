@@ -36,15 +36,16 @@ void *arena_alloc_slow(struct arena *a, size_t n, size_t align);
 
 /*
  * `n` bytes aligned to `align`, a power of two up to 4096; NULL when memory
- * is out. Not zeroed. Valid until arena_fini(). An object larger than a
- * quarter of a chunk gets memory of its own.
+ * is out, and only then: no bytes have an address too. Not zeroed. Valid
+ * until arena_fini(). An object larger than a quarter of a chunk gets memory
+ * of its own.
  */
 static ALWAYS_INLINE void *arena_alloc_aligned(struct arena *a, size_t n,
 					       size_t align)
 {
 	uintptr_t p = ROUND_UP((uintptr_t)a->next, (uintptr_t)align);
 
-	if (likely(p <= (uintptr_t)a->end && n <= (uintptr_t)a->end - p)) {
+	if (likely(p <= (uintptr_t)a->end && n <= (uintptr_t)a->end - p && p)) {
 		a->next = (uint8_t *)p + n;
 		return (void *)p;
 	}

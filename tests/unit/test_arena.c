@@ -74,6 +74,13 @@ START_TEST(large_object_leaves_the_chunk_in_use)
 }
 END_TEST
 
+START_TEST(no_bytes_are_not_a_failure)
+{
+	ck_assert_ptr_nonnull(arena_alloc_bytes(&a, 0));
+	ck_assert_ptr_nonnull(arena_dup(&a, "", 0));
+}
+END_TEST
+
 START_TEST(impossible_size_gives_null)
 {
 	ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX - 8));
@@ -98,6 +105,7 @@ static Suite *arena_suite(void)
 	tcase_add_test(t, alignment_is_kept);
 	tcase_add_test(t, bytes_are_counted);
 	tcase_add_test(t, large_object_leaves_the_chunk_in_use);
+	tcase_add_test(t, no_bytes_are_not_a_failure);
 	tcase_add_test(t, impossible_size_gives_null);
 	tcase_add_test(t, dup_copies);
 	suite_add_tcase(s, t);
