@@ -129,10 +129,12 @@ static unsigned threads_of(const struct job *job)
 static struct worker *workers_new(struct run *r, const struct job *job)
 {
 	unsigned n = threads_of(job);
-	struct worker *workers = calloc(n, sizeof(*workers));
+	struct worker *workers =
+		aligned_alloc(WORKER_ALIGN, n * sizeof(*workers));
 
 	if (!workers)
 		run_fail(r, "out of memory");
+	memset(workers, 0, n * sizeof(*workers));
 	for (unsigned i = 0; i < n; i++) {
 		workers[i].run = r;
 		workers[i].job = job;
