@@ -25,6 +25,8 @@ libbase_la_SOURCES += \
 	%D%/env_posix.c \
 	%D%/err.c \
 	%D%/err.h \
+	%D%/futex.c \
+	%D%/futex.h \
 	%D%/heap.h \
 	%D%/hist.c \
 	%D%/hist.h \

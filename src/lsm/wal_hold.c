@@ -111,8 +111,10 @@ int wal_sync_before(struct wal *w, uint32_t no)
 	int r = 0;
 
 	mutex_lock(&w->mu);
-	while (r == 0 && no && wal_first_unsynced_locked(w, no - 1))
-		r = wal_sync_turn_locked(w, wal_lsn(no, 0));
+	while (r == 0 && no && wal_first_unsynced_locked(w, no - 1)) {
+		r = wal_sync_turn_unlock(w, wal_lsn(no, 0));
+		mutex_lock(&w->mu);
+	}
 	mutex_unlock(&w->mu);
 	return r;
 }

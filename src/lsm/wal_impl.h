@@ -47,8 +47,10 @@ struct wal_free {
 
 /* Callers that wait for the same sync. */
 struct sync_turn {
-	struct cond over;
-	uint32_t n_waiting;
+	/* They sleep on it. Changed under the lock when the turn is over, and
+	 * when it wants a leader; loaded there, and by the kernel. */
+	_Atomic uint32_t word;
+	uint32_t n_waiting; /* guarded by the lock */
 };
 
 struct wal {
@@ -98,10 +100,12 @@ struct wal {
 	uint32_t n_holds;
 	uint64_t held_release;
 	/* syncing; see wal_sync.c */
-	bool is_syncing;	   /* a caller leads the turn turn_no */
-	bool is_gathering;	   /* it waits for others: */
-	struct cond gathered;	   /* here */
-	uint64_t turn_no;	   /* the last one that began */
+	bool is_syncing;   /* a caller leads the turn turn_no */
+	bool is_gathering; /* and sleeps in it until others come */
+	uint64_t turn_no;  /* the last one that began */
+	/* The last one that ended; stored with release, and loaded by who was
+	 * woken, with acquire and without the lock. */
+	_Atomic uint64_t turn_over;
 	uint64_t turn_end;	   /* LSN: what is below will be durable */
 	struct sync_turn turns[2]; /* that one and the next, in turns */
 	uint32_t n_expected;	   /* callers that the next one may answer */
@@ -144,10 +148,10 @@ struct wal_segment *wal_first_unsynced_locked(struct wal *w, uint32_t no)
 
 /*
  * Makes durable what has been written by now, or waits for another who does,
- * until what is below `lsn` may be durable; ask again. A failure poisons the
- * log.
+ * until what is below `lsn` may be durable; ask again. Comes back without the
+ * lock. A failure poisons the log.
  */
-int wal_sync_turn_locked(struct wal *w, uint64_t lsn) REQUIRES(w->mu);
+int wal_sync_turn_unlock(struct wal *w, uint64_t lsn) RELEASE(w->mu);
 
 /* The failure of whoever comes to a poisoned log. */
 int wal_refuse(struct wal *w);

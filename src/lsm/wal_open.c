@@ -102,9 +102,6 @@ static void wal_free(struct wal *w)
 	cond_fini(&w->prepare);
 	cond_fini(&w->ready_change);
 	cond_fini(&w->closed);
-	cond_fini(&w->gathered);
-	for (size_t i = 0; i < ARRAY_LEN(w->turns); i++)
-		cond_fini(&w->turns[i].over);
 	cond_fini(&w->tick);
 	mutex_fini(&w->mu);
 	free(w->dir);
@@ -147,9 +144,6 @@ int wal_open(struct env *env, const char *dir, const struct wal_options *opts,
 	cond_init(&w->prepare);
 	cond_init(&w->ready_change);
 	cond_init(&w->closed);
-	cond_init(&w->gathered);
-	for (size_t i = 0; i < ARRAY_LEN(w->turns); i++)
-		cond_init(&w->turns[i].over);
 	cond_init(&w->tick);
 	list_init(&w->used);
 	list_init(&w->released);

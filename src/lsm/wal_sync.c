@@ -13,9 +13,11 @@
  *
  * Committers that commit again and again would fall into two halves: while
  * the disk works for one the other queues up, and each turn answers only half
- * of them. So a leader that saw company waits a moment for it to come back,
- * a part of what the sync itself takes.
+ * of them. So who begins a turn after one with company waits a moment for it
+ * to come back, a part of what the sync itself takes. The last to come leads,
+ * being awake.
  */
+#include "base/futex.h"
 #include "base/log.h"
 #include "lsm/wal_impl.h"
 
@@ -94,7 +96,8 @@ static int sync_current_locked(struct wal *w, uint32_t to) REQUIRES(w->mu)
 		s->synced_to = to;
 	s->is_raw &= !is_whole;
 	w->n_syncs++;
-	cond_signal(&w->prepare);
+	if (s != w->current) /* then it waited for us to be put away */
+		cond_signal(&w->prepare);
 	return r;
 }
 
@@ -149,72 +152,148 @@ static struct sync_turn *turn_of(struct wal *w, uint64_t no)
 	return &w->turns[no % ARRAY_LEN(w->turns)];
 }
 
-/* Those that the last sync answered, and those that came during it, may all
- * be on their way. */
-static void gather_locked(struct wal *w, const struct sync_turn *t)
-	REQUIRES(w->mu)
+/*
+ * Who sleeps is woken without the lock held: woken under it, one after the
+ * other would run into it, and from then on each that leaves it wakes the
+ * next.
+ */
+static int sync_and_wake_unlock(struct wal *w) RELEASE(w->mu)
 {
-	uint64_t now, until;
-
-	if (t->n_waiting + 1 >= w->n_expected)
-		return;
-	now = mono_ns();
-	until = now + MIN_OF(w->sync_ns / GATHER_PART, GATHER_MOST_NS);
-	w->is_gathering = true;
-	while (t->n_waiting + 1 < w->n_expected &&
-	       cond_wait_until(&w->gathered, &w->mu, until))
-		continue;
-	w->is_gathering = false;
-}
-
-static int lead_locked(struct wal *w) REQUIRES(w->mu)
-{
-	struct sync_turn *t = turn_of(w, ++w->turn_no);
+	struct sync_turn *t = turn_of(w, w->turn_no);
 	struct sync_turn *next = turn_of(w, w->turn_no + 1);
-	uint64_t since;
+	bool is_awaited, has_next;
+	uint64_t since = mono_ns();
 	int r;
 
-	w->is_syncing = true;
-	w->turn_end = UINT64_MAX; /* whoever comes now comes in time */
-	gather_locked(w, t);
+	w->is_gathering = false;
 	w->turn_end = wal_end(w);
-	since = mono_ns();
 	r = sync_locked(w, w->turn_end);
 	w->sync_ns = mono_ns() - since;
 	if (r < 0)
 		poison_locked(w, r);
 	w->is_syncing = false;
 	w->n_expected = t->n_waiting + next->n_waiting + 1;
+	is_awaited = t->n_waiting > 0;
+	has_next = next->n_waiting > 0;
 	t->n_waiting = 0;
-	cond_broadcast(&t->over);
-	if (r < 0)
-		cond_broadcast(&next->over);
-	else
-		cond_signal(&next->over);
+	atomic_store_explicit(&w->turn_over, w->turn_no, memory_order_release);
+	atomic_fetch_add_explicit(&t->word, 1, memory_order_release);
+	atomic_fetch_add_explicit(&next->word, 1, memory_order_release);
+	mutex_unlock(&w->mu);
+	if (has_next)
+		futex_wake(&next->word, r < 0 ? FUTEX_ALL : 1);
+	if (is_awaited)
+		futex_wake(&t->word, FUTEX_ALL);
 	return r;
 }
 
-int wal_sync_turn_locked(struct wal *w, uint64_t lsn)
+static bool is_over(struct wal *w, uint64_t no)
+{
+	return atomic_load_explicit(&w->turn_over, memory_order_acquire) >= no;
+}
+
+/*
+ * Begins turn `no` by waiting, as one of those that sleep in it, for whom the
+ * last sync answered and who came during it: all may be on their way. The
+ * last to come leads.
+ */
+static int gather_unlock(struct wal *w, uint64_t no) RELEASE(w->mu)
+{
+	uint64_t until =
+		mono_ns() + MIN_OF(w->sync_ns / GATHER_PART, GATHER_MOST_NS);
+	struct sync_turn *t = turn_of(w, no);
+	uint32_t seen = atomic_load_explicit(&t->word, memory_order_relaxed);
+
+	w->is_gathering = true;
+	t->n_waiting++;
+	mutex_unlock(&w->mu);
+	futex_sleep_until(&t->word, seen, until);
+	if (is_over(w, no))
+		return 0;
+	mutex_lock(&w->mu);
+	if (w->turn_no == no && w->is_gathering) {
+		t->n_waiting--;
+		return sync_and_wake_unlock(w);
+	}
+	mutex_unlock(&w->mu);
+	while (!is_over(w, no))
+		futex_sleep(&t->word, seen);
+	return 0;
+}
+
+static int lead_unlock(struct wal *w) RELEASE(w->mu)
+{
+	uint64_t no = ++w->turn_no;
+
+	w->is_syncing = true;
+	w->turn_end = UINT64_MAX; /* whoever comes now comes in time */
+	if (turn_of(w, no)->n_waiting + 1 < w->n_expected)
+		return gather_unlock(w, no);
+	return sync_and_wake_unlock(w);
+}
+
+/* Somebody who waits for turn `no` woke up before it was over: for nothing,
+ * or to lead it, which a flush may have made needless meanwhile. */
+static void leave_turn(struct wal *w, uint64_t no, uint64_t lsn)
+{
+	struct sync_turn *t = turn_of(w, no);
+	bool passes_on = false;
+
+	mutex_lock(&w->mu);
+	if (no > w->turn_no || (no == w->turn_no && w->is_syncing)) {
+		t->n_waiting--;
+		passes_on = no > w->turn_no && !w->is_syncing && t->n_waiting &&
+			    wal_durable(w) >= lsn;
+	}
+	if (passes_on)
+		atomic_fetch_add_explicit(&t->word, 1, memory_order_relaxed);
+	mutex_unlock(&w->mu);
+	if (passes_on)
+		futex_wake(&t->word, 1);
+}
+
+int wal_sync_turn_unlock(struct wal *w, uint64_t lsn)
 {
 	struct sync_turn *t;
+	uint32_t seen;
 	uint64_t no;
+	int r;
 
-	if (w->poison_why.code)
-		return err_restore(&w->poison_why);
+	if (w->poison_why.code) {
+		r = err_restore(&w->poison_why);
+		mutex_unlock(&w->mu);
+		return r;
+	}
 	if (!w->is_syncing)
-		return lead_locked(w);
+		return lead_unlock(w);
 	no = w->turn_no + (lsn > w->turn_end);
 	t = turn_of(w, no);
+	if (w->is_gathering && t->n_waiting + 1 >= w->n_expected)
+		return sync_and_wake_unlock(w);
 	t->n_waiting++;
-	if (w->is_gathering)
-		cond_signal(&w->gathered);
-	cond_wait(&t->over, &w->mu);
-	if (no > w->turn_no || (no == w->turn_no && w->is_syncing))
-		t->n_waiting--; /* it is not over yet */
-	/* Woken to lead, without need: a flush has made it durable. */
-	if (no > w->turn_no && !w->is_syncing && wal_durable(w) >= lsn)
-		cond_signal(&t->over);
+	seen = atomic_load_explicit(&t->word, memory_order_relaxed);
+	mutex_unlock(&w->mu);
+	futex_sleep(&t->word, seen);
+	if (!is_over(w, no))
+		leave_turn(w, no, lsn);
 	return 0;
+}
+
+static int sync_to_unlock(struct wal *w, uint64_t lsn) RELEASE(w->mu)
+{
+	int r;
+
+	if (w->poison_why.code) {
+		mutex_unlock(&w->mu);
+		return wal_refuse(w);
+	}
+	w->n_sync_waits++;
+	r = wal_sync_turn_unlock(w, lsn);
+	while (r == 0 && wal_durable(w) < lsn) {
+		mutex_lock(&w->mu);
+		r = wal_sync_turn_unlock(w, lsn);
+	}
+	return r;
 }
 
 int wal_sync(struct wal *w, uint64_t lsn)
@@ -226,26 +305,15 @@ int wal_sync(struct wal *w, uint64_t lsn)
 		w->is_synced = true;
 		cond_signal(&w->prepare);
 	}
-	mutex_unlock(&w->mu);
-	return wal_sync_to(w, lsn);
+	return sync_to_unlock(w, lsn);
 }
 
 int wal_sync_to(struct wal *w, uint64_t lsn)
 {
-	int r = 0;
-
 	if (wal_durable(w) >= lsn)
 		return 0;
 	mutex_lock(&w->mu);
-	if (w->poison_why.code) {
-		mutex_unlock(&w->mu);
-		return wal_refuse(w);
-	}
-	w->n_sync_waits++;
-	while (r == 0 && wal_durable(w) < lsn)
-		r = wal_sync_turn_locked(w, lsn);
-	mutex_unlock(&w->mu);
-	return r;
+	return sync_to_unlock(w, lsn);
 }
 
 void wal_sync_run(void *arg)

@@ -2,7 +2,9 @@
 #include <check.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
+#include "base/futex.h"
 #include "base/mutex.h"
 #include "tests/support/check_main.h"
 
@@ -83,6 +85,48 @@ START_TEST(signal_wakes_a_waiter)
 	mutex_assert_held(&outer);
 	mutex_unlock(&outer);
 	pthread_join(th, NULL);
+}
+END_TEST
+
+/* ---- sleeping on a word --------------------------------------------------- */
+
+static _Atomic uint32_t word;
+static _Atomic int n_awake;
+
+static void *sleep_until_changed(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&word) == 0)
+		futex_sleep(&word, 0);
+	atomic_fetch_add(&n_awake, 1);
+	return NULL;
+}
+
+START_TEST(a_changed_word_wakes_all_who_sleep_on_it)
+{
+	pthread_t t[4];
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL,
+						sleep_until_changed, NULL),
+				 0);
+	atomic_store(&word, 1);
+	futex_wake(&word, FUTEX_ALL);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	ck_assert_int_eq(atomic_load(&n_awake), 4);
+}
+END_TEST
+
+/* Either would sleep for ever else. */
+START_TEST(nobody_sleeps_on_what_has_changed_or_beyond_a_deadline)
+{
+	uint64_t until = mono_ns() + 2000000;
+
+	atomic_store(&word, 7);
+	futex_sleep(&word, 6);
+	while (mono_ns() < until)
+		futex_sleep_until(&word, 7, until);
 }
 END_TEST
 
@@ -192,6 +236,9 @@ static Suite *mutex_suite(void)
 	tcase_add_test(t, order_of_ranks_is_fine);
 	tcase_add_test(t, signal_wakes_a_waiter);
 	tcase_add_test(t, deadline_passes);
+	tcase_add_test(t, a_changed_word_wakes_all_who_sleep_on_it);
+	tcase_add_test(t,
+		       nobody_sleeps_on_what_has_changed_or_beyond_a_deadline);
 	tcase_add_test(t, readers_share_and_writers_exclude);
 	add_debug_tests(t);
 	suite_add_tcase(s, t);
