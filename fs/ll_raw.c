@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "fs/ll.h"
+#include "fs/ll_statx.h"
 
 /* Of the request this thread read last. */
 static _Thread_local bool kills_priv;
@@ -143,13 +144,17 @@ static ssize_t raw_read(int fd, void *buf, size_t len, void *userdata)
 		return n;
 	note_request(buf, (size_t)n);
 	disguise_tmpfile(buf, (size_t)n);
+	n = (ssize_t)ll_statx_disguise(buf, (size_t)n);
 	return (ssize_t)shorten_setxattr(buf, (size_t)n);
 }
 
-/* The thread that answers INIT is the one that read it. */
+/* The thread that answers INIT, or a STATX, is the one that read it. */
 static ssize_t raw_writev(int fd, struct iovec *iov, int n, void *userdata)
 {
+	struct ll_statx_out statx;
+
 	(void)userdata;
+	ll_statx_answer(iov, n, &statx);
 	if (init_offers && n == 2 &&
 	    iov[1].iov_len > offsetof(struct fuse_init_out, flags)) {
 		struct fuse_init_out *out = iov[1].iov_base;

@@ -15,7 +15,8 @@
  * request is given to libfuse in its older, shorter form.
  *
  * TMPFILE, where libfuse has no handler for it, is given to it as a CREATE,
- * which looks the same and is answered in the same way.
+ * which looks the same and is answered in the same way. A STATX is given to it
+ * as a GETATTR (ll_statx.h).
  */
 #ifndef FS_LL_RAW_H
 #define FS_LL_RAW_H

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "fs/ll_statx.h"
 
 /*
  * What stat(2) recommends for I/O. The kernel has no part of a file smaller
@@ -82,6 +83,7 @@ void ll_reply_attr(fuse_req_t req, const struct tree_attr *a)
 	struct stat st;
 
 	attr_to_stat(ll, a, &st);
+	ll_statx_note_birth(&a->btime);
 	(void)fuse_reply_attr(req, &st, attr_timeout(ll, a));
 }
 

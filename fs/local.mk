@@ -17,6 +17,8 @@ ttrunksfs_SOURCES += \
 	%D%/ll_raw.h \
 	%D%/ll_reply.c \
 	%D%/ll_reply.h \
+	%D%/ll_statx.c \
+	%D%/ll_statx.h \
 	%D%/ll_xattr.c \
 	%D%/mount_options.def \
 	%D%/mount_point.c \

@@ -774,6 +774,41 @@ def _(d):
 
 # ---- attributes -----------------------------------------------------------
 
+def born(path):
+    """Nanoseconds since 1970 when `path` was made, as statx(2) has it."""
+    buf = ctypes.create_string_buffer(256)
+    call(libc.statx(-100, os.fsencode(path), 0x100, 0x800, buf))
+    if not struct.unpack_from("<I", buf)[0] & 0x800:
+        raise Skip("the kernel does not ask for times of birth")
+    return struct.unpack_from("<qI", buf, 80)
+
+
+@test("a time of birth is kept whatever becomes of the file")
+def _(d):
+    before = time.time_ns()
+    write("f")
+    os.mkdir("d")
+    os.mknod("n", stat.S_IFIFO | 0o600)
+    for name in "f", "d", "n":
+        sec, nsec = born(name)
+        at = sec * 10**9 + nsec
+        # the kernel's clock ticks
+        equal(before - 20_000_000 <= at <= time.time_ns(), True)
+        os.utime(name, (1, 2))
+        os.chmod(name, 0o700)
+        os.rename(name, name + "2")
+        equal(born(name + "2"), (sec, nsec))
+        equal(os.stat(name + "2").st_mtime, 2)
+    write("f2", b"y" * 100_000)
+    os.link("f2", "g")
+    equal(born("g"), born("f2"))
+    equal(os.stat("g").st_size, 100_000)
+    if IS_ROOT:
+        os.mknod("dev", stat.S_IFCHR | 0o600, os.makedev(3000, 70000))
+        born("dev")
+        equal(os.stat("dev").st_rdev, os.makedev(3000, 70000))
+
+
 @test("times are kept to the nanosecond; UTIME_OMIT omits, UTIME_NOW is now")
 def _(d):
     write("f")
