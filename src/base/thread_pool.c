@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One lock, one queue per priority. Threads wait on `work`; who waits for
- * the pool to be idle waits on `idle`.
+ * One lock, one queue per priority. Threads wait on `work`, until the first of
+ * the waiting tasks is due; who waits for the pool to be idle waits on `idle`.
  */
 #include "base/thread_pool.h"
 
@@ -26,6 +26,7 @@ struct thread_pool {
 	struct cond idle;
 	/* guarded by mu */
 	struct list_node queue[N_POOL_PRIORITIES];
+	struct list_node waiting; /* for their time, which rises */
 	size_t n_queued;
 	unsigned n_running;
 	unsigned n_running_low;
@@ -40,12 +41,44 @@ static unsigned pool_low_limit(const struct thread_pool *p)
 	return p->n_threads > 1 ? p->n_threads - 1 : 1;
 }
 
+static void pool_queue_locked(struct thread_pool *p, struct pool_task *t)
+{
+	mutex_assert_held(&p->mu);
+	t->is_queued = true;
+	t->due_ns = 0;
+	list_push_back(&p->queue[t->priority], &t->link);
+	p->n_queued++;
+	cond_signal(&p->work);
+}
+
+/* The task that is to be queued next by itself, NULL when none waits. */
+static struct pool_task *pool_first_waiting(const struct thread_pool *p)
+{
+	struct list_node *n = list_first(&p->waiting);
+
+	return n ? container_of(n, struct pool_task, link) : NULL;
+}
+
+/* Queues what has waited long enough. */
+static void pool_look_at_clock_locked(struct thread_pool *p)
+{
+	struct pool_task *t;
+
+	mutex_assert_held(&p->mu);
+	while ((t = pool_first_waiting(p)) && t->due_ns <= mono_ns()) {
+		list_remove(&t->link);
+		pool_queue_locked(p, t);
+	}
+}
+
 /* The next task that may run now, NULL when none. */
 static struct pool_task *pool_next_locked(struct thread_pool *p)
 {
-	struct list_node *n = list_pop_front(&p->queue[POOL_HIGH]);
+	struct list_node *n;
 
 	mutex_assert_held(&p->mu);
+	pool_look_at_clock_locked(p);
+	n = list_pop_front(&p->queue[POOL_HIGH]);
 	if (!n && p->n_running_low < pool_low_limit(p))
 		n = list_pop_front(&p->queue[POOL_LOW]);
 	if (!n)
@@ -79,6 +112,17 @@ static void pool_run_locked(struct thread_pool *p, struct pool_task *t)
 	}
 }
 
+/* Until there may be something to do. */
+static void pool_wait_locked(struct thread_pool *p) REQUIRES(p->mu)
+{
+	const struct pool_task *t = pool_first_waiting(p);
+
+	if (t)
+		(void)cond_wait_until(&p->work, &p->mu, t->due_ns);
+	else
+		cond_wait(&p->work, &p->mu);
+}
+
 static void *pool_thread(void *arg)
 {
 	struct thread_pool *p = arg;
@@ -95,7 +139,7 @@ static void *pool_thread(void *arg)
 		else if (p->is_stopping && p->n_queued == 0)
 			break;
 		else
-			cond_wait(&p->work, &p->mu);
+			pool_wait_locked(p);
 	}
 	mutex_unlock(&p->mu);
 	return NULL;
@@ -118,6 +162,7 @@ int thread_pool_new(const char *name, unsigned n_threads,
 	cond_init(&p->idle);
 	for (int i = 0; i < N_POOL_PRIORITIES; i++)
 		list_init(&p->queue[i]);
+	list_init(&p->waiting);
 	p->n_threads = wanted;
 	for (unsigned i = 0; i < wanted; i++) {
 		r = pthread_create(&p->threads[i], NULL, pool_thread, p);
@@ -153,11 +198,44 @@ bool thread_pool_submit(struct thread_pool *p, struct pool_task *t,
 	mutex_lock(&p->mu);
 	ok = !p->is_stopping;
 	if (ok && !t->is_queued) {
-		t->is_queued = true;
+		if (t->due_ns)
+			list_remove(&t->link);
 		t->priority = priority;
-		list_push_back(&p->queue[priority], &t->link);
-		p->n_queued++;
+		pool_queue_locked(p, t);
+	}
+	mutex_unlock(&p->mu);
+	return ok;
+}
+
+/* Behind all that are due no later. */
+static void pool_wait_for_time_locked(struct thread_pool *p,
+				      struct pool_task *t)
+{
+	struct list_node *at = p->waiting.prev;
+
+	mutex_assert_held(&p->mu);
+	while (at != &p->waiting &&
+	       container_of(at, struct pool_task, link)->due_ns > t->due_ns)
+		at = at->prev;
+	list_insert_after(at, &t->link);
+	/* Who waits may do so for too long, or without an end. */
+	if (pool_first_waiting(p) == t)
 		cond_signal(&p->work);
+}
+
+bool thread_pool_submit_at(struct thread_pool *p, struct pool_task *t,
+			   enum pool_priority priority, uint64_t due_ns)
+{
+	bool ok;
+
+	mutex_lock(&p->mu);
+	ok = !p->is_stopping;
+	if (ok && !t->is_queued) {
+		if (t->due_ns)
+			list_remove(&t->link);
+		t->priority = priority;
+		t->due_ns = due_ns ? due_ns : 1;
+		pool_wait_for_time_locked(p, t);
 	}
 	mutex_unlock(&p->mu);
 	return ok;
@@ -165,19 +243,20 @@ bool thread_pool_submit(struct thread_pool *p, struct pool_task *t,
 
 bool thread_pool_cancel(struct thread_pool *p, struct pool_task *t)
 {
-	bool was_queued;
+	bool was_there;
 
 	mutex_lock(&p->mu);
-	was_queued = t->is_queued;
-	if (was_queued) {
+	was_there = t->is_queued || t->due_ns;
+	if (was_there) {
 		list_remove(&t->link);
+		p->n_queued -= t->is_queued;
 		t->is_queued = false;
-		p->n_queued--;
+		t->due_ns = 0;
 		if (p->n_running == 0 && p->n_queued == 0)
 			cond_broadcast(&p->idle);
 	}
 	mutex_unlock(&p->mu);
-	return was_queued;
+	return was_there;
 }
 
 void thread_pool_drain(struct thread_pool *p)
@@ -190,10 +269,15 @@ void thread_pool_drain(struct thread_pool *p)
 
 void thread_pool_stop(struct thread_pool *p)
 {
+	struct pool_task *t;
 	bool joined;
 
 	mutex_lock(&p->mu);
 	p->is_stopping = true;
+	while ((t = pool_first_waiting(p))) {
+		list_remove(&t->link);
+		t->due_ns = 0;
+	}
 	joined = p->is_joined;
 	p->is_joined = true;
 	cond_broadcast(&p->work);

@@ -5,13 +5,15 @@
  *
  * Tasks are embedded in the caller's objects, so submitting cannot fail. With
  * two threads or more, one is kept free of patient tasks: an urgent one never
- * waits for all threads to finish something long.
+ * waits for all threads to finish something long. A task may also be left to
+ * be queued at a later time; few are meant to wait so at once.
  */
 #ifndef BASE_THREAD_POOL_H
 #define BASE_THREAD_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/list.h"
 
@@ -29,7 +31,9 @@ struct pool_task {
 	pool_fn fn;
 	void *arg;
 	enum pool_priority priority;
-	bool is_queued; /* guarded by the pool's lock */
+	/* guarded by the pool's lock */
+	bool is_queued;
+	uint64_t due_ns; /* when it is queued by itself; 0: it does not wait */
 };
 
 static inline void pool_task_init(struct pool_task *t, pool_fn fn, void *arg)
@@ -39,6 +43,7 @@ static inline void pool_task_init(struct pool_task *t, pool_fn fn, void *arg)
 	t->arg = arg;
 	t->priority = POOL_LOW;
 	t->is_queued = false;
+	t->due_ns = 0;
 }
 
 struct thread_pool;
@@ -61,10 +66,20 @@ void thread_pool_free(struct thread_pool *p);
 bool thread_pool_submit(struct thread_pool *p, struct pool_task *t,
 			enum pool_priority priority);
 
-/* Takes a queued task back. True when it will not run because of that. */
+/*
+ * Queues the task once mono_ns() has come to `due_ns`, in place of any such
+ * time it had. A task that is queued already stays so. False as above; what
+ * waits when the pool is stopped never runs.
+ */
+bool thread_pool_submit_at(struct thread_pool *p, struct pool_task *t,
+			   enum pool_priority priority, uint64_t due_ns);
+
+/* Takes a task back that is queued or waits for its time. True when it will
+ * not run because of that. */
 bool thread_pool_cancel(struct thread_pool *p, struct pool_task *t);
 
-/* Waits until nothing is queued and nothing runs. */
+/* Waits until nothing is queued and nothing runs; not for what is to be queued
+ * later. */
 void thread_pool_drain(struct thread_pool *p);
 
 /*
