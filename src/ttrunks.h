@@ -342,7 +342,9 @@ TT_API int tt_batch_drop_savepoint(struct tt_batch *b);
  * something that was readable then has been dropped meanwhile: an answer is
  * right or refused. With retention it is right at least as far back as
  * retention says, counted from when the store was first opened with it; a time
- * beyond the newest write reads the newest state.
+ * beyond the newest write reads the newest state. What no snapshot and no such
+ * read needs any more is removed in the background, also while nothing is
+ * written; a few old versions among much else may stay for an hour.
  *
  * The window is measured by the store's clock, which gives the timestamps and
  * never runs backwards. When the wall clock is set back, the window stands

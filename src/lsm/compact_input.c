@@ -185,16 +185,22 @@ int compact_pick_drop(const struct compact_pick *pick,
 	return r;
 }
 
-int compact_pick_table(struct version *v, const struct run *run, uint32_t i,
-		       struct compact_pick *out)
+int pick_in_place(struct version *v, const struct run *run, uint32_t from,
+		  uint32_t to, struct compact_pick *out)
 {
 	int r = pick_begin(out, v, run->level, run->level);
 
 	if (r < 0)
 		return r;
 	out->group = run->group;
-	pick_add(out, run, i, i + 1);
+	pick_add(out, run, from, to);
 	return 1;
+}
+
+int compact_pick_table(struct version *v, const struct run *run, uint32_t i,
+		       struct compact_pick *out)
+{
+	return pick_in_place(v, run, i, i + 1, out);
 }
 
 int compact_pick_move(const struct compact_pick *pick,

@@ -28,6 +28,11 @@ void pick_add(struct compact_pick *pick, const struct run *run, uint32_t from,
 void pick_finish(const struct picker *p, struct compact_pick *pick,
 		 bool is_wide_ok);
 
+/* Tables [from, to) of a run, to be rewritten where they are: in level 0 one
+ * alone, which must not grow beyond a guard. 1 with *out set, or -ENOMEM. */
+int pick_in_place(struct version *v, const struct run *run, uint32_t from,
+		  uint32_t to, struct compact_pick *out);
+
 /* Bytes of the tables that overlap [lo, hi]; `run` may be NULL. */
 uint64_t overlap_bytes(const struct run *run, struct tt_slice lo,
 		       struct tt_slice hi);

@@ -3,6 +3,7 @@
 
 #include "lsm/compact_input.h"
 #include "lsm/compact_level0.h"
+#include "lsm/old_versions.h"
 #include "lsm/options.h"
 #include "lsm/record.h"
 #include "lsm/tombstones.h"
@@ -255,7 +256,7 @@ static bool may_go(const struct run *run, uint32_t table, int64_t oldest)
 /* The first run with a dense table that may go, NULL when there is none. */
 static const struct run *dense_run(const struct version *v, int64_t oldest)
 {
-	for (uint32_t i = 0; v->has_dense && i < v->n_runs; i++)
+	for (uint32_t i = 0; i < v->n_runs; i++)
 		if (may_go(&v->runs[i], v->runs[i].dense, oldest))
 			return &v->runs[i];
 	return NULL;
@@ -277,17 +278,13 @@ static int pick_dead(struct version *v, const struct run *run, uint32_t from,
 		     int64_t oldest, struct compact_pick *out)
 {
 	uint32_t to = from + 1;
-	int r = pick_begin(out, v, LAST_LEVEL, LAST_LEVEL);
 
-	if (r < 0)
-		return r;
 	while (to < run->n && to - from < INPUT_TABLES &&
 	       (run->tables[to]->desc.n_tombstones ||
 		run->tables[to]->desc.n_ranges) &&
 	       may_go(run, to, oldest))
 		to++;
-	pick_add(out, run, from, to);
-	return 1;
+	return pick_in_place(v, run, from, to, out);
 }
 
 static int pick_dense(struct picker *p, struct version *v,
@@ -318,25 +315,60 @@ static int pick_wide(struct picker *p, struct version *v,
 	return pick_tables(p, v, &v->runs[i], at, at + 1, true, out);
 }
 
+/* ---- old versions ------------------------------------------------------- */
+
+/* True when the table has old versions that may go, all of them, and is worth
+ * it. */
+static bool is_ripe(const struct table_desc *d, struct past past)
+{
+	return d->old.n && d->old.until <= past.oldest &&
+	       old_versions_ripe_at(d) <= past.window;
+}
+
+static const struct run *ripe_run(const struct version *v, struct past past)
+{
+	for (uint32_t i = 0; i < v->n_runs; i++) {
+		const struct run *run = &v->runs[i];
+
+		if (run->old != RUN_NONE &&
+		    is_ripe(&run->tables[run->old]->desc, past))
+			return run;
+	}
+	return NULL;
+}
+
+static int pick_ripe(struct version *v, const struct run *run, struct past past,
+		     struct compact_pick *out)
+{
+	uint32_t from = run->old, to = from + 1;
+
+	while (run->level && to < run->n && to - from < INPUT_TABLES &&
+	       is_ripe(&run->tables[to]->desc, past))
+		to++;
+	return pick_in_place(v, run, from, to, out);
+}
+
 /* ---- what is next ------------------------------------------------------- */
 
 bool compaction_is_due(const struct picker *p, const struct version *v,
-		       int64_t oldest)
+		       struct past past)
 {
 	struct level_targets t;
 	uint64_t score;
 
 	level_targets(p, v, &t);
 	return worst_level(p, v, &t, &score) != N_LEVELS ||
-	       dense_run(v, oldest) || dead_run(v, oldest) ||
-	       range_watch_is_due(&p->ranges, v->newest_ranged, oldest);
+	       dense_run(v, past.oldest) || dead_run(v, past.oldest) ||
+	       ripe_run(v, past) ||
+	       range_watch_is_due(&p->ranges, v->newest_ranged, past.oldest);
 }
 
-int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
+int compact_pick_next(struct picker *p, struct version *v, struct past past,
 		      struct compact_pick *out)
 {
-	const struct run *dense = dense_run(v, oldest);
-	const struct run *dead = dead_run(v, oldest);
+	const struct run *dense = dense_run(v, past.oldest);
+	const struct run *dead = dead_run(v, past.oldest);
+	const struct run *ripe;
 	struct level_targets t;
 	uint64_t score;
 	unsigned level;
@@ -345,13 +377,62 @@ int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
 	level_targets(p, v, &t);
 	level = worst_level(p, v, &t, &score);
 	if (dense && score < URGENT_SCORE)
-		return pick_dense(p, v, dense, &t, oldest, out);
+		return pick_dense(p, v, dense, &t, past.oldest, out);
 	if (level == 0)
 		return level0_pick_piece(p, v, t.l0_out, out);
 	if (level != N_LEVELS)
 		return pick_level(p, v, level, out);
 	r = pick_wide(p, v, &t, out);
-	return r == 0 && dead ? pick_dead(v, dead, dead->dead, oldest, out) : r;
+	if (r != 0)
+		return r;
+	if (dead)
+		return pick_dead(v, dead, dead->dead, past.oldest, out);
+	ripe = ripe_run(v, past);
+	return ripe ? pick_ripe(v, ripe, past, out) : 0;
+}
+
+/* The earlier of `at` and `when`, if nobody will read before `free_from`
+ * then. */
+static int64_t sooner(int64_t at, int64_t free_from, int64_t when,
+		      int64_t oldest_snapshot)
+{
+	return free_from <= oldest_snapshot ? MIN_OF(at, when) : at;
+}
+
+static int64_t run_wakes_at(const struct run *run, bool is_oldest, int64_t at,
+			    int64_t oldest_snapshot)
+{
+	if (run->dense != RUN_NONE) {
+		int64_t ts = run->tables[run->dense]->desc.max_ts;
+
+		at = sooner(at, ts, ts, oldest_snapshot);
+	}
+	if (is_oldest && run->level == LAST_LEVEL && run->dead != RUN_NONE) {
+		int64_t ts = run->tables[run->dead]->desc.max_ts;
+
+		at = sooner(at, ts, ts, oldest_snapshot);
+	}
+	if (run->old != RUN_NONE) {
+		const struct table_desc *d = &run->tables[run->old]->desc;
+
+		at = sooner(at, d->old.until, old_versions_ripe_at(d),
+			    oldest_snapshot);
+	}
+	return at;
+}
+
+int64_t compaction_wakes_at(const struct picker *p, const struct version *v,
+			    int64_t oldest_snapshot)
+{
+	int64_t held = range_watch_held_until(&p->ranges);
+	int64_t at = TS_NEWEST;
+
+	if (held)
+		at = sooner(at, held, held, oldest_snapshot);
+	for (uint32_t i = 0; i < v->n_runs; i++)
+		at = run_wakes_at(&v->runs[i], i + 1 == v->n_runs, at,
+				  oldest_snapshot);
+	return at;
 }
 
 /* ---- at rest ------------------------------------------------------------ */

@@ -24,6 +24,11 @@
  * for is certain to be removed, and no table is rewritten twice for it. Tables
  * whose range tombstones cover much go down when no level is over its size.
  *
+ * Old versions. A table with such as nobody needs any more is rewritten where
+ * it is, when nothing else is to be done and it is worth it (old_versions.h).
+ * These and tombstones become due as time passes, without anything happening:
+ * compaction_wakes_at() says when.
+ *
  * Rest. Who loads a store and then reads it would look into all runs of level
  * 0 for as long as nobody writes. So a store at rest merges them early, once
  * level 0 is half of what it may be and little lies below: what is written
@@ -89,10 +94,24 @@ uint64_t compaction_debt(const struct picker *p, const struct version *v);
 /* About how many bytes it will rewrite until nothing is due. */
 uint64_t compaction_work(const struct picker *p, const struct version *v);
 
-/* True when compact_pick_next() would find something. `oldest`: nobody reads
- * at a time before it. Any thread. */
+/* How far back somebody reads. */
+struct past {
+	int64_t oldest; /* nobody reads at a time before it */
+	int64_t window; /* where the window of history begins; not earlier */
+};
+
+/* True when compact_pick_next() would find something. Any thread. */
 bool compaction_is_due(const struct picker *p, const struct version *v,
-		       int64_t oldest);
+		       struct past past);
+
+/*
+ * The earliest past.window at which that will be so because time has passed,
+ * if it is not now: TS_NEWEST when it will not. What waits for the snapshot of
+ * `oldest_snapshot` (TS_NEWEST: there is none) to go does not count. Any
+ * thread.
+ */
+int64_t compaction_wakes_at(const struct picker *p, const struct version *v,
+			    int64_t oldest_snapshot);
 
 /* Neighbouring tables of a run. */
 struct run_part {
@@ -106,8 +125,8 @@ struct compact_pick {
 	unsigned out_level;
 	/*
 	 * Inputs in the order of reads: newer data first. The last part may
-	 * be of the out level; all others are of `level`. Both are the last
-	 * level when its tombstones are removed.
+	 * be of the out level; all others are of `level`. Both are the same
+	 * when tables are rewritten where they are.
 	 */
 	struct run_part *parts;
 	size_t n_parts;
@@ -120,7 +139,7 @@ void compact_pick_fini(struct compact_pick *pick);
 
 /* 1 with *out set (finish it) when something is to be done, 0 when not, or
  * -ENOMEM. */
-int compact_pick_next(struct picker *p, struct version *v, int64_t oldest,
+int compact_pick_next(struct picker *p, struct version *v, struct past past,
 		      struct compact_pick *out);
 
 /* For a store that comes to rest: whether to merge the runs of level 0. */

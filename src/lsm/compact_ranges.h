@@ -35,10 +35,10 @@ struct range_watch {
 	bool sees_all;	      /* a look at all is not yet done */
 };
 
-/* True when tables wait for a snapshot to go. */
-static inline bool range_watch_is_held(const struct range_watch *w)
+/* Tables wait until nobody reads at a time before this one; 0: none does. */
+static inline int64_t range_watch_held_until(const struct range_watch *w)
 {
-	return atomic_load_explicit(&w->held_until, memory_order_relaxed) != 0;
+	return atomic_load_explicit(&w->held_until, memory_order_relaxed);
 }
 
 /* True when a look, or a compaction of what it found, may be due. `oldest`:

@@ -210,13 +210,24 @@ static int emit(void *arg, const struct record *rec, bool is_new_key)
 	return r < 0 ? r : sst_output_add(c->output, rec);
 }
 
+static void note_old(void *arg, const struct record *rec, int64_t until)
+{
+	struct compaction *c = arg;
+
+	sst_output_note_old(c->output, rec, until);
+}
+
 static const struct version_filter_ops filter_ops = {
 	.emit = emit,
 	.may_lie_below = may_lie_below,
+	.note_old = note_old,
 };
 
 /* Within level 0 older runs lie below, too: tombstones stay. */
-static const struct version_filter_ops level0_filter_ops = { .emit = emit };
+static const struct version_filter_ops level0_filter_ops = {
+	.emit = emit,
+	.note_old = note_old,
+};
 
 /* ---- the whole -------------------------------------------------------- */
 

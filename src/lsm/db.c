@@ -478,8 +478,13 @@ int tt_snapshot_new(struct tt *db, struct tt_snapshot **out)
 
 void tt_snapshot_free(struct tt *db, struct tt_snapshot *snap)
 {
+	int64_t ts;
+
+	if (!snap)
+		return;
+	ts = snap->ts;
 	snapshots_remove(&db->snaps, snap);
-	schedule_snapshot_gone(db);
+	schedule_snapshot_gone(db, ts);
 }
 
 int64_t tt_snapshot_ts(const struct tt_snapshot *snap)

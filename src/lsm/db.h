@@ -113,7 +113,7 @@ struct tt {
 	/* code 0, or the damaged table that stands in compaction's way */
 	struct err_saved compaction_err;
 	/* only tasks in the pool touch these while they are queued */
-	struct pool_task flush_task, compact_task, gc_task;
+	struct pool_task flush_task, compact_task, gc_task, wake_task;
 
 	/* owned by the flush task (the opener before) */
 	struct guards guards;
@@ -129,10 +129,11 @@ struct tt {
 	/* Stored under mu by whoever changes the debt; loaded by the leader,
 	 * relaxed: how hard to brake is an estimate. See room.h. */
 	_Atomic uint32_t brake;
-	/* Stored under mu: tables wait to be compacted for their tombstones.
-	 * Loaded by who has removed a snapshot; ordered by the lock of the
+	/* Stored under mu: tables wait to be compacted until nobody reads at a
+	 * time before this one, or some a later one; TS_NEWEST: none. Loaded
+	 * by who has removed a snapshot; ordered by the lock of the
 	 * snapshots. */
-	_Atomic bool has_dense;
+	_Atomic int64_t waits_for;
 	/* Stored by the leader when it switches, loaded by iterators, relaxed:
 	 * later writes are in the active memtable. */
 	_Atomic int64_t active_since;

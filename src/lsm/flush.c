@@ -46,9 +46,17 @@ static bool may_lie_below(void *arg, struct tt_slice key)
 	return version_may_hold(f->below, key);
 }
 
+static void note_old(void *arg, const struct record *rec, int64_t until)
+{
+	struct flush *f = arg;
+
+	sst_output_note_old(f->output, rec, until);
+}
+
 static const struct version_filter_ops filter_ops = {
 	.emit = emit,
 	.may_lie_below = may_lie_below,
+	.note_old = note_old,
 };
 
 static int take_memtable(struct flush *f, struct version_filter *filter,

@@ -88,6 +88,8 @@ liblsm_la_SOURCES += \
 	%D%/merge_iter.h \
 	%D%/newdir.c \
 	%D%/newdir.h \
+	%D%/old_versions.c \
+	%D%/old_versions.h \
 	%D%/operand.c \
 	%D%/operand.h \
 	%D%/operand_format.h \

@@ -59,6 +59,11 @@
  *	                     seal, a random number other than 0
  *	11 DROP_VALUES       file_no: it no longer is
  *	12 MERGE_NAME        name of the merge function, length and bytes
+ *	13 TABLE_OLD         n, bytes, timestamp: so many records of the table
+ *	                     added last, of about so many bytes with the
+ *	                     values that they point to, each at least 1, are
+ *	                     old versions, which nobody needs who reads as of
+ *	                     this timestamp or later; absent: none is known
  *
  * A table may be dropped and added (at another level) in one edit: drops
  * count first. Value files are named before the tables that point into them
@@ -114,6 +119,7 @@ enum edit_tag {
 	EDIT_NAME_VALUES = 10,
 	EDIT_DROP_VALUES = 11,
 	EDIT_MERGE_NAME = 12,
+	EDIT_TABLE_OLD = 13,
 };
 
 enum table_ranges_flag {

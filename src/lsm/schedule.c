@@ -15,6 +15,11 @@
 /* Pause between two looks for room on a full disk. */
 #define SPACE_RETRY_NS 500000000ull
 
+/* Waiting for a time is by the monotonic clock, and history goes by the wall
+ * clock: not longer than this at a time, nor shorter. */
+#define WAKE_MOST_US 3600000000ll
+#define WAKE_LEAST_US 20000ll
+
 static bool is_closing(const struct tt *db)
 {
 	return atomic_load_explicit(&db->is_closing, memory_order_acquire);
@@ -245,7 +250,7 @@ static int rewrite(struct tt *db, const struct compact_pick *pick,
 		return r;
 	db_output_options(db, &job.output);
 	/* Collecting has a pace of its own: writers wait for it. */
-	if (pick->level != pick->out_level)
+	if (!db->values_gc.was_last)
 		job.output.pace = pace_compaction;
 	if (pick->out_level == LAST_LEVEL) {
 		job.output.table.codec = db->cfg.bottom_codec;
@@ -297,10 +302,13 @@ static int move(struct tt *db, const struct compact_pick *pick,
 	return 0;
 }
 
-/* Nobody reads at a time before it. */
-static int64_t oldest_read(struct tt *db)
+/* How far back somebody reads. */
+static struct past past_of(struct tt *db)
 {
-	return snapshots_oldest(&db->snaps, &db->clk);
+	return (struct past){
+		.oldest = snapshots_oldest(&db->snaps, &db->clk),
+		.window = clock_now(&db->clk) - db->snaps.retention_us,
+	};
 }
 
 /* Drops tables of which range tombstones have deleted everything: 1 when there
@@ -339,7 +347,7 @@ static int drop_covered(struct tt *db, const struct version *v)
 static int pick_compaction(struct tt *db, struct version *v, bool at_rest,
 			   struct compact_pick *out)
 {
-	int r = compact_pick_next(&db->picker, v, oldest_read(db), out);
+	int r = compact_pick_next(&db->picker, v, past_of(db), out);
 
 	return r == 0 && at_rest ? compact_pick_at_rest(&db->picker, v, out)
 				 : r;
@@ -399,25 +407,55 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 static bool is_compaction_due_locked(struct tt *db)
 {
 	const struct version *v = db->sv->version;
-	bool asks = v->has_dense || range_watch_is_held(&db->picker.ranges);
+	int64_t held = range_watch_held_until(&db->picker.ranges);
+	int64_t waits_for = held ? MIN_OF(held, v->waits_for) : v->waits_for;
+	struct past past = { TS_OLDEST, TS_OLDEST };
 
 	/* Set before it is asked which snapshots there are: one that goes
 	 * away later finds it set. */
-	atomic_store_explicit(&db->has_dense, asks, memory_order_relaxed);
+	atomic_store_explicit(&db->waits_for, waits_for, memory_order_relaxed);
+	if (waits_for != TS_NEWEST)
+		past = past_of(db);
 	return db->manual || (!db->compaction_err.code &&
-			      (compaction_is_due(&db->picker, v,
-						 asks ? oldest_read(db) : 0) ||
+			      (compaction_is_due(&db->picker, v, past) ||
 			       value_gc_is_due_locked(db) ||
 			       (db->merges_at_rest && v->n_l0 > 1)));
 }
 
-void schedule_snapshot_gone(struct tt *db)
+static void look_again(void *arg)
 {
-	if (!atomic_load_explicit(&db->has_dense, memory_order_relaxed))
-		return;
+	struct tt *db = arg;
+
 	mutex_lock(&db->mu);
 	schedule_locked(db);
 	mutex_unlock(&db->mu);
+}
+
+void schedule_snapshot_gone(struct tt *db, int64_t ts)
+{
+	/* What waits for a later time is not kept by it. */
+	if (ts < atomic_load_explicit(&db->waits_for, memory_order_relaxed))
+		look_again(db);
+}
+
+/* Nothing is due, and perhaps nothing will happen any more: has this done again
+ * when time alone will have made something due. */
+static void wake_in_time_locked(struct tt *db) REQUIRES(db->mu)
+{
+	int64_t window = past_of(db).window;
+	int64_t oldest = TS_NEWEST, at, us;
+
+	if (!snapshots_count(&db->snaps, &oldest))
+		oldest = TS_NEWEST;
+	at = compaction_wakes_at(&db->picker, db->sv->version, oldest);
+	if (at == TS_NEWEST || db->compaction_err.code) {
+		(void)thread_pool_cancel(db->pool, &db->wake_task);
+		return;
+	}
+	us = at > window ? MIN_OF(at - window, WAKE_MOST_US) : 0;
+	us = MAX_OF(us, WAKE_LEAST_US);
+	(void)thread_pool_submit_at(db->pool, &db->wake_task, POOL_HIGH,
+				    mono_ns() + (uint64_t)us * 1000);
 }
 
 static void end_manual_locked(struct tt *db, struct manual_compaction *m, int r)
@@ -527,6 +565,7 @@ void schedule_init(struct tt *db)
 	pool_task_init(&db->flush_task, flush_task, db);
 	pool_task_init(&db->compact_task, compact_task, db);
 	pool_task_init(&db->gc_task, gc_task, db);
+	pool_task_init(&db->wake_task, look_again, db);
 }
 
 void schedule_locked(struct tt *db)
@@ -540,6 +579,8 @@ void schedule_locked(struct tt *db)
 	if (!db->is_compacting && is_compaction_due_locked(db))
 		db->is_compacting = thread_pool_submit(
 			db->pool, &db->compact_task, POOL_LOW);
+	if (!db->is_compacting)
+		wake_in_time_locked(db);
 }
 
 void schedule_stop(struct tt *db)

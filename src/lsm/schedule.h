@@ -3,7 +3,9 @@
  * Background work: what runs when, and what happens when it fails.
  *
  * One flush and one compaction at a time, on the two threads of the store's
- * pool; flushes go first. Every task does one piece and asks again.
+ * pool; flushes go first. Every task does one piece and asks again. What is
+ * kept for readers of the past becomes due when the last of them goes, or with
+ * time: then, and only if there is any, a store at rest is woken.
  *
  * Failures. Out of disk space: the flush or compaction is tried again as room
  * appears (looked for twice a second, and whenever something was removed);
@@ -32,8 +34,8 @@ int schedule_apply(struct tt *db, struct version_edit *edit);
 /* gc's wake: somebody must run it soon. `arg` is the struct tt. */
 void schedule_gc(void *arg);
 
-/* A snapshot has been removed: what waited for that may be due. */
-void schedule_snapshot_gone(struct tt *db);
+/* A snapshot of that time has been removed: what waited for it may be due. */
+void schedule_snapshot_gone(struct tt *db, int64_t ts);
 
 /* Waits until every immutable memtable up to number `no` is in tables. */
 int schedule_wait_flushed(struct tt *db, uint64_t no);

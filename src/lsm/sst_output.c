@@ -9,8 +9,12 @@
 #include "lsm/file_name.h"
 #include "lsm/guards.h"
 #include "lsm/range_cut.h"
+#include "lsm/value_format.h"
 #include "lsm/value_mover.h"
 #include "lsm/version_edit.h"
+
+/* What a record takes beside its key and value, about. */
+#define OLD_RECORD_BYTES 8u
 
 struct sst_output {
 	struct sst_output_options o;
@@ -25,7 +29,8 @@ struct sst_output {
 	size_t guard; /* the first one not yet passed */
 	bool is_finished;
 	uint64_t bytes;
-	size_t paced; /* of the open table, reported to o.pace */
+	size_t paced;		 /* of the open table, reported to o.pace */
+	struct old_versions old; /* in it */
 };
 
 int sst_output_new(const struct sst_output_options *o,
@@ -70,8 +75,10 @@ static int note_table(struct sst_output *s, uint64_t file_no,
 		.values = m->values.v,
 		.n_values = (uint32_t)m->values.n,
 		.value_bytes = m->values.bytes,
+		.old = s->old,
 	};
 
+	s->old = (struct old_versions){ .n = 0 };
 	s->bytes += m->file_bytes;
 	return version_edit_add(s->edit, &d);
 }
@@ -282,6 +289,19 @@ int sst_output_add(struct sst_output *s, const struct record *rec)
 	if (unlikely(bytes >= s->o.table_bytes) && !s->wants_cut)
 		return want_cut(s, rec->key);
 	return 0;
+}
+
+void sst_output_note_old(struct sst_output *s, const struct record *rec,
+			 int64_t until)
+{
+	struct value_ptr p = { .stored_len = 0 };
+
+	if (rec->kind == RECORD_POINTER)
+		value_ptr_decode(rec->value.data, &p);
+	s->old.until = s->old.n ? MAX_OF(s->old.until, until) : until;
+	s->old.n++;
+	s->old.bytes +=
+		OLD_RECORD_BYTES + rec->key.len + rec->value.len + p.stored_len;
 }
 
 int sst_output_cut(struct sst_output *s)

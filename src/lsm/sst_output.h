@@ -61,6 +61,11 @@ void sst_output_set_ranges(struct sst_output *o, const struct range_del *dels,
  * tombstones; copied. */
 int sst_output_add(struct sst_output *o, const struct record *rec);
 
+/* The record added last is an old version, which nobody needs who reads at
+ * `until` or later. */
+void sst_output_note_old(struct sst_output *o, const struct record *rec,
+			 int64_t until);
+
 /* Ends the table here: the next record, which must have another key than the
  * last, begins a new one. */
 int sst_output_cut(struct sst_output *o);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/le.h"
 #include "lsm/gc.h"
+#include "lsm/old_versions.h"
 #include "lsm/record.h"
 #include "lsm/tombstones.h"
 #include "lsm/version_values.h"
@@ -218,6 +219,7 @@ static void run_index(struct run *run)
 		note_ranges(run, d);
 	}
 	run->dead = run_find_dead(run);
+	run->old = run_find_old(run);
 }
 
 /* ---- versions --------------------------------------------------------- */
@@ -230,6 +232,7 @@ struct version *version_new(void)
 		return NULL;
 	atomic_init(&v->refs, 1);
 	v->complete_from = TS_OLDEST;
+	v->waits_for = TS_NEWEST;
 	return v;
 }
 
@@ -421,6 +424,23 @@ static int next_runs(struct version *v, const struct version *base,
 	return r;
 }
 
+/* A table of the run waits for the time `ts`. */
+static void note_waiting(struct version *v, int64_t ts)
+{
+	v->waits_for = MIN_OF(v->waits_for, ts);
+}
+
+static void note_waiting_tables(struct version *v, const struct run *run,
+				bool is_oldest)
+{
+	if (run->dense != RUN_NONE)
+		note_waiting(v, run->tables[run->dense]->desc.max_ts);
+	if (is_oldest && run->dead != RUN_NONE)
+		note_waiting(v, run->tables[run->dead]->desc.max_ts);
+	if (run->old != RUN_NONE)
+		note_waiting(v, run->tables[run->old]->desc.old.until);
+}
+
 /*
  * Sums, and where tombstones are worth a compaction. That of a run depends on
  * it and on all older ones: it is looked for again from the oldest run that
@@ -439,8 +459,7 @@ static void sum_up(struct version *v, const struct version *base)
 			      base->runs[--k].body != run->body;
 		if (has_changed)
 			run->dense = run_find_dense(run, run + 1, n_older);
-		v->has_dense |= run->dense != RUN_NONE ||
-				(n_older == 0 && run->dead != RUN_NONE);
+		note_waiting_tables(v, run, n_older == 0);
 		v->n_l0 += run->level == 0;
 		v->n_tables += run->n;
 		v->n_records += run->n_records;

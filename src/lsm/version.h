@@ -37,6 +37,16 @@ struct gc;
 struct version;
 struct version_values;
 
+/*
+ * What of a table is there for readers of the past alone: records that others
+ * of the same table hide or take in.
+ */
+struct old_versions {
+	uint64_t n;
+	uint64_t bytes; /* about; with the values that they point to */
+	int64_t until;	/* who reads at this time or later needs none of them */
+};
+
 /* What the manifest knows of a table. Slices as long as their source says. */
 struct table_desc {
 	uint64_t file_no;
@@ -57,6 +67,7 @@ struct table_desc {
 	const struct value_ref *values;
 	uint32_t n_values;
 	uint64_t value_bytes;
+	struct old_versions old; /* known ones */
 };
 
 /* What a table weighs where the sizes of levels count: with the values that
@@ -125,6 +136,7 @@ struct run {
 	 * are none: tombstones.h. `dead` counts in the oldest run alone. */
 	uint32_t dense;
 	uint32_t dead;
+	uint32_t old; /* the same for its old versions: old_versions.h */
 };
 
 struct version {
@@ -145,7 +157,9 @@ struct version {
 	uint64_t newest_ranged; /* the largest file number of such a table … */
 	uint64_t newest_no;	/* … and of any */
 	uint64_t bytes;
-	bool has_dense; /* a run has a dense or a dead table */
+	/* Tables of these wait for somebody to read as of the past no more: as
+	 * of this time at the earliest. TS_NEWEST: none waits. */
+	int64_t waits_for;
 	/* A read as of this timestamp or a later one misses nothing that has
 	 * been dropped; TS_OLDEST: nothing has. Set before it is shared. */
 	int64_t complete_from;

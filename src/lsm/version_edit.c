@@ -187,6 +187,15 @@ static int put_ranges(struct buf *out, const struct table_desc *d)
 	return r < 0 ? r : buf_append_varint(out, flags);
 }
 
+static int put_old(struct buf *out, const struct table_desc *d)
+{
+	int r = put_pair(out, EDIT_TABLE_OLD, d->old.n);
+
+	if (r == 0)
+		r = buf_append_varint(out, d->old.bytes);
+	return r < 0 ? r : buf_append_varint(out, zigzag_fold(d->old.until));
+}
+
 static int put_table(struct buf *out, const struct table_desc *d)
 {
 	const uint64_t fields[] = {
@@ -212,7 +221,9 @@ static int put_table(struct buf *out, const struct table_desc *d)
 		r = put_key(out, has_end ? d->max_key : d->min_key);
 	if (r == 0 && d->n_ranges)
 		r = put_ranges(out, d);
-	return r == 0 && d->n_values ? put_values(out, d) : r;
+	if (r == 0 && d->n_values)
+		r = put_values(out, d);
+	return r == 0 && d->old.n ? put_old(out, d) : r;
 }
 
 static int put_name(struct buf *out, const struct merge_name *name)
@@ -388,6 +399,24 @@ static int get_ranges(struct version_edit *e, struct tt_slice *in)
 	return 0;
 }
 
+static int get_old(struct version_edit *e, struct tt_slice *in)
+{
+	struct table_desc *d = e->n_added ? &e->added[e->n_added - 1] : NULL;
+	uint64_t n, bytes, until;
+	int r = get(in, &n);
+
+	if (r == 0)
+		r = get(in, &bytes);
+	if (r == 0)
+		r = get(in, &until);
+	if (r < 0)
+		return r;
+	if (!d || d->old.n || n == 0 || n > d->n_records || bytes == 0)
+		return bad("impossible old versions");
+	d->old = (struct old_versions){ n, bytes, zigzag_unfold(until) };
+	return 0;
+}
+
 static int get_named(struct version_edit *e, struct tt_slice *in)
 {
 	struct value_name name = { .seal = 0 };
@@ -420,6 +449,8 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 		return get_values(e, in);
 	if (tag == EDIT_NAME_VALUES)
 		return get_named(e, in);
+	if (tag == EDIT_TABLE_OLD)
+		return get_old(e, in);
 	if ((tag < EDIT_NEXT_FILE_NO || tag > EDIT_COMPLETE_FROM) &&
 	    tag != EDIT_DROP_VALUES)
 		return bad("unknown tag");
@@ -451,6 +482,7 @@ static int get_field(struct version_edit *e, uint64_t tag, struct tt_slice *in)
 	case EDIT_MERGE_NAME:
 	case EDIT_TABLE_VALUES:
 	case EDIT_NAME_VALUES:
+	case EDIT_TABLE_OLD:
 		break;
 	}
 	return 0;

@@ -38,13 +38,20 @@ void version_filter_fini(struct version_filter *f)
 	merge_chain_fini(&f->chain);
 }
 
-static int emit(struct version_filter *f, const struct record *rec)
+/* `until`: when it ceased to be what is read of the key; TS_NEWEST: it has
+ * not. */
+static int emit(struct version_filter *f, const struct record *rec,
+		int64_t until)
 {
 	bool is_new_key = !f->has_emitted;
+	int r;
 
 	f->has_emitted = true;
 	f->n_out++;
-	return f->ops->emit(f->arg, rec, is_new_key);
+	r = f->ops->emit(f->arg, rec, is_new_key);
+	if (r == 0 && unlikely(until != TS_NEWEST) && f->ops->note_old)
+		f->ops->note_old(f->arg, rec, until);
+	return r;
 }
 
 static bool may_lie_below(struct version_filter *f)
@@ -72,7 +79,7 @@ static int emit_merged(struct version_filter *f, uint8_t kind)
 
 	merge_chain_reset(&f->chain);
 	buf_shrink(&f->merged, CHAIN_MOST);
-	return emit(f, &rec);
+	return emit(f, &rec, f->chain_until);
 }
 
 /* The chain becomes a value over `base`. TT_END: the merge function could not
@@ -110,7 +117,8 @@ static int end_key(struct version_filter *f)
 	return r == TT_END ? fuse_chain(f) : r;
 }
 
-static int add_merge(struct version_filter *f, const struct record *rec)
+static int add_merge(struct version_filter *f, const struct record *rec,
+		     int64_t until)
 {
 	int r = 0;
 
@@ -119,8 +127,10 @@ static int add_merge(struct version_filter *f, const struct record *rec)
 		r = fuse_chain(f);
 	if (r < 0)
 		return r;
-	if (merge_chain_is_empty(&f->chain))
+	if (merge_chain_is_empty(&f->chain)) {
 		f->chain_ts = rec->ts;
+		f->chain_until = until;
+	}
 	f->chain_oldest_ts = rec->ts;
 	return merge_chain_push(&f->chain, rec->value);
 }
@@ -151,15 +161,18 @@ static int meet_pointer(struct version_filter *f, const struct record *rec)
 
 /*
  * A version older than the chain: part of it unless somebody reads between
- * the two. 1 when the record is used up.
+ * the two, so that it is an old one. 1 when the record is used up.
  */
-static int meet_chain(struct version_filter *f, const struct record *rec)
+static int meet_chain(struct version_filter *f, const struct record *rec,
+		      int64_t *until)
 {
 	bool has_base = rec->kind == RECORD_VALUE;
 	int r;
 
-	if (version_is_needed(f->times, rec->ts, f->chain_oldest_ts))
+	if (version_is_needed(f->times, rec->ts, f->chain_oldest_ts)) {
+		*until = MIN_OF(*until, f->chain_oldest_ts);
 		return fuse_chain(f);
+	}
 	note_gone(f, f->chain_oldest_ts);
 	if (rec->kind == RECORD_MERGE)
 		return 0;
@@ -190,20 +203,21 @@ static bool is_spent(struct version_filter *f, const struct record *rec)
 	       rec->ts <= retained_times_oldest(f->times) && !may_lie_below(f);
 }
 
-static int add_needed(struct version_filter *f, const struct record *rec)
+static int add_needed(struct version_filter *f, const struct record *rec,
+		      int64_t until)
 {
 	int r = 0;
 
 	if (unlikely(!merge_chain_is_empty(&f->chain)))
-		r = meet_chain(f, rec);
+		r = meet_chain(f, rec, &until);
 	if (r)
 		return r < 0 ? r : 0;
 	if (unlikely(rec->kind == RECORD_MERGE))
-		return add_merge(f, rec);
+		return add_merge(f, rec, until);
 	f->newer_ts = rec->ts;
 	if (rec->kind == RECORD_TOMBSTONE && is_spent(f, rec))
 		return 0;
-	return emit(f, rec);
+	return emit(f, rec, until);
 }
 
 /* When the record ceased to be the newest word about its key: `newer_ts`, or
@@ -233,7 +247,7 @@ int version_filter_add(struct version_filter *f, const struct record *rec)
 	if (unlikely(f->ranges != NULL))
 		newer_ts = deleted_at(f, rec, newer_ts);
 	if (version_is_needed(f->times, rec->ts, newer_ts))
-		return add_needed(f, rec);
+		return add_needed(f, rec, newer_ts);
 	note_gone(f, newer_ts);
 	return 0;
 }

@@ -24,6 +24,10 @@
  * there, and the filter is what knows it: when a version goes, that is the
  * timestamp of what hid it. Whoever uses the filter puts it in the edit.
  *
+ * It knows as well what could go if only nobody read in between: an old
+ * version. Who writes tables notes that, so that they are compacted for it once
+ * nobody does (old_versions.h).
+ *
  * One thread at a time.
  */
 #ifndef LSM_VERSION_FILTER_H
@@ -46,6 +50,9 @@ struct version_filter_ops {
 	/* True when something older of the key may lie below the outputs. Asked
 	 * with rising keys. NULL: it always may. */
 	bool (*may_lie_below)(void *arg, struct tt_slice key);
+	/* The record emitted last lives on only because somebody reads at a
+	 * time before `until`. NULL: nobody wants to know. */
+	void (*note_old)(void *arg, const struct record *rec, int64_t until);
 };
 
 struct version_filter {
@@ -67,6 +74,7 @@ struct version_filter {
 	struct merge_chain chain;
 	int64_t chain_ts; /* of the newest of them, which the whole gets … */
 	int64_t chain_oldest_ts;
+	int64_t chain_until; /* … and what that is old by, see note_old() */
 	struct buf merged;
 	struct value_log *values; /* NULL: separated values are not read */
 	struct buf separated;

@@ -30,6 +30,11 @@ static int show_table(struct dump *d, const struct table_desc *t)
 		dump_uint(d, "range_tombstones", t->n_ranges);
 		dump_bool(d, "max_key_included", !t->max_is_open);
 	}
+	if (t->old.n) {
+		dump_uint(d, "old_versions", t->old.n);
+		dump_uint(d, "old_bytes", t->old.bytes);
+		dump_int(d, "old_until", t->old.until);
+	}
 	return dump_end(d);
 }
 

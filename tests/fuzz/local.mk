@@ -30,6 +30,7 @@ check_PROGRAMS += %D%/make_tree_seed
 EXTRA_DIST += \
 	%D%/corpus/backup_list/smallest.list \
 	%D%/corpus/manifest/history \
+	%D%/corpus/manifest/old_versions \
 	%D%/corpus/manifest/ranges \
 	%D%/corpus/manifest/small \
 	%D%/corpus/old_table/width4 \

@@ -76,6 +76,7 @@ test_programs += \
 	%D%/test_multi_get \
 	%D%/test_open_cost \
 	%D%/test_manifest \
+	%D%/test_old_versions \
 	%D%/test_options_file \
 	%D%/test_rest \
 	%D%/test_snapshot \

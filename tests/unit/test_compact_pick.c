@@ -100,6 +100,12 @@ static uint64_t put_records(unsigned level, const char *min, const char *max,
 	});
 }
 
+/* Nobody reads at a time before this one. */
+static struct past at(int64_t ts)
+{
+	return (struct past){ ts, ts };
+}
+
 static struct version *built(void)
 {
 	struct version *v;
@@ -125,7 +131,8 @@ START_TEST(nothing_is_picked_in_an_empty_store)
 	struct version *v = built();
 	struct compact_pick pick;
 
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 0);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 0);
 	ck_assert_uint_eq(compaction_debt(&picker, v), 0);
 	version_unref(v);
 }
@@ -139,7 +146,8 @@ START_TEST(level_0_waits_for_its_trigger)
 	for (uint64_t g = 1; g <= 3; g++)
 		put(0, g, "a", "z", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 0);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 0);
 	version_unref(v);
 }
 END_TEST
@@ -155,7 +163,8 @@ START_TEST(overlapping_runs_of_level_0_merge_with_what_lies_under_them)
 	below = put(LAST_LEVEL, 0, "e", "f", 4 * MIB, 0);
 	beside = put(LAST_LEVEL, 0, "n", "p", 4 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert_uint_eq(pick.out_level, LAST_LEVEL);
 	ck_assert(!pick.is_move);
 	ck_assert_uint_eq(pick.n_parts, 5);
@@ -183,7 +192,7 @@ START_TEST(level_0_at_rest_is_merged_before_its_trigger)
 	struct version *v = at_rest(11 * MIB, 16 * MIB);
 	struct compact_pick pick;
 
-	ck_assert(!compaction_is_due(&picker, v, INT64_MAX));
+	ck_assert(!compaction_is_due(&picker, v, at(INT64_MAX)));
 	ck_assert(compaction_at_rest_is_due(&picker, v));
 	ck_assert_int_eq(compact_pick_at_rest(&picker, v, &pick), 1);
 	ck_assert_uint_eq(pick.n_parts, 4);
@@ -235,7 +244,8 @@ START_TEST(runs_that_touch_nothing_are_moved)
 	put(0, 4, "g", "h", 16 * MIB, 0);
 	put(LAST_LEVEL, 0, "A", "Z", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert(pick.is_move);
 	version_edit_init(&edit);
 	ck_ok(compact_pick_move(&pick, &edit));
@@ -259,7 +269,8 @@ START_TEST(runs_that_overlap_each_other_are_not_moved)
 	put(0, 3, "e", "f", 16 * MIB, 0);
 	put(0, 4, "g", "h", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert(!pick.is_move);
 	compact_pick_fini(&pick);
 	version_unref(v);
@@ -275,7 +286,8 @@ START_TEST(tombstones_are_rewritten_at_the_bottom_not_moved)
 		put(0, g, (char[]){ (char)('a' + 2 * g), 0 },
 		    (char[]){ (char)('b' + 2 * g), 0 }, 16 * MIB, g == 2);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert(!pick.is_move);
 	compact_pick_fini(&pick);
 	version_unref(v);
@@ -320,7 +332,8 @@ START_TEST(a_level_over_its_size_gives_its_cheapest_table)
 	put(LAST_LEVEL, 0, "c", "d", 500 * MIB, 0);
 	put(LAST_LEVEL, 0, "e", "f", 500 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL - 1);
 	ck_assert_uint_eq(pick.n_parts, 2);
 	ck_assert(picked(&pick, cheap));
@@ -338,7 +351,8 @@ START_TEST(levels_above_the_base_are_emptied)
 
 	put(3, 0, "a", "b", 1 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert_uint_eq(pick.level, 3);
 	ck_assert_uint_eq(pick.out_level, 4);
 	ck_assert(pick.is_move);
@@ -356,7 +370,8 @@ START_TEST(level_0_does_not_pass_older_data_above_the_base)
 		put(0, g, "a", "z", 16 * MIB, 0);
 	put(4, 0, "a", "z", 1 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert_uint_eq(pick.level, 0);
 	ck_assert_uint_eq(pick.out_level, 4);
 	compact_pick_fini(&pick);
@@ -446,8 +461,9 @@ START_TEST(dense_tombstones_go_down_before_their_level_is_full)
 	dense = put_records(LAST_LEVEL - 1, "c", "d", 5000, 4000, 9);
 	hidden = put_records(LAST_LEVEL, "c", "e", 9000, 0, 5);
 	v = built();
-	ck_assert(compaction_is_due(&picker, v, INT64_MAX));
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert(compaction_is_due(&picker, v, at(INT64_MAX)));
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL - 1);
 	ck_assert_uint_eq(pick.out_level, LAST_LEVEL);
 	ck_assert(picked(&pick, dense) && picked(&pick, hidden));
@@ -464,7 +480,7 @@ START_TEST(tombstones_among_many_live_keys_wait_for_their_level)
 	put_records(0, "c", "d", 5000, 5000, 9);
 	put_records(LAST_LEVEL, "c", "e", 5000000, 0, 5);
 	v = built();
-	ck_assert(!compaction_is_due(&picker, v, INT64_MAX));
+	ck_assert(!compaction_is_due(&picker, v, at(INT64_MAX)));
 	version_unref(v);
 }
 END_TEST
@@ -480,7 +496,8 @@ START_TEST(a_dense_run_of_level_0_takes_older_runs_along)
 	dense = put_records(0, "c", "m", 5000, 5000, 5);
 	newer = put_records(0, "a", "z", 100, 0, 6);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert(picked(&pick, dense) && picked(&pick, under));
 	ck_assert(!picked(&pick, beside) && !picked(&pick, newer));
 	compact_pick_fini(&pick);
@@ -496,10 +513,10 @@ START_TEST(tombstones_that_somebody_reads_before_are_left_alone)
 	put_records(LAST_LEVEL - 1, "c", "d", 5000, 4000, 9);
 	put_records(LAST_LEVEL, "m", "p", 9000, 8000, 8);
 	v = built();
-	ck_assert(!compaction_is_due(&picker, v, 7));
-	ck_assert_int_eq(compact_pick_next(&picker, v, 7, &pick), 0);
-	ck_assert(compaction_is_due(&picker, v, 8));
-	ck_assert_int_eq(compact_pick_next(&picker, v, 8, &pick), 1);
+	ck_assert(!compaction_is_due(&picker, v, at(7)));
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(7), &pick), 0);
+	ck_assert(compaction_is_due(&picker, v, at(8)));
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(8), &pick), 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL);
 	compact_pick_fini(&pick);
 	version_unref(v);
@@ -517,7 +534,7 @@ START_TEST(dead_tombstones_of_the_last_level_are_removed_in_place)
 	second = put_records(LAST_LEVEL, "e", "f", 9000, 2, 5);
 	held = put_records(LAST_LEVEL, "g", "h", 9000, 2, 7);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, 6, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(6), &pick), 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL);
 	ck_assert_uint_eq(pick.out_level, LAST_LEVEL);
 	ck_assert(!pick.is_move);
@@ -537,7 +554,8 @@ START_TEST(a_level_twice_over_goes_before_dense_tombstones)
 	for (uint64_t g = 1; g <= 8; g++)
 		put(0, g, "a", "z", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+			 1);
 	ck_assert_uint_eq(pick.level, 0);
 	compact_pick_fini(&pick);
 	version_unref(v);
@@ -630,7 +648,7 @@ START_TEST(aligned_runs_go_down_in_bounded_pieces)
 		put_range(LAST_LEVEL, 0, 25 * i / 4, (25 * i + 20) / 4, MIB);
 	v = built();
 	while (v->n_l0) {
-		ck_assert_int_eq(compact_pick_next(&picker, v, INT64_MAX,
+		ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX),
 						   &pick),
 				 v->n_l0 >= 4);
 		ck_assert_uint_le(pick.bytes, 2 * 40 * MIB);

@@ -299,6 +299,87 @@ START_TEST(a_compaction_changes_nothing_that_can_be_read)
 }
 END_TEST
 
+/* What the tables of a version are said to hold of old versions. */
+static struct old_versions noted(const struct version *v)
+{
+	struct old_versions sum = { .n = 0 };
+
+	for (uint32_t i = 0; i < v->n_runs; i++)
+		for (uint32_t k = 0; k < v->runs[i].n; k++) {
+			const struct old_versions *o =
+				&v->runs[i].tables[k]->desc.old;
+
+			sum.n += o->n;
+			sum.bytes += o->bytes;
+			sum.until = MAX_OF(sum.until, o->until);
+		}
+	return sum;
+}
+
+/* All of one level: rewritten where it is. */
+static void rewrite_level(struct version *v, unsigned level, int64_t keep_from,
+			  struct version **out)
+{
+	struct compact_pick pick = {
+		.version = version_ref(v),
+		.level = level,
+		.out_level = level,
+		.parts = malloc(sizeof(*pick.parts)),
+		.n_parts = 1,
+	};
+	const struct run *run = version_level(v, level);
+
+	pick.parts[0] = (struct run_part){ run, 0, run->n };
+	*out = compacted(v, &pick, NULL, 0, keep_from);
+	compact_pick_fini(&pick);
+}
+
+START_TEST(old_versions_are_noted_and_go_when_they_may)
+{
+	struct history *h = malloc(sizeof(*h));
+	int64_t keep_from = 3000, until = 0;
+	struct compact_pick pick;
+	struct version *v, *w, *held, *shed;
+	struct old_versions old;
+	struct rng rng;
+	uint64_t n = 0;
+
+	test_rng(&rng);
+	picker.base_bytes = 1 << 30; /* level 0 goes to the last level */
+	make_history(h, &rng, 600);
+	for (unsigned p = 0; p < N_RUNS; p++)
+		write_run(h, p, p ? 0 : LAST_LEVEL);
+	ck_ok(version_builder_finish(&builder, &v));
+	ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+					    SLICE_EMPTY, &pick),
+			 1);
+	w = compacted(v, &pick, NULL, 0, keep_from);
+	read_all(w, h);
+	for (size_t i = 1; i < h->n; i++)
+		if (h->e[i].key == h->e[i - 1].key) {
+			n++;
+			until = MAX_OF(until, h->e[i - 1].ts);
+		}
+	old = noted(w);
+	ck_assert_uint_ge(n, N_KEYS);
+	ck_assert_uint_eq(old.n, n);
+	ck_assert_uint_ge(old.bytes, n * 16);
+	ck_assert_int_eq(old.until, until);
+	/* As long as they are needed they stay, and are noted again. */
+	rewrite_level(w, LAST_LEVEL, keep_from, &held);
+	ck_assert_uint_eq(noted(held).n, n);
+	rewrite_level(held, LAST_LEVEL, until, &shed);
+	ck_assert_uint_eq(noted(shed).n, 0);
+	ck_assert_int_eq(shed->waits_for, TS_NEWEST);
+	compact_pick_fini(&pick);
+	version_unref(v);
+	version_unref(w);
+	version_unref(held);
+	version_unref(shed);
+	free(h);
+}
+END_TEST
+
 START_TEST(nothing_stays_that_nobody_can_read)
 {
 	struct history *h = malloc(sizeof(*h));
@@ -461,6 +542,7 @@ static Suite *compact_run_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_compaction_changes_nothing_that_can_be_read);
+	tcase_add_test(t, old_versions_are_noted_and_go_when_they_may);
 	tcase_add_test(t, nothing_stays_that_nobody_can_read);
 	tcase_add_test(t, a_tombstone_stays_while_something_lies_below);
 	tcase_add_test(t, needs_of_snapshots_are_told_apart);

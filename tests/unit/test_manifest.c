@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "base/rand.h"
+#include "base/varint.h"
 #include "lsm/file_name.h"
 #include "lsm/manifest_format.h"
 #include "lsm/manifest_reader.h"
@@ -44,6 +45,7 @@ static void edit_make(struct version_edit *e, uint64_t no)
 		.max_key = SLICE_LIT("omega"),
 		.group = 3,
 		.level = 2,
+		.old = { .n = 3, .bytes = 300, .until = -2 },
 	};
 
 	version_edit_init(e);
@@ -68,6 +70,9 @@ START_TEST(an_edit_survives_encoding)
 	ck_assert_uint_eq(b.n_added, 1);
 	ck_assert_uint_eq(b.added[0].level, 2);
 	ck_assert_int_eq(b.added[0].min_ts, -5);
+	ck_assert_uint_eq(b.added[0].old.n, 3);
+	ck_assert_uint_eq(b.added[0].old.bytes, 300);
+	ck_assert_int_eq(b.added[0].old.until, -2);
 	ck_assert(slice_eq(b.added[0].max_key, SLICE_LIT("omega")));
 	ck_assert_uint_eq(b.dropped[0], 112);
 	ck_assert(b.has_complete_from && b.complete_from == 123000);
@@ -77,6 +82,40 @@ START_TEST(an_edit_survives_encoding)
 	version_edit_fini(&b);
 	buf_fini(&text);
 	buf_fini(&again);
+}
+END_TEST
+
+static int decode_old(uint64_t n, uint64_t bytes, unsigned times)
+{
+	struct version_edit e;
+	struct buf text = BUF_INIT;
+	int r;
+
+	edit_make(&e, 12);
+	e.added[0].old.n = 0; /* not written */
+	ck_ok(version_edit_encode(&e, &text));
+	version_edit_fini(&e);
+	for (; times; times--) {
+		ck_ok(buf_append_varint(&text, EDIT_TABLE_OLD));
+		ck_ok(buf_append_varint(&text, n));
+		ck_ok(buf_append_varint(&text, bytes));
+		ck_ok(buf_append_varint(&text, 7));
+	}
+	version_edit_init(&e);
+	r = version_edit_decode(&e, buf_slice(&text));
+	version_edit_fini(&e);
+	buf_fini(&text);
+	return r;
+}
+
+START_TEST(impossible_old_versions_are_refused)
+{
+	ck_ok(decode_old(0, 0, 0)); /* as edits were before there was the tag */
+	ck_ok(decode_old(7, 1, 1));
+	ck_assert_int_eq(decode_old(8, 1, 1), TT_ECORRUPT);
+	ck_assert_int_eq(decode_old(0, 1, 1), TT_ECORRUPT);
+	ck_assert_int_eq(decode_old(7, 0, 1), TT_ECORRUPT);
+	ck_assert_int_eq(decode_old(7, 1, 2), TT_ECORRUPT);
 }
 END_TEST
 
@@ -279,6 +318,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_edit_survives_encoding);
+	tcase_add_test(t, impossible_old_versions_are_refused);
 	tcase_add_test(t, a_hostile_edit_is_refused_or_decodes);
 	tcase_add_test(t, records_come_back_in_order_and_appending_goes_on);
 	tcase_add_test(t, a_damaged_last_record_is_a_torn_tail);

@@ -317,7 +317,10 @@ static bool lies_below(void *arg, struct tt_slice key)
 static void filter(const struct history *h, const struct retained_times *times,
 		   struct filtered *f)
 {
-	static const struct version_filter_ops ops = { collect, lies_below };
+	static const struct version_filter_ops ops = {
+		.emit = collect,
+		.may_lie_below = lies_below,
+	};
 	struct version_filter vf;
 
 	version_filter_init(&vf, &ops, f, times, &joining);

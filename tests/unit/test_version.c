@@ -75,6 +75,10 @@ static struct table *new_table(size_t slot)
 	};
 	struct table *t;
 
+	if (rng_one_in(&rng, 3))
+		d.old = (struct old_versions){ 1, 1 + rng_below(&rng, 100),
+					       (int64_t)rng_below(&rng, 100) };
+
 	d.min_key =
 		SLICE(min, (size_t)snprintf(min, sizeof(min), "%03zu", slot));
 	d.max_key =
@@ -108,7 +112,7 @@ static void check_same(const struct version *a, const struct version *b)
 	ck_assert_uint_eq(a->n_tables, b->n_tables);
 	ck_assert_uint_eq(a->n_tombstones, b->n_tombstones);
 	ck_assert_uint_eq(a->bytes, b->bytes);
-	ck_assert_int_eq(a->has_dense, b->has_dense);
+	ck_assert_int_eq(a->waits_for, b->waits_for);
 	for (unsigned l = 0; l < N_LEVELS; l++)
 		ck_assert_uint_eq(a->level_bytes[l], b->level_bytes[l]);
 	for (uint32_t i = 0; i < a->n_runs; i++) {
@@ -120,6 +124,7 @@ static void check_same(const struct version *a, const struct version *b)
 		ck_assert_uint_eq(x->bytes, y->bytes);
 		ck_assert_uint_eq(x->dense, y->dense);
 		ck_assert_uint_eq(x->dead, y->dead);
+		ck_assert_uint_eq(x->old, y->old);
 		for (uint32_t k = 0; k < x->n; k++) {
 			ck_assert_ptr_eq(x->tables[k], y->tables[k]);
 			ck_assert_uint_eq(x->max_prefix[k], y->max_prefix[k]);
