@@ -517,7 +517,8 @@ TT_API int tt_background_error(struct tt *db, struct tt_background_error *out);
  * Takes up background work again, after what stopped it has been mended:
  * compaction that a damaged table ended, and flushes and compactions that
  * failed. Does nothing when all is well. What still fails will stop it again;
- * wait for tt_flush() to know.
+ * wait for tt_flush() to know. Work that is under way and fails of what was
+ * before is tried again by itself.
  *
  * No failed fsync is repeated. A table whose fsync failed is thrown away and
  * written anew from the memtable. A manifest whose write or fsync failed is

@@ -101,6 +101,7 @@ struct tt {
 	bool is_short_of_space; /* the flush waits for room; err says why */
 	uint64_t n_flush_tries; /* flushes that have begun, and the last of … */
 	uint64_t failed_flush_try; /* … them that found no room */
+	uint64_t n_resumes;	   /* by tt_resume() */
 	struct manual_compaction *manual;
 	uint32_t n_flush_waits; /* who waits for a flush: no pacing */
 	/* pace.c: when the next bytes are due, how fast memtables fill */

@@ -67,7 +67,9 @@ int tt_resume(struct tt *db)
 		r = version_set_resume(&db->vs);
 	if (r < 0)
 		return r;
+	value_log_resume(db->values);
 	mutex_lock(&db->mu);
+	db->n_resumes++;
 	if (db->err.code || db->compaction_err.code)
 		log_info(LOG_DB, "%s: background work is resumed after: %s",
 			 db->dir,
@@ -79,6 +81,5 @@ int tt_resume(struct tt *db)
 	schedule_locked(db);
 	cond_broadcast(&db->changed); /* a retry that rests, too */
 	mutex_unlock(&db->mu);
-	value_log_resume(db->values);
 	return 0;
 }

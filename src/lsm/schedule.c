@@ -33,13 +33,46 @@ int db_check_locked(struct tt *db)
 	return db->err.code ? err_restore(&db->err) : 0;
 }
 
+/* A piece of work that has begun. */
+struct
+try {
+	uint64_t flush_no;  /* 0: no flush */
+	uint64_t n_resumes; /* when it began */
+};
+
+static void begin_try(struct tt *db, struct try *t, bool is_flush)
+{
+	mutex_lock(&db->mu);
+	t->flush_no = is_flush ? ++db->n_flush_tries : 0;
+	t->n_resumes = db->n_resumes;
+	mutex_unlock(&db->mu);
+}
+
 /*
- * Notes a failure of background work; `flush_try` is the number of a flush, or
- * 0. True when it shall be tried again, at once: for want of space this has
- * waited a moment.
+ * True when work was resumed since the try began. What became of the disk
+ * before that is over, and may fail the try yet: that is no failure of what
+ * works now, and who resumed it need not do so again.
+ */
+static bool is_outdated_locked(struct tt *db, const struct try *t)
+{
+	mutex_assert_held(&db->mu);
+	return t->n_resumes != db->n_resumes;
+}
+
+static void log_outdated(struct tt *db, const char *what)
+{
+	log_warn(LOG_DB,
+		 "%s: %s failed: %s; it had begun before work was resumed and "
+		 "is tried again",
+		 db->dir, what, err_text());
+}
+
+/*
+ * Notes a failure of background work. True when it shall be tried again, at
+ * once: for want of space this has waited a moment.
  */
 static bool note_failure(struct tt *db, int code, const char *what,
-			 uint64_t flush_try)
+			 const struct try *t)
 {
 	bool again = err_is_no_space(code);
 
@@ -47,8 +80,13 @@ static bool note_failure(struct tt *db, int code, const char *what,
 		return false;
 	db_count(db, STAT_BACKGROUND_ERRORS, 1);
 	mutex_lock(&db->mu);
-	if (again && flush_try)
-		db->failed_flush_try = flush_try;
+	if (!again && is_outdated_locked(db, t)) {
+		log_outdated(db, what);
+		mutex_unlock(&db->mu);
+		return true;
+	}
+	if (again && t->flush_no)
+		db->failed_flush_try = t->flush_no;
 	/* What stays counts more than what passes. */
 	if (!db->err.code || (db->is_short_of_space && !again)) {
 		err_save(&db->err, code);
@@ -114,30 +152,20 @@ static void drop_dead_for_room(struct tt *db, int code)
 	(void)err_restore(&why);
 }
 
-static uint64_t begin_try(struct tt *db)
-{
-	uint64_t no;
-
-	mutex_lock(&db->mu);
-	no = ++db->n_flush_tries;
-	mutex_unlock(&db->mu);
-	return no;
-}
-
 static void flush_task(void *arg)
 {
 	struct tt *db = arg;
-	uint64_t no;
+	struct try t;
 	int r = 0;
 
 	do {
 		if (r < 0)
 			drop_dead_for_room(db, r);
-		no = begin_try(db);
+		begin_try(db, &t, true);
 		r = flush_oldest(db);
 		if (r == 0)
 			r = value_gc_drop_dead(db);
-	} while (r < 0 && note_failure(db, r, "flush", no));
+	} while (r < 0 && note_failure(db, r, "flush", &t));
 	mutex_lock(&db->mu);
 	db->is_flushing = false;
 	db->merges_at_rest = comes_to_rest_locked(db);
@@ -492,8 +520,11 @@ static void compact_task(void *arg)
 {
 	struct tt *db = arg;
 	struct manual_compaction *m;
+	bool is_outdated;
+	struct try t;
 	int r, dropped;
 
+	begin_try(db, &t, false);
 	mutex_lock(&db->mu);
 	m = db->manual;
 	mutex_unlock(&db->mu);
@@ -501,14 +532,17 @@ static void compact_task(void *arg)
 	if (r > 0 && (dropped = value_gc_drop_dead(db)) < 0)
 		r = dropped;
 	if (r < 0 && !is_damage(r))
-		(void)note_failure(db, r, "compaction", 0);
+		(void)note_failure(db, r, "compaction", &t);
 	if (err_is_no_space(r))
 		drop_dead_for_room(db, r);
 	mutex_lock(&db->mu);
 	db->is_compacting = false;
-	if (is_damage(r))
+	is_outdated = r < 0 && is_outdated_locked(db, &t);
+	if (is_damage(r) && is_outdated)
+		log_outdated(db, "compaction");
+	else if (is_damage(r))
 		stop_compacting_locked(db);
-	if (m && r <= 0)
+	if (m && r <= 0 && !is_outdated)
 		end_manual_locked(db, m, r);
 	if (r >= 0)
 		note_success_locked(db);

@@ -12,7 +12,8 @@
  * meanwhile writes go on until the memtables are full and then fail with
  * -ENOSPC. A table that compaction cannot read ends compaction; reads and
  * writes go on. Anything else stops background work: writes fail with what
- * happened, reads go on. tt_resume() (health.c) starts it again.
+ * happened, reads go on. tt_resume() (health.c) starts it again; what had begun
+ * before, and fails afterwards, is tried again and stops nothing.
  */
 #ifndef LSM_SCHEDULE_H
 #define LSM_SCHEDULE_H

@@ -3,6 +3,9 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -175,7 +178,8 @@ START_TEST(a_disk_that_still_fails_stops_work_again)
 		ck_ok(tt_resume(db));
 	}
 	fault_env_clear(fault);
-	/* The last try may have failed yet. */
+	/* The last try may have failed yet, of what failed after work was
+	 * resumed. */
 	if (tt_flush(db) < 0) {
 		ck_ok(tt_resume(db));
 		ck_ok(tt_flush(db));
@@ -302,6 +306,108 @@ START_TEST(work_resumes_after_any_failing_call)
 }
 END_TEST
 
+/* ---- what fails late ------------------------------------------------------ */
+
+/*
+ * The environment with a gate: who removes what could not be made, a table or
+ * its temporary file, waits there. So a flush or a compaction has failed, and
+ * nobody knows it yet.
+ */
+static struct {
+	const struct env_ops *real;
+	struct env_ops ops;
+	sem_t reached, go;
+	_Atomic bool is_shut;
+} gate;
+
+static int unlink_at_gate(struct env *e, const char *path)
+{
+	if (strstr(path, "/sst/") && atomic_exchange(&gate.is_shut, false)) {
+		sem_post(&gate.reached);
+		sem_wait(&gate.go);
+	}
+	return gate.real->unlink(e, path);
+}
+
+static void gate_set(void)
+{
+	struct env *e = fault_env_env(fault);
+
+	gate.real = e->ops;
+	gate.ops = *e->ops;
+	gate.ops.unlink = unlink_at_gate;
+	sem_init(&gate.reached, 0, 0);
+	sem_init(&gate.go, 0, 0);
+	atomic_store(&gate.is_shut, true);
+	e->ops = &gate.ops;
+}
+
+static void gate_take_away(void)
+{
+	fault_env_env(fault)->ops = gate.real;
+	sem_destroy(&gate.reached);
+	sem_destroy(&gate.go);
+}
+
+static void *flush_thread(void *arg)
+{
+	*(int *)arg = tt_flush(db);
+	return NULL;
+}
+
+static void *compact_thread(void *arg)
+{
+	struct tt_slice all = { NULL, 0 };
+
+	*(int *)arg = tt_compact(db, all, all);
+	return NULL;
+}
+
+/* What a write or a sync of a table, or a read of one, came to. */
+START_TEST(what_failed_before_work_was_resumed_does_not_stop_it)
+{
+	static const struct {
+		void *(*run)(void *);
+		unsigned mask;
+	} tries[] = {
+		{ flush_thread, FAULT_SYNC },
+		{ compact_thread, FAULT_SYNC }, /* -EIO: perhaps an input */
+		{ compact_thread, FAULT_RENAME },
+	};
+	pthread_t thread;
+	int r = -1;
+
+	for (unsigned i = 0; i < 50; i++)
+		ck_ok(put(i));
+	if (tries[_i].run == compact_thread) {
+		ck_ok(tt_flush(db));
+		for (unsigned i = 0; i < 50; i++)
+			ck_ok(put(i));
+		ck_ok(tt_flush(db));
+	}
+	gate_set();
+	fault_env_fail(fault, tries[_i].mask, 1,
+		       tries[_i].mask == FAULT_SYNC ? EIO : EROFS,
+		       FAULT_FROM_THEN_ON);
+	fault_env_only(fault, "/sst/");
+	ck_assert_int_eq(pthread_create(&thread, NULL, tries[_i].run, &r), 0);
+	sem_wait(&gate.reached);
+	fault_env_clear(fault);
+	ck_ok(tt_resume(db));
+	sem_post(&gate.go);
+	pthread_join(thread, NULL);
+	ck_assert_msg(r == 0, "%s", tt_error_text(r));
+	expect_state(TT_BACKGROUND_WELL, 0, "");
+	ck_ok(put(50));
+	expect(0, 51);
+	ck_ok(tt_flush(db));
+	expect_no_strays();
+	ck_ok(tt_close(db));
+	gate_take_away();
+	open_store();
+}
+END_TEST
+
 /* The path of some table. */
 static int find_table(void *arg, const char *name, enum env_file_type type)
 {
@@ -406,6 +512,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(
 		t, a_manifest_without_room_is_replaced_when_there_is, 0, 2);
 	tcase_add_loop_test(t, work_resumes_after_any_failing_call, 0, 2);
+	tcase_add_loop_test(
+		t, what_failed_before_work_was_resumed_does_not_stop_it, 0, 3);
 	tcase_add_test(t, compaction_goes_on_when_the_damage_is_mended);
 	tcase_add_test(t, a_log_that_was_not_synced_is_beyond_help);
 	tcase_add_test(t, want_of_space_is_told_and_passes);
