@@ -483,7 +483,8 @@ TT_API int tt_compact(struct tt *db, struct tt_slice lower,
 		      struct tt_slice upper);
 
 /*
- * Reads and verifies every byte of every table (checksums, order, counts).
+ * Reads and verifies every byte of every table (checksums, order, counts), and
+ * every separated value that is pointed to, also by what is in no table yet.
  * `fn` (may be NULL) is told each damaged place with file and offset; returns
  * TT_ECORRUPT if there was one. Runs beside reads and writes.
  */

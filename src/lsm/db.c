@@ -42,6 +42,16 @@ void db_release(struct tt *db, const struct slot_token *token,
 		superversion_unref(sv);
 }
 
+struct superversion *db_reference(struct tt *db)
+{
+	struct slot_token token;
+	struct superversion *sv = db_acquire(db, &token);
+
+	(void)superversion_ref(sv);
+	db_release(db, &token, sv);
+	return sv;
+}
+
 /* Under the lock this never is the last reference: db->sv has one, or the
  * caller that replaces it. */
 static void drop_cached(void *sv, void *arg)

@@ -157,6 +157,8 @@ static inline void db_count(struct tt *db, enum db_stat s, uint64_t v)
 struct superversion *db_acquire(struct tt *db, struct slot_token *token);
 void db_release(struct tt *db, const struct slot_token *token,
 		struct superversion *sv);
+/* One for who keeps it for longer: superversion_unref() it. */
+struct superversion *db_reference(struct tt *db);
 
 /*
  * Replaces the superversion by one of the present active memtable, imms and

@@ -226,16 +226,6 @@ static void begin_search(struct tt_iter *it)
 	db_count(it->db, STAT_SEEKS, 1);
 }
 
-static struct superversion *reference(struct tt *db)
-{
-	struct slot_token token;
-	struct superversion *sv = db_acquire(db, &token);
-
-	(void)superversion_ref(sv);
-	db_release(db, &token, sv);
-	return sv;
-}
-
 /* ---- making, resting and freeing -------------------------------------------- */
 
 static void free_iter(struct tt_iter *it)
@@ -260,7 +250,7 @@ static int make_iter(struct tt *db, struct tt_iter **out)
 	user_iter_init(&it->u, &db->cfg.merge);
 	user_iter_set_gaps(&it->u, &db->gaps);
 	user_iter_set_values(&it->u, db->values);
-	it->sv = reference(db);
+	it->sv = db_reference(db);
 	r = make_source(it);
 	if (r < 0) {
 		free_iter(it);
@@ -418,7 +408,7 @@ void db_free_iters(struct tt_iter *list)
 
 int tt_iter_refresh(struct tt_iter *it)
 {
-	struct superversion *now = reference(it->db);
+	struct superversion *now = db_reference(it->db);
 	struct superversion *was = it->sv;
 	int r;
 

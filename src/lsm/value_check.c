@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verifying what a table or the log points to. Records are taken in their
+ * Verifying what a table, a memtable or the log points to. Records are taken in their
  * order, so the reads of value files are anywhere.
  */
 #include <inttypes.h>
@@ -48,14 +48,11 @@ static int check_pointer(struct value_check *c, const struct record *rec,
 	return r;
 }
 
-static int check_records(struct value_check *c, struct sst_reader *table,
+static int check_records(struct value_check *c, struct rec_iter *it,
 			 uint64_t no, struct value_refs *sums)
 {
-	struct rec_iter *it;
-	int r = sst_iter_new(table, NULL, SST_ITER_SEQUENTIAL, &it);
+	int r;
 
-	if (r < 0)
-		return r;
 	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
 		if (it->rec.kind != RECORD_POINTER)
 			continue;
@@ -63,8 +60,20 @@ static int check_records(struct value_check *c, struct sst_reader *table,
 		if (r < 0)
 			break;
 	}
-	rec_iter_free(it);
 	return r == TT_END ? 0 : r;
+}
+
+static int check_table(struct value_check *c, struct sst_reader *table,
+		       uint64_t no, struct value_refs *sums)
+{
+	struct rec_iter *it;
+	int r = sst_iter_new(table, NULL, SST_ITER_SEQUENTIAL, &it);
+
+	if (r < 0)
+		return r;
+	r = check_records(c, it, no, sums);
+	rec_iter_free(it);
+	return r;
 }
 
 static void compare(struct value_check *c, struct sst_reader *table,
@@ -95,7 +104,7 @@ int value_check_table(struct value_check *c, struct sst_reader *table,
 	int r;
 
 	value_refs_init(&sums);
-	r = check_records(c, table, 0, &sums);
+	r = check_table(c, table, 0, &sums);
 	if (r == 0)
 		compare(c, table, &sums, refs, n_refs);
 	else if (r == TT_ECORRUPT) /* a block, which sst_verify() names */
@@ -111,7 +120,18 @@ int value_check_file(struct value_check *c, struct sst_reader *table,
 	int r;
 
 	value_refs_init(&sums);
-	r = check_records(c, table, no, &sums);
+	r = check_table(c, table, no, &sums);
+	value_refs_fini(&sums);
+	return r;
+}
+
+int value_check_memtable(struct value_check *c, struct rec_iter *it)
+{
+	struct value_refs sums;
+	int r;
+
+	value_refs_init(&sums);
+	r = check_records(c, it, 0, &sums);
 	value_refs_fini(&sums);
 	return r;
 }

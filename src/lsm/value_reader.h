@@ -18,6 +18,7 @@
 
 struct env;
 struct env_file;
+struct rec_iter;
 struct sst_reader;
 struct wal_tail;
 
@@ -56,6 +57,8 @@ int value_check_table(struct value_check *c, struct sst_reader *table,
 /* The same of those values that lie in file `no`, but not the sums. */
 int value_check_file(struct value_check *c, struct sst_reader *table,
 		     uint64_t no);
+/* Verifies the values that the records of a memtable's cursor point to. */
+int value_check_memtable(struct value_check *c, struct rec_iter *it);
 /*
  * Reads the log in `wal_dir` from LSN `from` on as a start does, and verifies
  * the values that it points to. Those that may not have reached the disk when

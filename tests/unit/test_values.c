@@ -344,6 +344,34 @@ START_TEST(a_damaged_value_is_named_and_the_rest_is_well)
 }
 END_TEST
 
+static void tell_path(void *arg, const char *text)
+{
+	ck_assert_msg(strstr(text, arg) != NULL, "%s: not of %s", text,
+		      (const char *)arg);
+}
+
+START_TEST(damage_is_found_where_only_the_log_points)
+{
+	struct buf path = BUF_INIT;
+	unsigned n_reports = 0;
+
+	put(7, 0, 2000);
+	ck_ok(tt_verify(db, NULL, NULL));
+	put(8, 0, 2000);
+	put(7, 1, 2000); /* the first one is read by the past alone */
+	damage_a_value(&path, 1000);
+	ck_assert_uint_eq(stat_of("engine.tables.files"), 0);
+	ck_err(tt_verify(db, count_report, &n_reports), TT_ECORRUPT);
+	ck_assert_uint_eq(n_reports, 1);
+	ck_err(tt_verify(db, tell_path, (void *)path_of(&path)), TT_ECORRUPT);
+	check(7, 1, 2000);
+	/* It is dropped with its version, and so with the damage. */
+	ck_ok(tt_flush(db));
+	ck_ok(tt_verify(db, NULL, NULL));
+	buf_fini(&path);
+}
+END_TEST
+
 START_TEST(a_merge_over_a_damaged_value_is_no_other_value)
 {
 	struct buf path = BUF_INIT;
@@ -619,6 +647,7 @@ static Suite *suite(void)
 	tcase_add_test(t, iterators_read_values_unless_only_keys_are_wanted);
 	tcase_add_test(t, a_snapshot_keeps_overwritten_values);
 	tcase_add_test(t, a_damaged_value_is_named_and_the_rest_is_well);
+	tcase_add_test(t, damage_is_found_where_only_the_log_points);
 	tcase_add_test(t, a_merge_over_a_damaged_value_is_no_other_value);
 	tcase_add_test(t, a_small_patch_does_not_rewrite_a_large_value);
 	tcase_add_test(t, a_lower_threshold_separates_what_is_rewritten);
