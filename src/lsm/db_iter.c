@@ -18,12 +18,16 @@
  *
  * The superversion is taken before the timestamp, as in get.c.
  *
+ * An iterator that reads separated values from the disk gets a scout
+ * (value_ahead.h): an iterator over the same superversion that never rests.
+ *
  * A move that comes to a separated value reads it, unless only keys are wanted:
  * so a value that cannot be read fails the move and not the access, which has
  * no way to say so. The position stays then, and the walk can go on.
  */
 #include <stdlib.h>
 
+#include "base/mutex.h"
 #include "lsm/db.h"
 #include "lsm/history.h"
 #include "lsm/mem_ranges.h"
@@ -32,6 +36,7 @@
 #include "lsm/run_iter.h"
 #include "lsm/sst_reader.h"
 #include "lsm/user_iter.h"
+#include "lsm/value_ahead.h"
 #include "lsm/value_read.h"
 
 /* Copies of keys, values and bounds up to this size are kept at rest. */
@@ -48,6 +53,9 @@ struct tt_iter {
 	struct range_cover *cover; /* a reference; NULL: there are no ranges */
 	struct tt_slice value;	   /* of the current entry, when it is valid */
 	struct buf separated;	   /* where it is if it was a separated one */
+	struct value_ahead ahead;  /* reading of such */
+	struct tt_iter *scout;	   /* for that; owned, NULL: none yet */
+	unsigned run_flags;	   /* enum sst_iter_flags of the runs */
 	size_t borrowed;	   /* bytes of the budget, for all of this */
 	struct tt_iter *next;	   /* in a list of swept ones */
 };
@@ -223,13 +231,26 @@ static void count_moves(struct tt_iter *it)
 static void begin_search(struct tt_iter *it)
 {
 	count_moves(it);
+	value_ahead_end(&it->ahead);
 	db_count(it->db, STAT_SEEKS, 1);
 }
 
 /* ---- making, resting and freeing -------------------------------------------- */
 
+static void free_iter(struct tt_iter *it);
+
+/* A scout has none of its own. */
+static void free_scout(struct tt_iter *it)
+{
+	value_ahead_end(&it->ahead);
+	if (it->scout)
+		free_iter(it->scout);
+	it->scout = NULL;
+}
+
 static void free_iter(struct tt_iter *it)
 {
+	free_scout(it);
 	block_cache_give_back(it->db->blocks, it->borrowed);
 	user_iter_fini(&it->u);
 	range_cover_unref(it->cover);
@@ -239,18 +260,22 @@ static void free_iter(struct tt_iter *it)
 	free(it);
 }
 
-static int make_iter(struct tt *db, struct tt_iter **out)
+/* Takes over the reference to the superversion. */
+static int make_iter(struct tt *db, struct superversion *sv,
+		     struct tt_iter **out)
 {
 	struct tt_iter *it = calloc(1, sizeof(*it));
 	int r;
 
-	if (!it)
+	if (!it) {
+		superversion_unref(sv);
 		return err_nomem("iterator");
+	}
 	it->db = db;
 	user_iter_init(&it->u, &db->cfg.merge);
 	user_iter_set_gaps(&it->u, &db->gaps);
 	user_iter_set_values(&it->u, db->values);
-	it->sv = db_reference(db);
+	it->sv = sv;
 	r = make_source(it);
 	if (r < 0) {
 		free_iter(it);
@@ -313,6 +338,7 @@ static int set_options(struct tt_iter *it, const struct tt_iter_options *o)
 	user_iter_set_verify(&it->u, o->verify);
 	it->bounds.lower = buf_slice(&it->u.lower);
 	it->bounds.upper = buf_slice(&it->u.upper);
+	it->run_flags = flags;
 	for (size_t i = 0; i < it->n_runs; i++)
 		run_iter_set_flags(it->runs[i], flags);
 	return 0;
@@ -345,7 +371,7 @@ int tt_iter_new(struct tt *db, const struct tt_iter_options *opts,
 	int r = 0;
 
 	if (!it)
-		r = make_iter(db, &it);
+		r = make_iter(db, db_reference(db), &it);
 	if (r < 0)
 		return r;
 	it->token = token;
@@ -370,6 +396,7 @@ void tt_iter_free(struct tt_iter *it)
 	if (!it)
 		return;
 	count_moves(it);
+	free_scout(it);
 	user_iter_rest(&it->u, REST_BUF_BYTES);
 	buf_shrink(&it->separated, REST_BUF_BYTES);
 	for (size_t i = 0; i < it->n_runs; i++)
@@ -412,6 +439,7 @@ int tt_iter_refresh(struct tt_iter *it)
 	struct superversion *was = it->sv;
 	int r;
 
+	free_scout(it);
 	if (now == was) {
 		superversion_unref(now);
 		return restart(it, clock_visible(&it->db->clk));
@@ -428,6 +456,66 @@ int tt_iter_refresh(struct tt_iter *it)
 	return restart(it, clock_visible(&it->db->clk));
 }
 
+/* ---- reading ahead ---------------------------------------------------------- */
+
+/* The scout, as of the iterator's time and in its bounds. */
+static int make_scout(struct tt_iter *it)
+{
+	struct tt_iter *s;
+	int r = make_iter(it->db, superversion_ref(it->sv), &s);
+
+	if (r < 0)
+		return r;
+	r = user_iter_set_bounds(&s->u, buf_slice(&it->u.lower),
+				 buf_slice(&it->u.upper));
+	if (r == 0)
+		r = restart(s, it->u.as_of);
+	if (r < 0) {
+		free_iter(s);
+		return r;
+	}
+	user_iter_set_pointers_only(&s->u);
+	s->bounds.lower = buf_slice(&s->u.lower);
+	s->bounds.upper = buf_slice(&s->u.upper);
+	for (size_t i = 0; i < s->n_runs; i++)
+		run_iter_set_flags(s->runs[i], it->run_flags);
+	it->scout = s;
+	return 0;
+}
+
+/* Page cache that reading ahead may fill. With a small budget it is less. */
+#define AHEAD_MOST ((uint64_t)2 << 20)
+#define AHEAD_CACHE_PART 32
+
+static NOINLINE void ask_ahead(struct tt_iter *it, struct tt_slice key)
+{
+	uint64_t part = block_cache_capacity(it->db->blocks) / AHEAD_CACHE_PART;
+
+	if (!it->scout && make_scout(it) < 0) {
+		value_ahead_end(&it->ahead);
+		return;
+	}
+	value_ahead_ask(&it->ahead, it->db->values, &it->scout->u, key,
+			MIN_OF(part, AHEAD_MOST));
+}
+
+/* value_resolve(), for a scan. */
+static int read_in_scan(struct tt_iter *it, const struct record *rec)
+{
+	bool verifies = it->u.verifies_values; /* past the page cache */
+	uint64_t since_ns;
+	int r;
+
+	if (unlikely(value_ahead_wants(&it->ahead)) && !verifies)
+		ask_ahead(it, rec->key);
+	since_ns = mono_ns();
+	r = value_resolve(it->db->values, rec->key, rec->value, verifies,
+			  &it->separated);
+	value_ahead_note_read(&it->ahead, it->separated.len,
+			      mono_ns() - since_ns);
+	return r;
+}
+
 /* ---- moves ------------------------------------------------------------------ */
 
 /* Reads the value of the current entry, or says why it has none. */
@@ -441,8 +529,7 @@ static NOINLINE int show_separated(struct tt_iter *it, const struct record *rec)
 	if (rec->kind == RECORD_MERGE)
 		return it->u.value_error;
 	buf_shrink(&it->separated, KEEP_BYTES);
-	r = value_resolve(it->db->values, rec->key, rec->value,
-			  it->u.verifies_values, &it->separated);
+	r = read_in_scan(it, rec);
 	if (r < 0)
 		return r;
 	it->value = buf_slice(&it->separated);
@@ -490,11 +577,13 @@ int tt_iter_seek_for_prev(struct tt_iter *it, struct tt_slice key)
 
 int tt_iter_next(struct tt_iter *it)
 {
+	value_ahead_step(&it->ahead, false);
 	return show(it, user_iter_next(&it->u));
 }
 
 int tt_iter_prev(struct tt_iter *it)
 {
+	value_ahead_step(&it->ahead, true);
 	return show(it, user_iter_prev(&it->u));
 }
 

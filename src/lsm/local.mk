@@ -158,6 +158,8 @@ liblsm_la_SOURCES += \
 	%D%/tombstones.h \
 	%D%/user_iter.c \
 	%D%/user_iter.h \
+	%D%/value_ahead.c \
+	%D%/value_ahead.h \
 	%D%/value_check.c \
 	%D%/value_disk.c \
 	%D%/value_disk.h \

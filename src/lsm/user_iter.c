@@ -97,7 +97,20 @@ void user_iter_restart(struct user_iter *u, int64_t as_of)
 void user_iter_set_keys_only(struct user_iter *u, bool on)
 {
 	u->keys_only = on;
+	u->keeps_pointers = false;
 	u->state = USER_ITER_NONE;
+}
+
+void user_iter_set_pointers_only(struct user_iter *u)
+{
+	user_iter_set_keys_only(u, true);
+	u->keeps_pointers = true;
+}
+
+/* True when a value of that kind shows. */
+static ALWAYS_INLINE bool shows_value(const struct user_iter *u, uint8_t kind)
+{
+	return !u->keys_only || (u->keeps_pointers && kind == RECORD_POINTER);
 }
 
 void user_iter_rest(struct user_iter *u, size_t keep)
@@ -384,7 +397,7 @@ static ALWAYS_INLINE int settle_forward(struct user_iter *u, int r)
 		if (unlikely(rec->kind == RECORD_MERGE))
 			return show_merged(u);
 		u->cur = *rec;
-		if (u->keys_only)
+		if (!shows_value(u, rec->kind))
 			u->cur.value = SLICE_EMPTY;
 		u->state = USER_ITER_FORWARD;
 		return 0;
@@ -456,7 +469,7 @@ static int take_version(struct user_iter *u)
 	u->cur.ts = rec->ts;
 	u->cur.kind = rec->kind;
 	return (rec->kind == RECORD_VALUE || rec->kind == RECORD_POINTER) &&
-			       !u->keys_only
+			       shows_value(u, rec->kind)
 		       ? buf_set(&u->value, rec->value)
 		       : 0;
 }
@@ -533,7 +546,8 @@ static int show_reverse(struct user_iter *u)
 		tell_reverse(u, true);
 	forget_dead(u);
 	u->cur.key = buf_slice(&u->key);
-	u->cur.value = u->keys_only ? SLICE_EMPTY : buf_slice(&u->value);
+	u->cur.value = shows_value(u, u->cur.kind) ? buf_slice(&u->value)
+						   : SLICE_EMPTY;
 	u->state = USER_ITER_REVERSE;
 	return 0;
 }

@@ -33,7 +33,8 @@ struct gaps;
 struct user_iter {
 	struct rec_iter *in; /* owned */
 	int64_t as_of;
-	bool keys_only; /* values show as empty and are not looked at */
+	bool keys_only; /* values show as empty and are not looked at … */
+	bool keeps_pointers; /* … but where they lie does */
 	enum user_iter_state state;
 	bool in_at_end;	   /* REVERSE, PAST: `in` ran off */
 	struct record cur; /* valid unless state is NONE */
@@ -95,6 +96,10 @@ void user_iter_restart(struct user_iter *u, int64_t as_of);
 /* Whether values are left out: then nothing of them is copied or put
  * together. The position is lost. */
 void user_iter_set_keys_only(struct user_iter *u, bool on);
+
+/* The same, but for pointers to separated values, which show as they are
+ * stored. One under merge records does not show. */
+void user_iter_set_pointers_only(struct user_iter *u);
 
 /* Loses the position and gives back copies of more than `keep` bytes. */
 void user_iter_rest(struct user_iter *u, size_t keep);
