@@ -724,6 +724,78 @@ START_TEST(who_needs_no_sync_any_more_lets_another_lead)
 }
 END_TEST
 
+static uint64_t n_syncs(void)
+{
+	struct wal_stats s;
+
+	wal_get_stats(w, &s);
+	return s.n_syncs;
+}
+
+static bool is_gathering(void)
+{
+	bool is;
+
+	mutex_lock(&w->mu);
+	is = w->is_gathering;
+	mutex_unlock(&w->mu);
+	return is;
+}
+
+/* Writes while another thread waits for company, and joins it if it still
+ * does; false when it did not wait for so long. */
+static bool join_gathering(uint64_t i)
+{
+	uint64_t before_it = wal_end(w), theirs = append(i), end;
+	uint64_t before = n_syncs();
+	pthread_t thread;
+	bool has_joined = false;
+
+	mutex_lock(&w->mu);
+	w->n_expected = 2; /* as if two had just been answered */
+	w->sync_ns = 1000000000;
+	mutex_unlock(&w->mu);
+	ck_assert_int_eq(pthread_create(&thread, NULL, sync_to, &theirs), 0);
+	while (!is_gathering() && wal_durable(w) < theirs)
+		(void)sched_yield();
+	end = append(i + 1);
+	mutex_lock(&w->mu);
+	if (w->is_gathering) {
+		/* One flush does for one segment. */
+		has_joined = wal_lsn_segment(before_it) == wal_lsn_segment(end);
+		ck_ok(wal_sync_turn_unlock(w, end));
+	} else {
+		mutex_unlock(&w->mu);
+		ck_ok(wal_sync(w, end));
+	}
+	pthread_join(thread, NULL);
+	if (has_joined) {
+		ck_assert_uint_ge(wal_durable(w), end);
+		ck_assert_uint_eq(n_syncs(), before + 1);
+		ck_assert_uint_eq(w->n_expected, 2);
+	}
+	return has_joined;
+}
+
+START_TEST(one_flush_answers_who_comes_back_while_it_is_waited_for)
+{
+	uint64_t until = mono_ns() + 60000000000ull, i = 0;
+
+	ck_ok(replay(0, 0));
+	open_wal();
+	ck_ok(wal_sync(w, append(i++))); /* the segment's first flush */
+	while (!join_gathering(i)) {
+		ck_assert_uint_lt(mono_ns(), until);
+		i += 2;
+	}
+	/* Nobody else comes: from then on nobody is waited for. */
+	ck_ok(wal_sync(w, append(i + 2)));
+	ck_ok(wal_sync(w, append(i + 3)));
+	ck_assert_uint_eq(w->n_expected, 1);
+	close_wal();
+}
+END_TEST
+
 START_TEST(the_interval_makes_durable_what_nobody_asked_for)
 {
 	struct wal_options o = options;
@@ -783,6 +855,8 @@ static Suite *wal_suite(void)
 	tcase_add_test(t, any_single_failure_is_survived);
 	tcase_add_test(t, syncs_run_beside_appends_and_releases);
 	tcase_add_test(t, who_needs_no_sync_any_more_lets_another_lead);
+	tcase_add_test(t,
+		       one_flush_answers_who_comes_back_while_it_is_waited_for);
 	tcase_add_test(t, the_interval_makes_durable_what_nobody_asked_for);
 	tcase_add_test(t, names_of_segments_are_recognised);
 	suite_add_tcase(s, t);
