@@ -476,8 +476,9 @@ TT_API int tt_iter_refresh(struct tt_iter *it);
 TT_API int tt_flush(struct tt *db);
 
 /*
- * Compacts the tables that overlap [lower, upper) down to the last level and
- * waits for it; an empty slice is unbounded.
+ * Compacts the tables that overlap [lower, upper) down to the last level,
+ * where those go that hold what nobody can read any more, and waits for it; an
+ * empty slice is unbounded.
  */
 TT_API int tt_compact(struct tt *db, struct tt_slice lower,
 		      struct tt_slice upper);

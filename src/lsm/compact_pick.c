@@ -317,12 +317,16 @@ static int pick_wide(struct picker *p, struct version *v,
 
 /* ---- old versions ------------------------------------------------------- */
 
-/* True when the table has old versions that may go, all of them, and is worth
- * it. */
+/* True when the table has old versions, and all of them may go. */
+static bool is_free(const struct table_desc *d, struct past past)
+{
+	return d->old.n && d->old.until <= past.oldest;
+}
+
+/* And it is worth it. */
 static bool is_ripe(const struct table_desc *d, struct past past)
 {
-	return d->old.n && d->old.until <= past.oldest &&
-	       old_versions_ripe_at(d) <= past.window;
+	return is_free(d, past) && old_versions_ripe_at(d) <= past.window;
 }
 
 static const struct run *ripe_run(const struct version *v, struct past past)
@@ -507,4 +511,24 @@ int compact_pick_range(struct picker *p, struct version *v,
 		return pick_tables(p, v, run, from, to, true, out);
 	}
 	return 0;
+}
+
+int compact_pick_old_range(struct version *v, struct tt_slice lower,
+			   struct tt_slice upper, struct past past,
+			   struct compact_pick *out)
+{
+	const struct run *run = version_level(v, LAST_LEVEL);
+	uint32_t from, to, end;
+
+	if (!run || !run_has(run, lower, upper, &from, &end))
+		return 0;
+	while (from < end && !is_free(&run->tables[from]->desc, past))
+		from++;
+	if (from == end)
+		return 0;
+	to = from + 1;
+	while (to < end && to - from < INPUT_TABLES &&
+	       is_free(&run->tables[to]->desc, past))
+		to++;
+	return pick_in_place(v, run, from, to, out);
 }

@@ -160,6 +160,15 @@ int compact_pick_range(struct picker *p, struct version *v,
 		       struct compact_pick *out);
 
 /*
+ * The same for old versions in the last level that nobody needs any more,
+ * however few of a table they are, once the levels above have nothing left. A
+ * bounded piece at a time as well.
+ */
+int compact_pick_old_range(struct version *v, struct tt_slice lower,
+			   struct tt_slice upper, struct past past,
+			   struct compact_pick *out);
+
+/*
  * For the collector of values: table `i` of `run`, to be rewritten where it
  * is. 1 with *out set, or -ENOMEM.
  */

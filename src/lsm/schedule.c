@@ -405,6 +405,19 @@ static int pick_work(struct tt *db, struct version *v, struct compact_pick *out)
 	return was_last ? 0 : pick_compaction(db, v, at_rest, out);
 }
 
+/* For tt_compact(). */
+static int pick_requested(struct tt *db, struct version *v,
+			  const struct manual_compaction *m,
+			  struct compact_pick *out)
+{
+	int r = compact_pick_range(&db->picker, v, m->lower, m->upper, out);
+
+	db->values_gc.was_last = false;
+	return r ? r
+		 : compact_pick_old_range(v, m->lower, m->upper, past_of(db),
+					  out);
+}
+
 /* One piece of work: 1 when there was one, 0 when nothing is due. */
 static int compact_once(struct tt *db, const struct manual_compaction *m)
 {
@@ -417,11 +430,7 @@ static int compact_once(struct tt *db, const struct manual_compaction *m)
 		version_unref(v);
 		return r;
 	}
-	if (m)
-		r = compact_pick_range(&db->picker, v, m->lower, m->upper,
-				       &pick);
-	else
-		r = pick_work(db, v, &pick);
+	r = m ? pick_requested(db, v, m, &pick) : pick_work(db, v, &pick);
 	version_unref(v);
 	if (r <= 0)
 		return r;

@@ -138,6 +138,8 @@ static void show_levels(const struct version *v, const struct stat_walk *w)
 	show(w, "engine.tables.bytes", v->bytes, "their bytes on disk");
 	show(w, "engine.tables.range_tombstones", v->n_ranges,
 	     "range tombstones in them");
+	show(w, "engine.tables.old_versions", v->n_old,
+	     "records in them for readers of the past alone");
 }
 
 /* As far as counts tell: a tombstone stands for itself and for what it hides

@@ -216,6 +216,7 @@ static void run_index(struct run *run)
 		run->weight += table_weight(d);
 		run->n_records += d->n_records;
 		run->n_tombstones += d->n_tombstones;
+		run->n_old += d->old.n;
 		note_ranges(run, d);
 	}
 	run->dead = run_find_dead(run);
@@ -464,6 +465,7 @@ static void sum_up(struct version *v, const struct version *base)
 		v->n_tables += run->n;
 		v->n_records += run->n_records;
 		v->n_tombstones += run->n_tombstones;
+		v->n_old += run->n_old;
 		v->n_ranged += run->n_ranged;
 		v->n_ranges += run->n_ranges;
 		v->newest_ranged = MAX_OF(v->newest_ranged, run->newest_ranged);

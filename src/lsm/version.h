@@ -128,6 +128,7 @@ struct run {
 	uint64_t n_records;
 	uint64_t n_tombstones;
 	uint64_t n_ranges;	/* range tombstones */
+	uint64_t n_old;		/* known old versions */
 	uint64_t newest_ranged; /* the largest number of a table with such … */
 	uint64_t newest_no;	/* … and of any */
 	uint64_t group;		/* level 0: the flush group */
@@ -154,6 +155,7 @@ struct version {
 	uint64_t n_tombstones;
 	uint64_t n_ranged;	/* tables with range tombstones */
 	uint64_t n_ranges;	/* range tombstones in them */
+	uint64_t n_old;		/* known old versions in tables */
 	uint64_t newest_ranged; /* the largest file number of such a table … */
 	uint64_t newest_no;	/* … and of any */
 	uint64_t bytes;

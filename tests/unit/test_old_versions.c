@@ -105,6 +105,38 @@ START_TEST(so_do_those_in_the_last_level)
 }
 END_TEST
 
+static void put_one(unsigned i)
+{
+	char key[32];
+
+	(void)snprintf(key, sizeof(key), "key%04u", i);
+	ck_ok(tt_put(db, NULL, tt_str(key), tt_str("some value"), NULL));
+}
+
+START_TEST(few_of_them_go_when_that_is_asked_for)
+{
+	struct tt_slice all = { NULL, 0 };
+	struct tt_snapshot *snap;
+
+	open_with("0");
+	write_all(1000);
+	put_one(3);
+	ck_ok(tt_snapshot_new(db, &snap));
+	put_one(3);
+	ck_ok(tt_compact(db, all, all));
+	ck_assert_uint_eq(stat_of("engine.tables.old_versions"), 1);
+	ck_ok(tt_compact(db, all, all));
+	ck_assert_uint_eq(stat_of("engine.tables.records"), N_KEYS + 1);
+	tt_snapshot_free(db, snap);
+	/* Not a sixteenth of the table: it waits. */
+	thread_pool_drain(db->pool);
+	ck_assert_uint_eq(stat_of("engine.tables.old_versions"), 1);
+	ck_ok(tt_compact(db, tt_str("key0004"), all));
+	ck_assert_uint_eq(stat_of("engine.tables.old_versions"), 0);
+	ck_assert_uint_eq(stat_of("engine.tables.records"), N_KEYS);
+}
+END_TEST
+
 START_TEST(tombstones_go_with_what_they_hide)
 {
 	open_with("500ms");
@@ -475,6 +507,7 @@ static Suite *old_versions_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, the_window_passes_and_old_versions_go);
 	tcase_add_test(t, so_do_those_in_the_last_level);
+	tcase_add_test(t, few_of_them_go_when_that_is_asked_for);
 	tcase_add_test(t, tombstones_go_with_what_they_hide);
 	tcase_add_test(t, a_range_tombstone_makes_old_versions_too);
 	tcase_add_test(t, a_store_opened_again_goes_on_waiting);

@@ -111,6 +111,7 @@ static void check_same(const struct version *a, const struct version *b)
 	ck_assert_uint_eq(a->n_l0, b->n_l0);
 	ck_assert_uint_eq(a->n_tables, b->n_tables);
 	ck_assert_uint_eq(a->n_tombstones, b->n_tombstones);
+	ck_assert_uint_eq(a->n_old, b->n_old);
 	ck_assert_uint_eq(a->bytes, b->bytes);
 	ck_assert_int_eq(a->waits_for, b->waits_for);
 	for (unsigned l = 0; l < N_LEVELS; l++)
