@@ -34,13 +34,12 @@ int db_check_locked(struct tt *db)
 }
 
 /* A piece of work that has begun. */
-struct
-try {
+struct attempt {
 	uint64_t flush_no;  /* 0: no flush */
 	uint64_t n_resumes; /* when it began */
 };
 
-static void begin_try(struct tt *db, struct try *t, bool is_flush)
+static void begin_try(struct tt *db, struct attempt *t, bool is_flush)
 {
 	mutex_lock(&db->mu);
 	t->flush_no = is_flush ? ++db->n_flush_tries : 0;
@@ -53,7 +52,7 @@ static void begin_try(struct tt *db, struct try *t, bool is_flush)
  * before that is over, and may fail the try yet: that is no failure of what
  * works now, and who resumed it need not do so again.
  */
-static bool is_outdated_locked(struct tt *db, const struct try *t)
+static bool is_outdated_locked(struct tt *db, const struct attempt *t)
 {
 	mutex_assert_held(&db->mu);
 	return t->n_resumes != db->n_resumes;
@@ -72,7 +71,7 @@ static void log_outdated(struct tt *db, const char *what)
  * once: for want of space this has waited a moment.
  */
 static bool note_failure(struct tt *db, int code, const char *what,
-			 const struct try *t)
+			 const struct attempt *t)
 {
 	bool again = err_is_no_space(code);
 
@@ -155,7 +154,7 @@ static void drop_dead_for_room(struct tt *db, int code)
 static void flush_task(void *arg)
 {
 	struct tt *db = arg;
-	struct try t;
+	struct attempt t;
 	int r = 0;
 
 	do {
@@ -530,7 +529,7 @@ static void compact_task(void *arg)
 	struct tt *db = arg;
 	struct manual_compaction *m;
 	bool is_outdated;
-	struct try t;
+	struct attempt t;
 	int r, dropped;
 
 	begin_try(db, &t, false);
