@@ -232,24 +232,31 @@ static int lead_unlock(struct wal *w) RELEASE(w->mu)
 	return sync_and_wake_unlock(w);
 }
 
-/* Somebody who waits for turn `no` woke up before it was over: for nothing,
- * or to lead it, which a flush may have made needless meanwhile. */
-static void leave_turn(struct wal *w, uint64_t no, uint64_t lsn)
+/*
+ * Somebody who waits for turn `no` woke up before it was over: for nothing, or
+ * to lead it. Who is to lead does so, or has another woken, before it gives
+ * the lock away: afterwards a flush may make it needless, and whoever sleeps
+ * in the turn would be forgotten.
+ */
+static int leave_turn(struct wal *w, uint64_t no, uint64_t lsn)
 {
 	struct sync_turn *t = turn_of(w, no);
 	bool passes_on = false;
 
 	mutex_lock(&w->mu);
-	if (no > w->turn_no || (no == w->turn_no && w->is_syncing)) {
+	if (no > w->turn_no || (no == w->turn_no && w->is_syncing))
 		t->n_waiting--;
-		passes_on = no > w->turn_no && !w->is_syncing && t->n_waiting &&
-			    wal_durable(w) >= lsn;
+	if (no > w->turn_no && !w->is_syncing && !w->poison_why.code) {
+		if (wal_durable(w) < lsn)
+			return lead_unlock(w);
+		passes_on = t->n_waiting > 0;
 	}
 	if (passes_on)
 		atomic_fetch_add_explicit(&t->word, 1, memory_order_relaxed);
 	mutex_unlock(&w->mu);
 	if (passes_on)
 		futex_wake(&t->word, 1);
+	return 0;
 }
 
 int wal_sync_turn_unlock(struct wal *w, uint64_t lsn)
@@ -274,9 +281,7 @@ int wal_sync_turn_unlock(struct wal *w, uint64_t lsn)
 	seen = atomic_load_explicit(&t->word, memory_order_relaxed);
 	mutex_unlock(&w->mu);
 	futex_sleep(&t->word, seen);
-	if (!is_over(w, no))
-		leave_turn(w, no, lsn);
-	return 0;
+	return is_over(w, no) ? 0 : leave_turn(w, no, lsn);
 }
 
 static int sync_to_unlock(struct wal *w, uint64_t lsn) RELEASE(w->mu)
