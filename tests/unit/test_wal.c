@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lsm/wal_hold.h"
 #include "lsm/wal_impl.h"
 #include "lsm/wal_reader.h"
 #include "lsm/wal_writer.h"
@@ -796,6 +797,48 @@ START_TEST(one_flush_answers_who_comes_back_while_it_is_waited_for)
 }
 END_TEST
 
+static void *seal_first(void *arg)
+{
+	(void)arg;
+	ck_ok(wal_sync_before(w, 2));
+	return NULL;
+}
+
+/* The same of one who asks for whole segments: the sync that goes on answers
+ * it, though it reaches less far than was asked. */
+START_TEST(who_has_its_segments_lets_another_lead)
+{
+	struct gate g = { .mu = PTHREAD_MUTEX_INITIALIZER,
+			  .change = PTHREAD_COND_INITIALIZER };
+	struct wal_options o = options;
+	pthread_t threads[3];
+	uint64_t ends[2];
+	uint64_t i = 0;
+
+	o.sync_before = pass_gate;
+	o.sync_arg = &g;
+	ck_ok(replay(0, 0));
+	ck_ok(wal_open(env, wal_dir, &o, &tail, &w));
+	ends[0] = append(i++);
+	ck_assert_int_eq(pthread_create(&threads[0], NULL, sync_to, &ends[0]),
+			 0);
+	wait_reached(&g);
+	do
+		ends[1] = append(i++);
+	while (wal_lsn_segment(ends[1]) < 2);
+	ck_assert_int_eq(pthread_create(&threads[1], NULL, seal_first, NULL),
+			 0);
+	wait_queued(1);
+	ck_assert_int_eq(pthread_create(&threads[2], NULL, sync_to, &ends[1]),
+			 0);
+	wait_queued(2);
+	open_gate(&g);
+	for (int t = 0; t < 3; t++)
+		pthread_join(threads[t], NULL);
+	close_wal();
+}
+END_TEST
+
 START_TEST(the_interval_makes_durable_what_nobody_asked_for)
 {
 	struct wal_options o = options;
@@ -857,6 +900,7 @@ static Suite *wal_suite(void)
 	tcase_add_test(t, who_needs_no_sync_any_more_lets_another_lead);
 	tcase_add_test(t,
 		       one_flush_answers_who_comes_back_while_it_is_waited_for);
+	tcase_add_test(t, who_has_its_segments_lets_another_lead);
 	tcase_add_test(t, the_interval_makes_durable_what_nobody_asked_for);
 	tcase_add_test(t, names_of_segments_are_recognised);
 	suite_add_tcase(s, t);
