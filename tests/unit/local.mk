@@ -40,6 +40,7 @@ test_programs += \
 	%D%/test_values \
 	%D%/test_wal \
 	%D%/test_wal_hold \
+	%D%/test_wal_sync \
 	%D%/test_write
 
 # lsm: tables and their caches
