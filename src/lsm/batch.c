@@ -161,8 +161,8 @@ uint64_t batch_separated(struct tt_slice key, struct tt_slice stored)
 {
 	struct value_ptr p;
 
-	value_ptr_decode(stored.data, &p);
-	return value_record_space(key.len, p.stored_len);
+	value_ptr_decode(stored.data, key.len, &p);
+	return value_ptr_space(&p);
 }
 
 int batch_add(struct tt_batch *b, uint8_t kind, struct tt_slice key,

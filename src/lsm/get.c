@@ -226,7 +226,7 @@ static NOINLINE int give_separated(struct tt *db, struct found *f, void *buf,
 	struct value_ptr p;
 	int r;
 
-	value_ptr_decode(f->rec.value.data, &p);
+	value_ptr_decode(f->rec.value.data, f->rec.key.len, &p);
 	if (unlikely(p.raw_len > cap && cap)) {
 		r = load(db, f);
 		if (r == 0)
@@ -235,7 +235,7 @@ static NOINLINE int give_separated(struct tt *db, struct found *f, void *buf,
 		return r;
 	}
 	if (cap) {
-		r = value_read(db->values, &p, f->rec.key.len, buf);
+		r = value_read(db->values, &p, buf);
 		if (r < 0)
 			return r;
 		count_value(db, p.raw_len);

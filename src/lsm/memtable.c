@@ -23,7 +23,7 @@ struct memtable {
 	 * what the others did */
 	_Atomic uint32_t n_refs;
 	/* stored by the writer, loaded by anybody, relaxed */
-	_Atomic uint64_t value_bytes;
+	_Atomic uint64_t value_bytes, new_value_bytes;
 
 	/* owned by the writer, and once it is immutable by nobody: value files
 	 * in use, few, the one used last at the end */
@@ -124,24 +124,33 @@ static NOINLINE int add_pointer(struct memtable *m, const struct record *rec)
 	struct value_ptr p;
 	int r;
 
-	value_ptr_decode(rec->value.data, &p);
+	value_ptr_decode(rec->value.data, rec->key.len, &p);
 	if (!uses_file(m, p.file_no)) {
 		r = use_file(m, p.file_no);
 		if (r < 0)
 			return r;
 	}
 	r = memindex_insert(m->index, rec);
-	if (r == 0)
-		(void)atomic_fetch_add_explicit(
-			&m->value_bytes,
-			value_record_space(rec->key.len, p.stored_len),
-			memory_order_relaxed);
-	return r;
+	if (r < 0)
+		return r;
+	(void)atomic_fetch_add_explicit(&m->value_bytes, value_ptr_space(&p),
+					memory_order_relaxed);
+	if (likely(!p.is_shared))
+		(void)atomic_fetch_add_explicit(&m->new_value_bytes,
+						value_ptr_space(&p),
+						memory_order_relaxed);
+	return 0;
 }
 
 uint64_t memtable_value_bytes(const struct memtable *m)
 {
 	return atomic_load_explicit(&((struct memtable *)m)->value_bytes,
+				    memory_order_relaxed);
+}
+
+uint64_t memtable_new_value_bytes(const struct memtable *m)
+{
+	return atomic_load_explicit(&((struct memtable *)m)->new_value_bytes,
 				    memory_order_relaxed);
 }
 

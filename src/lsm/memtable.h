@@ -63,6 +63,8 @@ size_t memtable_bytes(const struct memtable *m);
 uint64_t memtable_count(const struct memtable *m);
 /* Bytes of value files that its pointers name. Any thread. */
 uint64_t memtable_value_bytes(const struct memtable *m);
+/* Of these, without what is shared with other keys. */
+uint64_t memtable_new_value_bytes(const struct memtable *m);
 
 /* Makes durable the value files that it uses. Not while it is added to. */
 int memtable_sync_values(struct memtable *m);

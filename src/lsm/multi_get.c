@@ -164,7 +164,7 @@ static bool note_separated(struct request *q, size_t i)
 		q->separated = p;
 		q->cap_separated = cap;
 	}
-	value_ptr_decode(q->values[i].value.data,
+	value_ptr_decode(q->values[i].value.data, q->keys[i].len,
 			 &q->separated[q->n_separated].ptr);
 	q->separated[q->n_separated++].i = i;
 	return true;
@@ -225,7 +225,7 @@ static void ask_values(struct request *q, size_t *ahead, uint64_t *bytes)
 	while (*ahead < q->n_separated && *bytes < VALUES_AHEAD) {
 		const struct separated *s = &q->separated[(*ahead)++];
 
-		value_ask(q->db->values, &s->ptr, q->keys[s->i].len);
+		value_ask(q->db->values, &s->ptr);
 		*bytes += s->ptr.stored_len;
 	}
 }

@@ -68,7 +68,7 @@ int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
 	r = write_commit_pointer(db->queue, key, SLICE(&stored, sizeof(stored)),
 				 wo, out_ts, &is_logged);
 	if (unlikely(r < 0 && !is_logged))
-		value_log_take_back(db->values, file, &ptr, key.len);
+		value_log_take_back(db->values, file, &ptr);
 	else if (unlikely(r < 0))
 		keep_values(db);
 	value_file_unuse(file);
@@ -81,7 +81,6 @@ int separate_put(struct tt *db, struct tt_slice key, struct tt_slice value,
 struct written {
 	struct value_file *file; /* a use */
 	struct value_ptr ptr;
-	size_t key_len;
 };
 
 struct transformation {
@@ -109,8 +108,8 @@ static int note_written(struct transformation *t, const struct written *w)
 
 static int take_value(struct transformation *t, const struct batch_op *op)
 {
-	struct written w = { .key_len = op->key.len };
 	struct value_ptr_stored stored;
+	struct written w;
 	int r = write_value(t->db, op->key, op->value, t->no_wait, &w.ptr,
 			    &w.file);
 
@@ -162,8 +161,7 @@ int separate_write(struct tt *db, const struct tt_batch *batch,
 		struct written *w = &t.written[--t.n];
 
 		if (!is_logged)
-			value_log_take_back(db->values, w->file, &w->ptr,
-					    w->key_len);
+			value_log_take_back(db->values, w->file, &w->ptr);
 		value_file_unuse(w->file);
 	}
 	free(t.written);

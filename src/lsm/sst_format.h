@@ -56,9 +56,10 @@
 #define SST_INCOMPAT_RANGES 2u /* there are range tombstones, and their list */
 #define SST_INCOMPAT_POINTERS 4u /* records of kind RECORD_POINTER */
 #define SST_INCOMPAT_MERGES 8u	 /* there are merge records */
+#define SST_INCOMPAT_SHARED 16u	 /* pointers to values of other keys */
 #define SST_INCOMPAT_KNOWN                                                 \
 	(SST_INCOMPAT_DICT | SST_INCOMPAT_RANGES | SST_INCOMPAT_POINTERS | \
-	 SST_INCOMPAT_MERGES)
+	 SST_INCOMPAT_MERGES | SST_INCOMPAT_SHARED)
 
 /* The first byte of a filter box. */
 enum filter_kind {

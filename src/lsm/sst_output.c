@@ -297,7 +297,7 @@ void sst_output_note_old(struct sst_output *s, const struct record *rec,
 	struct value_ptr p = { .stored_len = 0 };
 
 	if (rec->kind == RECORD_POINTER)
-		value_ptr_decode(rec->value.data, &p);
+		value_ptr_decode(rec->value.data, rec->key.len, &p);
 	s->old.until = s->old.n ? MAX_OF(s->old.until, until) : until;
 	s->old.n++;
 	s->old.bytes +=

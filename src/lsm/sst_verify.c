@@ -13,6 +13,7 @@
 #include "lsm/key_hash.h"
 #include "lsm/operand.h"
 #include "lsm/sst_reader_impl.h"
+#include "lsm/value_format.h"
 
 /* Bytes read at once. */
 #define WINDOW ((size_t)1 << 20)
@@ -30,7 +31,7 @@ struct verify {
 	bool has_last;
 	uint64_t n_tombstones;
 	uint32_t n_ranges; /* records of range tombstones */
-	bool has_pointers;
+	uint32_t pointers; /* SST_INCOMPAT_* of those there are */
 	int64_t min_ts, max_ts;
 };
 
@@ -105,6 +106,16 @@ static void check_range_record(struct verify *v, uint32_t i,
 		report_block(v, i, "has another range tombstone than the list");
 }
 
+static void note_pointer(struct verify *v, const struct record *rec)
+{
+	struct value_ptr p;
+
+	value_ptr_decode(rec->value.data, rec->key.len, &p);
+	v->pointers |= SST_INCOMPAT_POINTERS;
+	if (p.is_shared)
+		v->pointers |= SST_INCOMPAT_SHARED;
+}
+
 static void check_records(struct verify *v, const struct block *b, uint32_t i)
 {
 	struct record rec;
@@ -117,7 +128,8 @@ static void check_records(struct verify *v, const struct block *b, uint32_t i)
 			check_range_record(v, i, &rec);
 		n_odd += rec.kind == RECORD_MERGE &&
 			 operands_check(rec.value) < 0;
-		v->has_pointers |= rec.kind == RECORD_POINTER;
+		if (rec.kind == RECORD_POINTER)
+			note_pointer(v, &rec);
 		v->min_ts = MIN_OF(v->min_ts, rec.ts);
 		v->max_ts = MAX_OF(v->max_ts, rec.ts);
 		n_hidden +=
@@ -165,7 +177,7 @@ static void check_sums(struct verify *v)
 	if (v->min_ts != (int64_t)le64_get(h->min_ts) ||
 	    v->max_ts != (int64_t)le64_get(h->max_ts))
 		report_header(v, "has another range of timestamps");
-	if (v->has_pointers && !(le32_get(h->incompat) & SST_INCOMPAT_POINTERS))
+	if (v->pointers & ~le32_get(h->incompat))
 		report_header(v, "does not announce its pointers to values");
 }
 

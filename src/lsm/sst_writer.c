@@ -158,9 +158,10 @@ static int note_pointer(struct sst_writer *w, const struct record *r)
 	struct value_ptr p;
 
 	w->incompat |= SST_INCOMPAT_POINTERS;
-	value_ptr_decode(r->value.data, &p);
-	return value_refs_add(&w->values, p.file_no,
-			      value_record_space(r->key.len, p.stored_len));
+	value_ptr_decode(r->value.data, r->key.len, &p);
+	if (p.is_shared)
+		w->incompat |= SST_INCOMPAT_SHARED;
+	return value_refs_add(&w->values, p.file_no, value_ptr_space(&p));
 }
 
 static int note_record(struct sst_writer *w, const struct record *r,

@@ -75,8 +75,8 @@ static int ask_next(struct value_ahead *a, struct value_log *values,
 		return r;
 	rec = user_iter_rec(scout);
 	if (rec->kind == RECORD_POINTER) {
-		value_ptr_decode(rec->value.data, &p);
-		value_ask(values, &p, rec->key.len);
+		value_ptr_decode(rec->value.data, rec->key.len, &p);
+		value_ask(values, &p);
 	}
 	a->lens[(a->first + a->n++) % VALUE_AHEAD_KEYS] = p.stored_len;
 	a->bytes += p.stored_len;

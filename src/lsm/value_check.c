@@ -30,11 +30,10 @@ static int check_pointer(struct value_check *c, const struct record *rec,
 	struct value_ptr p;
 	int r;
 
-	value_ptr_decode(rec->value.data, &p);
+	value_ptr_decode(rec->value.data, rec->key.len, &p);
 	if (no && no != p.file_no)
 		return 0;
-	r = value_refs_add(sums, p.file_no,
-			   value_record_space(rec->key.len, p.stored_len));
+	r = value_refs_add(sums, p.file_no, value_ptr_space(&p));
 	if (r == 0)
 		r = value_disk_verify(&c->disk, &p, rec->key);
 	if (r == TT_ECORRUPT || r == TT_EVERSION) {
@@ -178,7 +177,7 @@ static int check_logged(struct log_check *l, uint64_t lsn,
 	struct value_ptr p;
 	int r;
 
-	value_ptr_decode(op->value.data, &p);
+	value_ptr_decode(op->value.data, op->key.len, &p);
 	if (!is_named(l, p.file_no)) {
 		report_unnamed(l->c, p.file_no);
 		return 0;

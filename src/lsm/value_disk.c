@@ -75,7 +75,7 @@ int value_disk_sum(struct env_file *file, struct direct_window *w, uint64_t off,
 static int check_head(struct env_file *file, struct direct_window *w,
 		      const struct value_ptr *p, struct tt_slice key)
 {
-	size_t len = sizeof(struct value_record_header) + key.len;
+	size_t len = sizeof(struct value_record_header) + p->key_len;
 	struct value_found found;
 	const uint8_t *head;
 	int r = fetch(file, w, p->offset, len,
@@ -85,7 +85,9 @@ static int check_head(struct env_file *file, struct direct_window *w,
 	if (r < 0)
 		return r;
 	if (!value_head_read(head, len, p->file_no, p->offset, &found) ||
-	    !slice_eq(found.key, key) || found.ptr.codec != p->codec ||
+	    found.ptr.key_len != p->key_len ||
+	    !(p->is_shared || slice_eq(found.key, key)) ||
+	    found.ptr.codec != p->codec ||
 	    found.ptr.stored_len != p->stored_len ||
 	    found.ptr.raw_len != p->raw_len ||
 	    found.ptr.checksum != p->checksum)
@@ -104,14 +106,13 @@ int value_verify_record(struct env_file *file, struct direct_window *w,
 	int r = check_head(file, w, p, key);
 
 	if (r == 0)
-		r = value_disk_sum(file, w, value_offset(p, key.len),
-				   p->stored_len, dst, &sum);
+		r = value_disk_sum(file, w, value_offset(p), p->stored_len, dst,
+				   &sum);
 	if (r == 0 && sum != p->checksum)
 		r = err_set(TT_ECORRUPT,
 			    "%s: value of %" PRIu32 " bytes at offset %" PRIu64
 			    " fails its checksum",
-			    file->path, p->stored_len,
-			    value_offset(p, key.len));
+			    file->path, p->stored_len, value_offset(p));
 	return r;
 }
 

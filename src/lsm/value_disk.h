@@ -45,7 +45,8 @@ int value_disk_read(struct value_disk *d, const struct value_ptr *p,
 
 /*
  * Verifies a record against what points to it: that the header is sound and
- * is of this key and value, and that the value has its checksum. TT_ECORRUPT
+ * is of this key (unless the value is shared) and value, and that the value
+ * has its checksum. TT_ECORRUPT
  * with file and offset when not. The stored value goes to `dst`, unless that
  * is NULL. `w` is of this file, or empty.
  */

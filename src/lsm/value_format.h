@@ -33,7 +33,8 @@
  *	35      5     zero
  *
  * The key makes it possible to tell what a value belongs to when nothing
- * points to it any more.
+ * points to it any more. It is that of the write that wrote the value; others
+ * may share the value, and their pointers say so.
  *
  * struct value_ptr_stored, the value of a record of kind RECORD_POINTER:
  *	offset  size  meaning
@@ -43,7 +44,10 @@
  *	24      4     stored length
  *	28      4     raw length
  *	32      1     codec
- *	33      3     zero
+ *	33      2     key length of the record when the value is shared: written
+ *	              for another key, or the same one at another time; 0: the
+ *	              record is of the key that the pointer stands under
+ *	35      1     zero
  */
 #ifndef LSM_VALUE_FORMAT_H
 #define LSM_VALUE_FORMAT_H
@@ -91,7 +95,8 @@ struct value_ptr_stored {
 	le32 stored_len;
 	le32 raw_len;
 	uint8_t codec;
-	uint8_t zero[3];
+	le16 shared_key_len;
+	uint8_t zero;
 };
 _Static_assert(sizeof(struct value_ptr_stored) == 36, "value pointer layout");
 
@@ -107,7 +112,9 @@ struct value_ptr {
 	uint64_t checksum;
 	uint32_t stored_len;
 	uint32_t raw_len;
+	uint16_t key_len; /* of the record */
 	uint8_t codec;
+	bool is_shared; /* the record may be of another key */
 };
 
 /* Bytes of a value file that a record takes, padding included. */
@@ -118,10 +125,16 @@ static inline uint64_t value_record_space(size_t key_len, size_t stored_len)
 			(uint64_t)VALUE_ALIGN);
 }
 
-/* Where the stored value itself begins. */
-static inline uint64_t value_offset(const struct value_ptr *p, size_t key_len)
+/* The same of the record that a pointer names. */
+static inline uint64_t value_ptr_space(const struct value_ptr *p)
 {
-	return p->offset + sizeof(struct value_record_header) + key_len;
+	return value_record_space(p->key_len, p->stored_len);
+}
+
+/* Where the stored value itself begins. */
+static inline uint64_t value_offset(const struct value_ptr *p)
+{
+	return p->offset + sizeof(struct value_record_header) + p->key_len;
 }
 
 static inline uint64_t value_seed(uint64_t file_no, uint64_t offset)
@@ -139,6 +152,7 @@ static inline void value_ptr_encode(const struct value_ptr *p,
 		.stored_len = le32_make(p->stored_len),
 		.raw_len = le32_make(p->raw_len),
 		.codec = p->codec,
+		.shared_key_len = le16_make(p->is_shared ? p->key_len : 0),
 	};
 }
 
@@ -152,19 +166,25 @@ static inline bool value_lens_are_sound(uint32_t stored_len, uint32_t raw_len,
 				   : stored_len < raw_len;
 }
 
-/* Reads a pointer that has been checked. */
-static inline void value_ptr_decode(const void *stored, struct value_ptr *out)
+/* Reads a pointer that has been checked and stands under a key of so many
+ * bytes. */
+static inline void value_ptr_decode(const void *stored, size_t key_len,
+				    struct value_ptr *out)
 {
 	struct value_ptr_stored s;
+	uint16_t shared;
 
 	memcpy(&s, stored, sizeof(s));
+	shared = le16_get(s.shared_key_len);
 	*out = (struct value_ptr){
 		.file_no = le64_get(s.file_no),
 		.offset = le64_get(s.offset),
 		.checksum = le64_get(s.checksum),
 		.stored_len = le32_get(s.stored_len),
 		.raw_len = le32_get(s.raw_len),
+		.key_len = shared ? shared : (uint16_t)key_len,
 		.codec = s.codec,
+		.is_shared = shared != 0,
 	};
 }
 
@@ -174,9 +194,9 @@ static inline bool value_ptr_is_sound(const void *stored, size_t len)
 	const struct value_ptr_stored *s = stored;
 	struct value_ptr p;
 
-	if (len != VALUE_PTR_LEN || s->zero[0] || s->zero[1] || s->zero[2])
+	if (len != VALUE_PTR_LEN || s->zero)
 		return false;
-	value_ptr_decode(stored, &p);
+	value_ptr_decode(stored, 0, &p);
 	return p.file_no != 0 && p.offset >= VALUE_FIRST_OFFSET &&
 	       p.offset % VALUE_ALIGN == 0 && p.offset < VALUE_FILE_MOST &&
 	       value_lens_are_sound(p.stored_len, p.raw_len, p.codec);

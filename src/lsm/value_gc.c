@@ -58,11 +58,11 @@ void value_garbage_of(const struct version_values *vv, unsigned percent,
 
 void value_gc_look_locked(struct tt *db, struct value_garbage *out)
 {
-	uint64_t unflushed = memtable_value_bytes(db->sv->active);
+	uint64_t unflushed = memtable_new_value_bytes(db->sv->active);
 
 	mutex_assert_held(&db->mu);
 	for (uint32_t i = 0; i < db->n_imms; i++)
-		unflushed += memtable_value_bytes(db->imms[i].mem);
+		unflushed += memtable_new_value_bytes(db->imms[i].mem);
 	value_garbage_of(db->sv->version->values, db->cfg.value_garbage,
 			 db->cfg.value_file_bytes, unflushed, out);
 }
@@ -114,7 +114,8 @@ static bool can_be_victim(const struct version_value *v)
 /* Small files count as if they were emptier: fewer of them are better. */
 static uint64_t ratio_of(const struct version_value *v, uint64_t file_bytes)
 {
-	return v->live * 1024 / MAX_OF(v->bytes, file_bytes / 4);
+	return MIN_OF(v->live, v->bytes) * 1024 /
+	       MAX_OF(v->bytes, file_bytes / 4);
 }
 
 /* Bytes of the tables that point into value files. */

@@ -322,6 +322,7 @@ static int append(struct value_log *l, enum value_stream which,
 		.checksum = rec->checksum,
 		.stored_len = (uint32_t)rec->stored.len,
 		.raw_len = rec->raw_len,
+		.key_len = (uint16_t)rec->key.len,
 		.codec = rec->codec,
 	};
 	*file = f;
@@ -407,9 +408,9 @@ int value_log_move(struct value_log *l, struct tt_slice key, int64_t ts,
 }
 
 void value_log_take_back(struct value_log *l, struct value_file *file,
-			 const struct value_ptr *p, size_t key_len)
+			 const struct value_ptr *p)
 {
-	uint64_t space = value_record_space(key_len, p->stored_len);
+	uint64_t space = value_ptr_space(p);
 
 	mutex_lock(&l->mu);
 	if (file->state == VALUE_FILE_OPEN && file->end == p->offset + space)

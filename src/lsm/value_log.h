@@ -144,7 +144,7 @@ void value_log_resume(struct value_log *l);
 
 /* Takes back a value that nobody was told of, if it is the last one. */
 void value_log_take_back(struct value_log *l, struct value_file *file,
-			 const struct value_ptr *p, size_t key_len);
+			 const struct value_ptr *p);
 
 /* Makes durable every value that has been put before the call. */
 int value_log_sync(struct value_log *l);

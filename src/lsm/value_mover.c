@@ -88,7 +88,7 @@ static int move(struct value_mover *m, struct value_file *from,
 	r = buf_reserve(&m->value, p->stored_len);
 	if (r < 0)
 		return r;
-	r = value_read_stored(from, p, rec->key.len, m->value.data);
+	r = value_read_stored(from, p, m->value.data);
 	if (r == TT_ECORRUPT || r == -EIO) {
 		give_up(from);
 		return 0;
@@ -118,7 +118,7 @@ int value_mover_take(struct value_mover *m, struct record *rec)
 
 	if (rec->kind == RECORD_VALUE)
 		return separate(m, rec);
-	value_ptr_decode(rec->value.data, &p);
+	value_ptr_decode(rec->value.data, rec->key.len, &p);
 	v = version_values_find(m->values, p.file_no);
 	if (!v || !v->file ||
 	    !atomic_load_explicit(&v->file->is_victim, memory_order_relaxed))

@@ -13,41 +13,39 @@
 /* Compressed values up to this size are read onto the stack. */
 #define STACK_VALUE 16384
 
-static COLD int bad_sum(const struct env_file *file, const struct value_ptr *p,
-			size_t key_len)
+static COLD int bad_sum(const struct env_file *file, const struct value_ptr *p)
 {
 	return err_set(TT_ECORRUPT,
 		       "%s: value of %" PRIu32 " bytes at offset %" PRIu64
 		       " fails its checksum",
-		       file->path, p->stored_len, value_offset(p, key_len));
+		       file->path, p->stored_len, value_offset(p));
 }
 
 static int read_from(struct env_file *file, const struct value_ptr *p,
-		     size_t key_len, void *dst)
+		     void *dst)
 {
-	int r = env_read_exact(file, value_offset(p, key_len), dst,
-			       p->stored_len);
+	int r = env_read_exact(file, value_offset(p), dst, p->stored_len);
 
 	if (r == 0 && unlikely(checksum(dst, p->stored_len) != p->checksum))
-		r = bad_sum(file, p, key_len);
+		r = bad_sum(file, p);
 	return r;
 }
 
 int value_read_stored(struct value_file *f, const struct value_ptr *p,
-		      size_t key_len, void *dst)
+		      void *dst)
 {
 	struct env_file *file;
 	int r = value_file_open(f, &file);
 
 	if (r == 0) {
-		r = read_from(file, p, key_len, dst);
+		r = read_from(file, p, dst);
 		value_file_close(f);
 	}
 	return r;
 }
 
 static int read_compressed(struct value_file *f, const struct value_ptr *p,
-			   size_t key_len, void *dst)
+			   void *dst)
 {
 	uint8_t on_stack[STACK_VALUE], *heap = NULL, *stored = on_stack;
 	struct env_file *file;
@@ -60,7 +58,7 @@ static int read_compressed(struct value_file *f, const struct value_ptr *p,
 	}
 	r = value_file_open(f, &file);
 	if (r == 0) {
-		r = read_from(file, p, key_len, stored);
+		r = read_from(file, p, stored);
 		if (r == 0)
 			r = value_inflate(file->path, p,
 					  SLICE(stored, p->stored_len), dst);
@@ -70,8 +68,7 @@ static int read_compressed(struct value_file *f, const struct value_ptr *p,
 	return r;
 }
 
-int value_read(struct value_log *l, const struct value_ptr *p, size_t key_len,
-	       void *dst)
+int value_read(struct value_log *l, const struct value_ptr *p, void *dst)
 {
 	struct value_file *f = value_log_find(l, p->file_no);
 	int r;
@@ -83,14 +80,14 @@ int value_read(struct value_log *l, const struct value_ptr *p, size_t key_len,
 			       "to its offset %" PRIu64,
 			       p->file_no, p->offset);
 	if (likely(p->codec == CODEC_NONE))
-		r = value_read_stored(f, p, key_len, dst);
+		r = value_read_stored(f, p, dst);
 	else
-		r = read_compressed(f, p, key_len, dst);
+		r = read_compressed(f, p, dst);
 	value_file_unref(f);
 	return r;
 }
 
-void value_ask(struct value_log *l, const struct value_ptr *p, size_t key_len)
+void value_ask(struct value_log *l, const struct value_ptr *p)
 {
 	struct value_file *f = value_log_find(l, p->file_no);
 	struct env_file *file;
@@ -100,7 +97,7 @@ void value_ask(struct value_log *l, const struct value_ptr *p, size_t key_len)
 	/* The caller's last failure stays the last: hints have none. */
 	err_save(&e, was);
 	if (f && value_file_open(f, &file) == 0) {
-		(void)env_advise(file, value_offset(p, key_len), p->stored_len,
+		(void)env_advise(file, value_offset(p), p->stored_len,
 				 ENV_ADVICE_WILLNEED);
 		value_file_close(f);
 	}
@@ -126,13 +123,13 @@ int value_resolve(struct value_log *l, struct tt_slice key,
 	struct value_ptr p;
 	int r;
 
-	value_ptr_decode(stored.data, &p);
+	value_ptr_decode(stored.data, key.len, &p);
 	if (unlikely(verify))
 		return read_from_disk(l, &p, key, out);
 	buf_clear(out);
 	r = buf_reserve(out, p.raw_len);
 	if (r == 0)
-		r = value_read(l, &p, key.len, out->data);
+		r = value_read(l, &p, out->data);
 	if (r == 0)
 		out->len = p.raw_len;
 	return r;

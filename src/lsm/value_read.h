@@ -19,15 +19,14 @@ struct value_log;
 
 /* Reads the stored value, as it lies in the file, to `dst`. */
 int value_read_stored(struct value_file *f, const struct value_ptr *p,
-		      size_t key_len, void *dst);
+		      void *dst);
 
 /* Reads the value into p->raw_len bytes at `dst`: with one copy, unless it is
  * compressed. On failure `dst` holds anything. */
-int value_read(struct value_log *l, const struct value_ptr *p, size_t key_len,
-	       void *dst);
+int value_read(struct value_log *l, const struct value_ptr *p, void *dst);
 
 /* Begins the reading of a value from the disk, for who reads it soon. */
-void value_ask(struct value_log *l, const struct value_ptr *p, size_t key_len);
+void value_ask(struct value_log *l, const struct value_ptr *p);
 
 /*
  * The value that `stored`, the pointer in a record of `key`, stands for, into

@@ -70,10 +70,11 @@ bool value_head_read(const uint8_t *head, uint64_t len, uint64_t file_no,
 			.checksum = le64_get(h.value_checksum),
 			.stored_len = le32_get(h.stored_len),
 			.raw_len = le32_get(h.raw_len),
+			.key_len = (uint16_t)key_len,
 			.codec = h.codec,
 		},
 	};
-	out->space = value_record_space(key_len, out->ptr.stored_len);
+	out->space = value_ptr_space(&out->ptr);
 	return true;
 }
 
@@ -164,7 +165,7 @@ static int record_at(struct value_scan *s, uint64_t off,
 static int read_body(struct value_scan *s, const struct value_found *rec,
 		     uint8_t *dst, uint64_t *out_sum)
 {
-	uint64_t from = value_offset(&rec->ptr, rec->key.len);
+	uint64_t from = value_offset(&rec->ptr);
 	size_t len = rec->ptr.stored_len;
 	const uint8_t *p = direct_window_at(&s->heads, from, len);
 
@@ -179,7 +180,7 @@ static int read_body(struct value_scan *s, const struct value_found *rec,
 
 static int sum_found(struct value_scan *s, struct value_found *out)
 {
-	uint64_t from = value_offset(&out->ptr, out->key.len), sum = 0;
+	uint64_t from = value_offset(&out->ptr), sum = 0;
 	int r;
 
 	if (s->file_bytes < from || s->file_bytes - from < out->ptr.stored_len)

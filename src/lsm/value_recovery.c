@@ -46,7 +46,7 @@ static int check_value(struct value_recovery *v, const struct batch_op *op)
 {
 	struct value_ptr p;
 
-	value_ptr_decode(op->value.data, &p);
+	value_ptr_decode(op->value.data, op->key.len, &p);
 	if (!value_log_is_unsealed(v->db->values, p.file_no))
 		return 0; /* durable, or damaged, which a read will tell */
 	v->n_verified++;

@@ -142,7 +142,7 @@ static int meet_pointer(struct version_filter *f, const struct record *rec)
 	struct value_ptr p;
 	int r;
 
-	value_ptr_decode(rec->value.data, &p);
+	value_ptr_decode(rec->value.data, rec->key.len, &p);
 	if (!f->values || f->chain.bytes.len < p.raw_len / SEPARATED_PART)
 		return fuse_chain(f);
 	r = value_resolve(f->values, rec->key, rec->value, false,

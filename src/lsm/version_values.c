@@ -210,7 +210,7 @@ int values_builder_finish(struct values_builder *b, struct version_values **out)
 	memcpy(vv->v, b->v, b->n * sizeof(*b->v));
 	for (size_t i = 0; i < b->n; i++) {
 		vv->bytes += b->v[i].bytes;
-		vv->live += b->v[i].bytes ? b->v[i].live : 0;
+		vv->live += MIN_OF(b->v[i].live, b->v[i].bytes);
 	}
 	b->n = 0; /* the references have moved */
 	*out = vv;

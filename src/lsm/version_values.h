@@ -29,7 +29,9 @@ struct version_value {
 	uint64_t no;
 	uint64_t bytes; /* of the file; 0: not sealed */
 	uint64_t seal;
-	uint64_t live; /* of its records that tables point to */
+	/* Of its records that tables point to, as often as they do: values that
+	 * keys share may add up to more than the file has. */
+	uint64_t live;
 };
 
 struct version_values {
@@ -37,7 +39,7 @@ struct version_values {
 	uint32_t n;
 	/* sums */
 	uint64_t bytes;		  /* of sealed files */
-	uint64_t live;		  /* in them */
+	uint64_t live;		  /* in them, of none more than it has */
 	struct version_value v[]; /* rising numbers */
 };
 

@@ -4,7 +4,8 @@
 #include "tools/dump.h"
 
 /* Where the value lies, for `dump` of that file. */
-static void show_pointer(struct dump *d, struct tt_slice stored)
+static void show_pointer(struct dump *d, struct tt_slice key,
+			 struct tt_slice stored)
 {
 	struct value_ptr p;
 
@@ -12,12 +13,14 @@ static void show_pointer(struct dump *d, struct tt_slice stored)
 		dump_bytes(d, "pointer", stored);
 		return;
 	}
-	value_ptr_decode(stored.data, &p);
+	value_ptr_decode(stored.data, key.len, &p);
 	dump_uint(d, "value_file", p.file_no);
 	dump_uint(d, "value_offset", p.offset);
 	dump_uint(d, "value_bytes", p.raw_len);
 	dump_uint(d, "stored_bytes", p.stored_len);
 	dump_bytes(d, "codec", slice_str(codec_name(p.codec)));
+	if (p.is_shared)
+		dump_uint(d, "shared_key_bytes", p.key_len);
 }
 
 int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
@@ -40,7 +43,7 @@ int dump_record(struct dump *d, struct tt_slice key, struct tt_slice value,
 	dump_int(d, "ts", ts);
 	dump_bytes(d, "kind", slice_str(kinds[kind]));
 	if (kind == RECORD_POINTER)
-		show_pointer(d, value);
+		show_pointer(d, key, value);
 	else if (d->keys_only && kind != RECORD_RANGE)
 		dump_uint(d, "value_bytes", value.len);
 	else if (kind != RECORD_TOMBSTONE)

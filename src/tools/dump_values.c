@@ -40,7 +40,7 @@ static void show_damage(struct dump *d, const struct value_scan *s,
 		       "%s: value of %" PRIu32 " bytes at offset %" PRIu64
 		       " fails its checksum",
 		       s->file->path, rec->ptr.stored_len,
-		       value_offset(&rec->ptr, rec->key.len));
+		       value_offset(&rec->ptr));
 	dump_damage(d, text);
 }
 

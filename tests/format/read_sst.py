@@ -119,7 +119,7 @@ class Index:
          self.min_ts, self.max_ts) = \
             struct.unpack("<IIIIB3sIIQQQQqq", box[4:80])
         need(version == 1, "version %d" % version)
-        need((incompat & ~15) == 0, "incompatible features %#x" % incompat)
+        need((incompat & ~31) == 0, "incompatible features %#x" % incompat)
         need(codec in CODECS, "codec %d" % codec)
         need(file_bytes == len(data), "file length")
         keys_end = end = 80 + 40 * n_blocks + keys_len
@@ -138,6 +138,7 @@ class Index:
         need(end + 8 == len(box), "index box length")
         self.codec = CODECS[codec]
         self.has_pointers = bool(incompat & 4)
+        self.has_shared = bool(incompat & 16)
         self.has_merges = bool(incompat & 8)
         self.blocks = [Block(box[80 + 40 * i:120 + 40 * i])
                        for i in range(n_blocks)]
@@ -247,8 +248,9 @@ class Pointer:
     def __init__(self, raw):
         need(len(raw) == 36, "pointer of %d bytes" % len(raw))
         (self.file_no, self.offset, self.checksum, self.stored_len,
-         self.raw_len, self.codec, zero) = struct.unpack("<QQQIIB3s", raw)
-        need(zero == bytes(3) and self.codec in CODECS, "impossible pointer")
+         self.raw_len, self.codec, self.shared_key_len, zero) = \
+            struct.unpack("<QQQIIBHB", raw)
+        need(zero == 0 and self.codec in CODECS, "impossible pointer")
         if self.codec == 0:
             need(self.stored_len == self.raw_len, "two lengths in a pointer")
         else:
@@ -261,16 +263,17 @@ def value_seed(file_no, offset):
 
 def read_value(folder, key, p):
     """What a pointer stands for; None when its codec is beyond us."""
+    owner_len = p.shared_key_len or len(key)
     with open(os.path.join(folder, "%06d.val" % p.file_no), "rb") as f:
         head = f.read(32)
         f.seek(p.offset)
-        record = f.read(40 + len(key) + p.stored_len)
+        record = f.read(40 + owner_len + p.stored_len)
     need(len(head) == 32 and head[:4] == b"TTVL", "no value file")
     version, features, no, stored = struct.unpack("<IQQQ", head[4:])
     need(stored == xxh3(head[:24]), "header of a value file")
     need((version, features, no) == (1, 0, p.file_no), "another value file")
     need(p.offset % 8 == 0, "a record out of place")
-    need(len(record) == 40 + len(key) + p.stored_len, "a value cut short")
+    need(len(record) == 40 + owner_len + p.stored_len, "a value cut short")
     (head_sum, _, value_sum, stored_len, raw_len, key_len, codec, zero) = \
         struct.unpack("<QqQIIHB5s", record[:40])
     need(head_sum == xxh3(record[8:40 + key_len],
@@ -279,7 +282,9 @@ def read_value(folder, key, p):
     need((value_sum, stored_len, raw_len, codec, zero) ==
          (p.checksum, p.stored_len, p.raw_len, p.codec, bytes(5)),
          "a record unlike its pointer")
-    need(record[40:40 + key_len] == key, "a value of another key")
+    need(key_len == owner_len, "a key of another length")
+    need(p.shared_key_len or record[40:40 + key_len] == key,
+         "a value of another key")
     value = record[40 + key_len:]
     need(xxh3(value) == p.checksum, "checksum of the value at %d" % p.offset)
     if codec:
@@ -369,6 +374,8 @@ def check_kind(record, index, values):
     if flag == 3:
         need(index.has_pointers, "a pointer unannounced")
         pointer = Pointer(value)
+        need(index.has_shared or not pointer.shared_key_len,
+             "a shared value unannounced")
         if values:
             value = read_value(values, key, pointer)
     return key, value, ts, flag

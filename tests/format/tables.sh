@@ -66,16 +66,18 @@ tap_run 'the two boxes are enough to read range tombstones' \
 	same_records "$golden/ranges.sst" ranges.txt
 tap_run 'a table with range tombstones is as data/README.md says' \
 	same_records "$golden/ranges.sst" ranges.txt --verify
-# same_values DIR NAME: DIR/NAME.sst and what it points to are values.txt.
+# same_values DIR NAME LIST: DIR/NAME.sst and what it points to are as listed.
 same_values() {
 	read_sst --verify --values="$1/val" "$1/$2.sst" >"$scratch/listed" &&
-		cmp "$scratch/listed" "$golden/values.txt"
+		cmp "$scratch/listed" "$golden/$3"
 }
 
 for name in values values_lz4; do
 	tap_run "values outside of a table ($name) are as data/README.md says" \
-		same_values "$golden" "$name"
+		same_values "$golden" "$name" values.txt
 done
+tap_run 'values that other keys share are as data/README.md says' \
+	same_values "$golden" shared shared.txt
 
 mkdir "$scratch/new"
 tap_run 'tables are made' "$make_tables" "$scratch/new"
@@ -89,8 +91,10 @@ tap_run 'a value file without codec is byte for byte the pinned one' \
 	cmp "$scratch/new/val/000007.val" "$golden/val/000007.val"
 tap_run 'and so is the table that points into it' \
 	cmp "$scratch/new/values.sst" "$golden/values.sst"
+tap_run 'and the one that shares its values' \
+	cmp "$scratch/new/shared.sst" "$golden/shared.sst"
 tap_run 'values of a new file with a codec are the pinned ones' \
-	same_values "$scratch/new" values_lz4
+	same_values "$scratch/new" values_lz4 values.txt
 tap_run 'the records are the pinned ones' \
 	cmp "$scratch/new/records.txt" "$golden/records.txt"
 for codec in none lz4 snappy zstd; do

@@ -27,6 +27,10 @@ static void follow(struct env_file *f, const struct value_found *rec)
 	struct value_ptr p = rec->ptr;
 
 	(void)value_verify_record(f, &w, &p, rec->key, NULL);
+	p.is_shared = true;
+	(void)value_verify_record(f, &w, &p, SLICE_EMPTY, NULL);
+	p.key_len = (uint16_t)(p.key_len * 3);
+	(void)value_verify_record(f, &w, &p, rec->key, NULL);
 	p.offset += 8;
 	(void)value_verify_record(f, &w, &p, rec->key, NULL);
 	p.offset = VALUE_FILE_MOST - 8;

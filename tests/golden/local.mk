@@ -11,6 +11,8 @@ EXTRA_DIST += \
 	%D%/ranges.sst \
 	%D%/ranges.txt \
 	%D%/records.txt \
+	%D%/shared.sst \
+	%D%/shared.txt \
 	%D%/snappy.sst \
 	%D%/texts.txt \
 	%D%/val/000007.val \

@@ -222,6 +222,10 @@ static void wake(void *arg)
 	(void)arg;
 }
 
+/* What was written for each key, for others to share. */
+#define N_VALUES 40
+static struct value_ptr written[N_VALUES];
+
 /* Text that shrinks, of a length that follows from `i`. */
 static struct tt_slice make_value(unsigned i, char *space)
 {
@@ -230,6 +234,16 @@ static struct tt_slice make_value(unsigned i, char *space)
 	for (size_t at = 0; at < len; at++)
 		space[at] = (char)('a' + (at / 7 + i) % 26);
 	return SLICE(space, len);
+}
+
+static void list_record(FILE *list, const struct record *r,
+			struct tt_slice value)
+{
+	fprintf(list, "%" PRId64 " %u ", r->ts, r->kind);
+	print_hex(list, r->key);
+	fputc(' ', list);
+	print_hex(list, value);
+	fputc('\n', list);
 }
 
 /* One record that points to its value, or (every fourth) has it. */
@@ -252,6 +266,7 @@ static int write_value(FILE *list, struct sst_writer *w, struct value_log *l,
 		if (rc < 0)
 			return rc;
 		value_file_unuse(file);
+		written[i] = ptr;
 		value_ptr_encode(&ptr, &stored);
 		r.kind = RECORD_POINTER;
 		r.value = SLICE(&stored, sizeof(stored));
@@ -259,12 +274,34 @@ static int write_value(FILE *list, struct sst_writer *w, struct value_log *l,
 	rc = sst_writer_add(w, &r);
 	if (rc < 0)
 		return rc;
-	fprintf(list, "%" PRId64 " %u ", r.ts, r.kind);
-	print_hex(list, r.key);
-	fputc(' ', list);
-	print_hex(list, value);
-	fputc('\n', list);
+	list_record(list, &r, value);
 	return 0;
+}
+
+/* Records of other keys, shorter and longer ones, that share the values. */
+static int write_shared(FILE *list, struct sst_writer *w)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < N_VALUES; i++) {
+		struct record r = { .ts = 1700000001000000 + i,
+				    .kind = RECORD_POINTER };
+		struct value_ptr_stored stored;
+		char key[32], space[8192];
+
+		if (!written[i].file_no)
+			continue;
+		written[i].is_shared = true;
+		value_ptr_encode(&written[i], &stored);
+		r.key = SLICE(key,
+			      (size_t)snprintf(key, sizeof(key), "%04u%s", i,
+					       i % 2 ? "" : " is a copy"));
+		r.value = SLICE(&stored, sizeof(stored));
+		rc = sst_writer_add(w, &r);
+		if (rc == 0)
+			list_record(list, &r, make_value(i, space));
+	}
+	return rc;
 }
 
 /* DIR/NAME.sst, and DIR/val/NNNNNN.val of number `no`; DIR/values.txt tells
@@ -298,7 +335,7 @@ static int make_values(const char *dir, const char *name, enum codec codec,
 	r = value_log_new(&lo, &l);
 	if (r == 0)
 		r = sst_writer_new(&wo, &w);
-	for (unsigned i = 0; r == 0 && i < 40; i++)
+	for (unsigned i = 0; r == 0 && i < N_VALUES; i++)
 		r = write_value(f, w, l, i);
 	if (r == 0)
 		r = sst_writer_finish(w, env_posix(), tmp, path, NULL);
@@ -361,6 +398,8 @@ int main(int argc, char **argv)
 	    0)
 		return fail();
 	if (make_values(argv[1], "values", CODEC_NONE, 7) < 0 ||
+	    make_table(argv[1], "shared", CODEC_NONE, write_shared,
+		       "shared.txt") < 0 ||
 	    make_values(argv[1], "values_lz4", CODEC_LZ4, 8) < 0)
 		return fail();
 	return 0;

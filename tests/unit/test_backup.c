@@ -386,7 +386,7 @@ static uint64_t find_value(const char *key, size_t len, char *path)
 	while ((r = value_scan_next(&s, &rec)) == 0)
 		if (rec.is_sound && slice_eq(rec.key, tt_str(key)) &&
 		    rec.ptr.stored_len == len)
-			at = value_offset(&rec.ptr, rec.key.len);
+			at = value_offset(&rec.ptr);
 	ck_assert_int_eq(r, TT_END);
 	value_scan_fini(&s);
 	ck_assert_uint_ne(at, 0);

@@ -203,7 +203,7 @@ START_TEST(values_that_shrink_are_stored_compressed)
 	value_file_unuse(f);
 	ck_assert_int_eq(ptr.codec, CODEC_LZ4);
 	ck_assert_uint_lt(ptr.stored_len, 4000);
-	ck_ok(value_read(l, &ptr, 1, got));
+	ck_ok(value_read(l, &ptr, got));
 	ck_assert_int_eq(memcmp(got, zeros, 40000), 0);
 	ptr = put("k", 40000, 1); /* noise */
 	ck_assert_int_eq(ptr.codec, CODEC_NONE);
@@ -276,9 +276,9 @@ START_TEST(a_changed_byte_is_noticed_and_named)
 
 	ck_ok(path_values(&path, dir, a.file_no));
 	ck_ok(env_open(env, path_of(&path), ENV_READ | ENV_WRITE, &f));
-	ck_ok(env_read_exact(f, value_offset(&a, 1) + 4321, &byte, 1));
+	ck_ok(env_read_exact(f, value_offset(&a) + 4321, &byte, 1));
 	byte ^= 1;
-	ck_ok(env_write(f, value_offset(&a, 1) + 4321, &byte, 1));
+	ck_ok(env_write(f, value_offset(&a) + 4321, &byte, 1));
 	value_ptr_encode(&a, &stored);
 	ck_err(value_resolve(l, tt_str("k"), SLICE(&stored, sizeof(stored)),
 			     false, &got),
@@ -325,11 +325,11 @@ START_TEST(a_cut_tells_what_counts_and_knows_it_again)
 	struct value_file *f;
 
 	ck_assert_uint_eq(a.file_no, p.file_no);
-	ck_assert_uint_ge(a.bytes, value_offset(&p, 1) + 5000);
+	ck_assert_uint_ge(a.bytes, value_offset(&p) + 5000);
 	ck_assert(a.bytes == b.bytes && a.seal == b.seal);
 	/* What is put in the same place is something else. */
 	f = value_log_find(l, p.file_no);
-	value_log_take_back(l, f, &p, 1);
+	value_log_take_back(l, f, &p);
 	value_file_unref(f);
 	p = put("k", 5000, 2);
 	b = cut_open();
@@ -360,7 +360,7 @@ START_TEST(synced_values_survive_a_power_cut)
 	{
 		uint8_t *p = malloc(5000);
 
-		ck_err(value_read(l, &b, 1, p), TT_ECORRUPT);
+		ck_err(value_read(l, &b, p), TT_ECORRUPT);
 		free(p);
 	}
 	ck_ok(value_log_sync(l));
@@ -379,7 +379,7 @@ START_TEST(a_missing_file_fails_its_values_only)
 	ck_ok(value_log_stop(l));
 	ck_ok(env_unlink(env, path_of(&path)));
 	restart(64 << 10, CODEC_NONE);
-	ck_err(value_read(l, &a, 1, p), TT_ECORRUPT);
+	ck_err(value_read(l, &a, p), TT_ECORRUPT);
 	ck_assert_ptr_nonnull(strstr(err_text(), path_of(&path)));
 	check("k", &b, 2);
 	b = put("k", 60000, 3);
@@ -531,7 +531,7 @@ START_TEST(a_value_taken_back_leaves_no_hole)
 
 	ck_ok(value_log_put(l, VALUE_STREAM_USER, tt_str("k"), 0,
 			    SLICE(p, 5000), &b, &f));
-	value_log_take_back(l, f, &b, 1);
+	value_log_take_back(l, f, &b);
 	value_file_unuse(f);
 	c = put("k", 7000, 3);
 	ck_assert_uint_eq(c.offset, b.offset);
