@@ -404,6 +404,46 @@ TT_API int tt_multi_get(struct tt *db, const struct tt_read_options *ro,
 			const struct tt_slice *keys, size_t n,
 			struct tt_pinned *values, int *statuses);
 
+/* ---- copying values ---------------------------------------------------- */
+
+/* A key that is to get the value of another, or of its own past. */
+struct tt_copy {
+	struct tt_slice from, to;
+};
+
+/* What became of copies. */
+struct tt_copied {
+	uint64_t n_shared;     /* keys that share the value of another … */
+	uint64_t shared_bytes; /* … and what a copy of it had taken */
+	uint64_t copied_bytes; /* of the values of all others */
+};
+
+/*
+ * tt_write(), with copies behind what the batch does, as one change: each `to`
+ * gets the value that its `from` has in the state that `ro` names (NULL: the
+ * newest one, before this change). Whether that is a value as it was put, or
+ * put together from merges, makes no difference. TT_NOTFOUND when a `from` has
+ * none; nothing is written then.
+ *
+ * Large values, which are kept outside of tables (option separate_bytes), are
+ * shared where that can be: what lies on the disk for one key is from then on
+ * there for both, however each of them changes or goes. Nothing of it is read
+ * or written, nor verified, however large it is; a damaged value is that of
+ * both. Others are read and written, through memory like a batch: those with
+ * merges over them, and those in files that are being emptied. Sharing ends,
+ * each key with a value of its own, where that is cheaper than to keep what
+ * was overwritten beside it.
+ *
+ * With `verify` in `ro` every value is read, verified and copied. `batch` (NULL:
+ * nothing) is unchanged; `wo`, `ro`, `out` and `out_ts` may be NULL. TT_ETOOBIG
+ * when batch and copies come to more than TT_BATCH_MAX.
+ */
+TT_API int tt_write_copies(struct tt *db, const struct tt_write_options *wo,
+			   const struct tt_batch *batch,
+			   const struct tt_read_options *ro,
+			   const struct tt_copy *copies, size_t n,
+			   struct tt_copied *out, int64_t *out_ts);
+
 /* ---- snapshots -------------------------------------------------------- */
 
 /* Holds the newest state readable until released. Cheap: no data moves. */

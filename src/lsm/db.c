@@ -465,7 +465,8 @@ int tt_write(struct tt *db, const struct tt_write_options *wo,
 	if (r > 0)
 		batch = &folded;
 	if (r >= 0)
-		r = unlikely(batch->longest >= db->cfg.separate_bytes)
+		r = unlikely(batch->longest >= db->cfg.separate_bytes ||
+			     batch->separated_bytes)
 			    ? separate_write(db, batch, wo, out_ts)
 			    : write_commit(db->queue, batch, wo, out_ts);
 	if (r == 0 && unlikely(batch->n_ranges))

@@ -42,6 +42,7 @@ liblsm_la_SOURCES += \
 	%D%/compact_run.h \
 	%D%/copier.c \
 	%D%/copier.h \
+	%D%/copies.c \
 	%D%/counters.def \
 	%D%/cut.c \
 	%D%/cut.h \

@@ -19,8 +19,7 @@
 #include "lsm/schedule.h"
 #include "lsm/version_edit.h"
 
-/* Whether a value will be taken, before it is written; waits for its turn. */
-static int enter(struct tt *db, uint64_t bytes, bool no_wait)
+int separate_enter(struct tt *db, uint64_t bytes, bool no_wait)
 {
 	int r = write_queue_check(db->queue);
 
@@ -33,7 +32,7 @@ static int write_value(struct tt *db, struct tt_slice key,
 		       struct tt_slice value, bool no_wait,
 		       struct value_ptr *out, struct value_file **file)
 {
-	int r = enter(db, value.len, no_wait);
+	int r = separate_enter(db, value.len, no_wait);
 
 	if (r < 0)
 		return r;

@@ -126,6 +126,51 @@ struct value_file *value_log_find(struct value_log *l, uint64_t no)
 	return found;
 }
 
+/*
+ * A file into which another pointer may lead. Not one that is about to go, nor
+ * one of which the collector is to take values out, or could not. What the
+ * collector itself writes must be sealed before: a sync of it that fails leaves
+ * the file as it is, and a memtable that points into it could never be flushed.
+ */
+static bool may_be_shared_locked(const struct value_file *f)
+{
+	mutex_assert_held(&f->log->mu);
+	if (f->is_condemned || f->is_lost ||
+	    atomic_load_explicit(&f->is_victim, memory_order_relaxed) ||
+	    atomic_load_explicit(&f->is_unreadable, memory_order_relaxed))
+		return false;
+	return f->state == VALUE_FILE_SEALED || f->stream == VALUE_STREAM_USER;
+}
+
+struct value_file *value_log_share(struct value_log *l, uint64_t no)
+{
+	struct value_file *f = value_log_find(l, no);
+	bool may;
+
+	if (!f)
+		return NULL;
+	mutex_lock(&l->mu);
+	may = may_be_shared_locked(f);
+	if (may)
+		value_file_use(f);
+	mutex_unlock(&l->mu);
+	value_file_unref(f);
+	return may ? f : NULL;
+}
+
+bool value_file_condemn(struct value_file *f)
+{
+	struct value_log *l = f->log;
+	bool is_idle;
+
+	mutex_lock(&l->mu);
+	/* What the last user did has happened: its table is in the version. */
+	is_idle = atomic_load_explicit(&f->n_users, memory_order_acquire) == 0;
+	f->is_condemned |= is_idle;
+	mutex_unlock(&l->mu);
+	return is_idle;
+}
+
 /* ---- descriptors ------------------------------------------------------ */
 
 static void show_locked(struct value_file *f, struct env_file *file,

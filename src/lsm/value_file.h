@@ -56,8 +56,8 @@ struct value_file {
 	_Atomic uint32_t refs;
 	/* Memtables that point into it, and writes and rewrites that are about
 	 * to. Rises under the log's lock or while it is above 0; falls with
-	 * release, and is loaded with acquire by who wants to drop the file:
-	 * once 0 in a sealed file, it stays 0. */
+	 * release. Who wants to drop the file asks value_file_condemn(): once it
+	 * is condemned it stays 0. */
 	_Atomic uint32_t n_users;
 	/* Set with release once a durable manifest record has dropped the file,
 	 * acquired by who frees: it may be removed. */
@@ -82,6 +82,7 @@ struct value_file {
 	struct list_node link; /* of the unsealed ones */
 	struct list_node idle; /* of those whose descriptor may be closed */
 	enum value_file_state state;
+	bool is_condemned; /* see value_file_condemn() */
 	bool is_opening;
 	bool is_syncing;
 	uint32_t n_writing; /* places given out and not yet written */
@@ -104,6 +105,13 @@ void value_file_unref(struct value_file *f);
 void value_file_use(struct value_file *f);
 /* NULL does nothing. */
 void value_file_unuse(struct value_file *f);
+
+/*
+ * For who is about to drop a file into which no table points: true when nobody
+ * uses it, and from then on nobody will, for value_log_share() refuses it. One
+ * that is not dropped after all may be condemned again.
+ */
+bool value_file_condemn(struct value_file *f);
 
 /* Slow path of value_file_open(). */
 int value_file_open_slow(struct value_file *f, struct env_file **out);

@@ -101,10 +101,12 @@ static int cmp_candidates(const void *a, const void *b)
 	return (x->v->no > y->v->no) - (x->v->no < y->v->no);
 }
 
-/* Sealed, readable, and no memtable points into it. */
+/* Sealed, readable, and no memtable points into it. Each pointer takes a copy
+ * of its own along: where keys share so much of a file that this takes more
+ * than there is, the file stays. */
 static bool can_be_victim(const struct version_value *v)
 {
-	return v->bytes && v->live && v->file &&
+	return v->live && v->live <= v->bytes && v->file &&
 	       atomic_load_explicit(&v->file->n_users, memory_order_acquire) ==
 		       0 &&
 	       !atomic_load_explicit(&v->file->is_unreadable,
@@ -114,8 +116,7 @@ static bool can_be_victim(const struct version_value *v)
 /* Small files count as if they were emptier: fewer of them are better. */
 static uint64_t ratio_of(const struct version_value *v, uint64_t file_bytes)
 {
-	return MIN_OF(v->live, v->bytes) * 1024 /
-	       MAX_OF(v->bytes, file_bytes / 4);
+	return v->live * 1024 / MAX_OF(v->bytes, file_bytes / 4);
 }
 
 /* Bytes of the tables that point into value files. */

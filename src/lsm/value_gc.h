@@ -22,6 +22,15 @@
  * half of what the disk has left: a full disk would be filled with copies that
  * free nothing.
  *
+ * Values that keys share (copies.c) are counted pointer by pointer, by tables
+ * and so here: that is what moving them takes, since each pointer that leaves a
+ * victim takes a copy of its own along. So emptying files never takes more room
+ * than it frees, and sharing ends only there. A file may seem to hold more
+ * than it has; then it is no victim, and what is garbage in it stays, which is
+ * less than sharing saves: a store takes no more than one with the same values
+ * unshared may. Pointers in memtables count as living as long as they are in
+ * no table, but shared ones do not: what they lead to is counted already.
+ *
  * Works in turns with compaction, in pieces of one table. Writers are slowed
  * when garbage grows beyond its bound all the same.
  */

@@ -108,6 +108,13 @@ int value_log_stop(struct value_log *l);
  * none. */
 struct value_file *value_log_find(struct value_log *l, uint64_t no);
 
+/*
+ * A use of file `no`, for a pointer to a value that lies in it already.
+ * NULL when no other pointer may lead there: the value must be copied.
+ * value_file_unuse() it when the pointer stands in a memtable, or is given up.
+ */
+struct value_file *value_log_share(struct value_log *l, uint64_t no);
+
 /* A durable manifest record has dropped the file. */
 void value_log_drop(struct value_log *l, struct value_file *f);
 

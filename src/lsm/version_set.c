@@ -568,7 +568,7 @@ static void note_places(struct version_set *vs, const struct table_change *c)
 		place_table(vs, c->in[i].t, c->in[i].level, c->in[i].group);
 }
 
-/* Sealed, or lost, and nobody points into it: nobody ever will again. */
+/* Sealed, or lost, and nobody points into it. */
 static bool is_dead(const struct version_value *v)
 {
 	return v->file && (v->bytes || v->file->is_lost) && !v->live &&
@@ -585,9 +585,14 @@ static int find_dead(struct version_set *vs, struct version_edit *e)
 	mutex_assert_held(&vs->mu);
 	if (!vs->drops_values || vs->n_value_holds || !vv)
 		return 0;
-	for (uint32_t i = 0; i < vv->n && r == 0; i++)
-		if (is_dead(&vv->v[i]))
-			r = e ? version_edit_drop_values(e, vv->v[i].no) : 1;
+	for (uint32_t i = 0; i < vv->n && r == 0; i++) {
+		if (!is_dead(&vv->v[i]))
+			continue;
+		if (!e)
+			r = 1;
+		else if (value_file_condemn(vv->v[i].file))
+			r = version_edit_drop_values(e, vv->v[i].no);
+	}
 	return r;
 }
 

@@ -5,7 +5,8 @@ api_test_programs += \
 	%D%/test_copies \
 	%D%/test_multi_get \
 	%D%/test_options \
-	%D%/test_reads
+	%D%/test_reads \
+	%D%/test_value_copies
 %C%_test_api_SOURCES = %D%/test_api.c %D%/api.h
 %C%_test_api_LDADD = $(API_LINK)
 %C%_test_api_CPPFLAGS = $(API_CPPFLAGS)
@@ -23,5 +24,8 @@ api_test_programs += \
 %C%_test_reads_SOURCES = %D%/test_reads.c %D%/api.h
 %C%_test_reads_LDADD = $(API_LINK)
 %C%_test_reads_CPPFLAGS = $(API_CPPFLAGS)
+%C%_test_value_copies_SOURCES = %D%/test_value_copies.c %D%/api.h
+%C%_test_value_copies_LDADD = $(API_LINK)
+%C%_test_value_copies_CPPFLAGS = $(API_CPPFLAGS)
 
 test_scripts += %D%/example.sh

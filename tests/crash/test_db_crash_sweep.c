@@ -134,7 +134,7 @@ static bool write_one(struct tt *db)
 	struct tt_write_options wo = { .sync = rng_one_in(&rng, 6) };
 
 	oracle_next(&oracle, &rng, batch);
-	if (tt_write(db, &wo, batch, NULL) == 0) {
+	if (oracle_write(&oracle, db, &wo, batch, NULL) == 0) {
 		acked = oracle.n_batches;
 		if (wo.sync)
 			synced = acked;

@@ -93,7 +93,7 @@ static int write_one(bool sync)
 	int r;
 
 	oracle_next(&oracle, &rng, batch);
-	r = tt_write(db, &wo, batch, NULL);
+	r = oracle_write(&oracle, db, &wo, batch, NULL);
 	/* Of a batch that could not be synced it is not told. */
 	if (r < 0 && oracle_seq(db, NULL) < oracle.n_batches)
 		oracle_truncate(&oracle, oracle.n_batches - 1);

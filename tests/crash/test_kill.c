@@ -46,7 +46,7 @@ static void write_for_ever(const char *path, const struct tt_options *opts,
 	rng_init(&rng, seed);
 	for (;;) {
 		oracle_next(o, &rng, b);
-		if (tt_write(db, NULL, b, NULL) < 0)
+		if (oracle_write(o, db, NULL, b, NULL) < 0)
 			_exit(4);
 		atomic_store(done, o->n_batches);
 	}

@@ -30,6 +30,7 @@ void oracle_init(struct oracle *o, unsigned n_keys, size_t max_value)
 void oracle_fini(struct oracle *o)
 {
 	free(o->changes);
+	free(o->is_live);
 }
 
 /* Keys of different lengths that share prefixes. */
@@ -140,7 +141,69 @@ static void add_to_batch(const struct oracle *o, const struct oracle_change *c,
 	case ORACLE_DELETE_RANGE:
 		add_range(o, c, key, b);
 		break;
+	case ORACLE_COPY:
+		break; /* oracle_write() has them */
 	}
+}
+
+/* ---- which keys have a value ------------------------------------------- */
+
+static void note_life(struct oracle *o, const struct oracle_change *c)
+{
+	if (c->op != ORACLE_DELETE_RANGE)
+		o->is_live[c->key] = c->op != ORACLE_DELETE;
+	else
+		memset(o->is_live + c->key, 0, c->end - c->key);
+}
+
+static void find_life(struct oracle *o)
+{
+	if (o->is_live)
+		return;
+	o->is_live = calloc(o->n_keys, sizeof(*o->is_live));
+	ck_assert_ptr_nonnull(o->is_live);
+	for (size_t i = 0; i < o->n; i++)
+		note_life(o, &o->changes[i]);
+}
+
+/* From keys that have a value before the batch, whose changes begin at
+ * `first`: they are noted afterwards. */
+static void note_copies(struct oracle *o, struct rng *rng, size_t first)
+{
+	o->n_copies = 0;
+	for (uint64_t n = rng_below(rng, 4 * ORACLE_COPIES); n < ORACLE_COPIES;
+	     n++) {
+		unsigned from = (unsigned)rng_below(rng, o->n_keys);
+
+		if (!o->is_live[from])
+			continue;
+		(void)note(o, (unsigned)rng_below(rng, o->n_keys), ORACLE_COPY,
+			   0);
+		o->changes[o->n - 1].end = (uint16_t)from;
+		o->n_copies++;
+	}
+	for (size_t i = first; i < o->n; i++)
+		note_life(o, &o->changes[i]);
+}
+
+int oracle_write(const struct oracle *o, struct tt *db,
+		 const struct tt_write_options *wo, const struct tt_batch *b,
+		 int64_t *out_ts)
+{
+	struct tt_copy copies[ORACLE_COPIES];
+	char names[ORACLE_COPIES][2][KEY_BYTES];
+
+	if (o->n_copies == 0)
+		return tt_write(db, wo, b, out_ts);
+	for (unsigned i = 0; i < o->n_copies; i++) {
+		const struct oracle_change *c =
+			&o->changes[o->n - o->n_copies + i];
+
+		copies[i] = (struct tt_copy){ key_name(names[i][0], c->end),
+					      key_name(names[i][1], c->key) };
+	}
+	return tt_write_copies(db, wo, b, NULL, copies, o->n_copies, NULL,
+			       out_ts);
 }
 
 void oracle_next(struct oracle *o, struct rng *rng, struct tt_batch *b)
@@ -150,11 +213,13 @@ void oracle_next(struct oracle *o, struct rng *rng, struct tt_batch *b)
 		ORACLE_DELETE, ORACLE_PATCH, ORACLE_PATCH, ORACLE_MERGE,
 	};
 	uint64_t n = rng_range(rng, 1, 8);
+	size_t first = o->n;
 	uint8_t *value = malloc(o->max_value + 64);
 	char seq[16];
 
 	ck_assert_ptr_nonnull(value);
 	tt_batch_clear(b);
+	find_life(o);
 	o->n_batches++;
 	for (uint64_t i = 0; i < n; i++) {
 		/* Now and then the same key again. */
@@ -169,6 +234,7 @@ void oracle_next(struct oracle *o, struct rng *rng, struct tt_batch *b)
 
 		add_to_batch(o, c, value, b);
 	}
+	note_copies(o, rng, first);
 	(void)snprintf(seq, sizeof(seq), "%u", o->n_batches);
 	ck_ok(tt_batch_put(b, tt_str(ORACLE_SEQ), tt_str(seq)));
 	free(value);
@@ -203,6 +269,8 @@ void oracle_truncate(struct oracle *o, uint32_t n)
 	while (o->n && o->changes[o->n - 1].batch > n)
 		o->n--;
 	o->n_batches = n;
+	free(o->is_live);
+	o->is_live = NULL;
 }
 
 static int read_seq(struct tt *db, const struct view *view, uint32_t *out)
@@ -287,20 +355,47 @@ static void apply_range(const struct oracle_change *c, struct state *states)
 	}
 }
 
+/* What the copies of the batch that begins at change `i` copy. */
+static void take_sources(const struct oracle *o, size_t i,
+			 const struct state *states, struct buf *sources)
+{
+	uint32_t batch = o->changes[i].batch;
+	unsigned n = 0;
+
+	for (; i < o->n && o->changes[i].batch == batch; i++)
+		if (o->changes[i].op == ORACLE_COPY)
+			ck_ok(buf_set(
+				&sources[n++],
+				buf_slice(&states[o->changes[i].end].value)));
+}
+
 static struct state *state_after(const struct oracle *o, uint32_t n)
 {
 	struct state *states = calloc(o->n_keys + 1u, sizeof(*states));
 	uint8_t *bytes = malloc(o->max_value + 64);
+	struct buf sources[ORACLE_COPIES] = { BUF_INIT, BUF_INIT, BUF_INIT };
+	unsigned n_copied = 0;
 
 	ck_assert(states && bytes);
 	for (size_t i = 0; i < o->n && o->changes[i].batch <= n; i++) {
 		const struct oracle_change *c = &o->changes[i];
 
-		if (c->op == ORACLE_DELETE_RANGE)
+		if (i == 0 || o->changes[i - 1].batch != c->batch) {
+			take_sources(o, i, states, sources);
+			n_copied = 0;
+		}
+		if (c->op == ORACLE_DELETE_RANGE) {
 			apply_range(c, states);
-		else
+		} else if (c->op == ORACLE_COPY) {
+			states[c->key].is_live = true;
+			ck_ok(buf_set(&states[c->key].value,
+				      buf_slice(&sources[n_copied++])));
+		} else {
 			apply(o, c, &states[c->key], bytes);
+		}
 	}
+	for (unsigned i = 0; i < ORACLE_COPIES; i++)
+		buf_fini(&sources[i]);
 	free(bytes);
 	return states;
 }

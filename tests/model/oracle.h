@@ -25,15 +25,19 @@ enum oracle_op {
 	ORACLE_PATCH,
 	ORACLE_MERGE,
 	ORACLE_DELETE_RANGE,
+	ORACLE_COPY, /* the value that another key had before the batch */
 };
 
 struct oracle_change {
 	uint32_t batch; /* from 1 */
 	uint16_t key;
-	uint16_t end; /* of a range, not included; n_keys: no end */
+	uint16_t end; /* of a range, not included; n_keys: no end. Of a copy:
+		       * where it comes from */
 	uint8_t op;   /* enum oracle_op */
 	uint8_t salt; /* tells changes of one key in one batch apart */
 };
+
+#define ORACLE_COPIES 3 /* of a batch, at most */
 
 struct oracle {
 	unsigned n_keys;
@@ -42,6 +46,9 @@ struct oracle {
 	struct oracle_change *changes; /* in order */
 	size_t n, cap;
 	uint32_t n_batches;
+	/* Which keys have a value; NULL: to be found out. */
+	bool *is_live;
+	unsigned n_copies; /* of the last batch, its last changes */
 };
 
 /* The merge function to register: values grow at their end, up to a bound
@@ -54,9 +61,15 @@ int oracle_merge(void *arg, struct tt_slice key, const struct tt_slice *base,
 void oracle_init(struct oracle *o, unsigned n_keys, size_t max_value);
 void oracle_fini(struct oracle *o);
 
-/* Makes the next batch (1 to 8 random changes) in `b`, cleared before, and
- * notes it in the history. */
+/* Makes the next batch (1 to 8 random changes, and now and then copies) in `b`,
+ * cleared before, and notes it in the history. */
 void oracle_next(struct oracle *o, struct rng *rng, struct tt_batch *b);
+
+/* Writes it to the store, which is in the state before it, with its copies: as
+ * tt_write(). */
+int oracle_write(const struct oracle *o, struct tt *db,
+		 const struct tt_write_options *wo, const struct tt_batch *b,
+		 int64_t *out_ts);
 
 /* Forgets what came after batch number `n`. */
 void oracle_truncate(struct oracle *o, uint32_t n);

@@ -119,7 +119,7 @@ static int write_batch(const struct tt_write_options *wo)
 	int r;
 
 	oracle_next(&oracle, &rng, batch);
-	r = tt_write(db, wo, batch, &ts);
+	r = oracle_write(&oracle, db, wo, batch, &ts);
 	if (r < 0)
 		return r;
 	if (oracle.n_batches > 1)

@@ -109,7 +109,7 @@ START_TEST(random_operations_agree_with_the_oracle)
 	ck_ok(tt_open(store(), opts, &db));
 	for (uint64_t i = 0; i < n_steps; i++) {
 		oracle_next(&oracle, &rng, batch);
-		ck_ok(tt_write(db, NULL, batch, NULL));
+		ck_ok(oracle_write(&oracle, db, NULL, batch, NULL));
 		if (rng_one_in(&rng, 50))
 			snapshot_step(db, &held[rng_below(&rng, 3)]);
 		if (rng_one_in(&rng, 200))
@@ -144,7 +144,7 @@ static void live(struct tt *db, struct life *life, uint64_t n_steps)
 		struct tt_write_options wo = { .sync = rng_one_in(&rng, 20) };
 
 		oracle_next(&oracle, &rng, batch);
-		if (tt_write(db, &wo, batch, NULL) < 0)
+		if (oracle_write(&oracle, db, &wo, batch, NULL) < 0)
 			return;
 		life->acked = oracle.n_batches;
 		if (wo.sync)

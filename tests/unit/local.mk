@@ -34,6 +34,7 @@ test_programs += \
 	%D%/test_record \
 	%D%/test_residency \
 	%D%/test_run_iter \
+	%D%/test_shared_values \
 	%D%/test_value_ahead \
 	%D%/test_value_faults \
 	%D%/test_value_log \

@@ -566,6 +566,48 @@ START_TEST(a_dropped_file_goes_with_its_last_reader)
 }
 END_TEST
 
+/* Whether other pointers may lead into the file. */
+static bool may_share(uint64_t no)
+{
+	struct value_file *f = value_log_share(l, no);
+
+	if (f)
+		value_file_unuse(f);
+	return f;
+}
+
+START_TEST(a_file_is_shared_until_it_is_condemned)
+{
+	struct value_ptr a = put("k", 60000, 1), moved;
+	struct value_file *f = value_log_share(l, a.file_no), *of_moved;
+
+	/* Of users' files also one that is written to. */
+	ck_assert_ptr_nonnull(f);
+	ck_assert(!value_file_condemn(f));
+	ck_assert(may_share(a.file_no));
+	ck_ok(value_log_put(l, VALUE_STREAM_MOVED, tt_str("k"), 1,
+			    tt_str("moved"), &moved, &of_moved));
+	ck_assert(!may_share(moved.file_no));
+	value_file_unuse(of_moved);
+	while (value_log_is_unsealed(l, a.file_no))
+		(void)put("k", 60000, 4);
+	ck_assert(may_share(a.file_no));
+	atomic_store(&f->is_victim, true);
+	ck_assert(!may_share(a.file_no));
+	atomic_store(&f->is_victim, false);
+	atomic_store(&f->is_unreadable, true);
+	ck_assert(!may_share(a.file_no));
+	atomic_store(&f->is_unreadable, false);
+	ck_assert(may_share(a.file_no));
+	/* The file has a reference of the map yet. */
+	value_file_unuse(f);
+	ck_assert(value_file_condemn(f));
+	ck_assert(value_file_condemn(f));
+	ck_assert(!may_share(a.file_no));
+	ck_assert(!may_share(4711));
+}
+END_TEST
+
 START_TEST(a_scan_finds_every_value_and_what_is_between)
 {
 	struct value_ptr a = put("first", 1000, 1), b = put("second", 2000, 2);
@@ -670,6 +712,7 @@ static Suite *suite(void)
 		       a_failed_sync_of_moved_values_breaks_their_file_alone);
 	tcase_add_test(t, a_value_taken_back_leaves_no_hole);
 	tcase_add_test(t, a_dropped_file_goes_with_its_last_reader);
+	tcase_add_test(t, a_file_is_shared_until_it_is_condemned);
 	tcase_add_test(t, a_scan_finds_every_value_and_what_is_between);
 	tcase_add_test(t, many_write_and_read_at_once);
 	suite_add_tcase(s, t);
