@@ -42,27 +42,28 @@ struct copying {
 	struct tt_copied done;
 };
 
-/* Takes over a use. Values that follow each other mostly lie in one file. */
-static int keep_use(struct copying *c, struct value_file *f)
+/* Uses the file, which mostly is that of the value before: 1, 0 when no other
+ * pointer may lead there, or < 0. */
+static int use_file(struct copying *c, uint64_t no)
 {
-	if (c->n_used && c->used[c->n_used - 1] == f) {
-		value_file_unuse(f);
-		return 0;
-	}
+	struct value_file *f;
+
+	if (c->n_used && c->used[c->n_used - 1]->no == no)
+		return 1;
 	if (c->n_used == c->cap_used) {
 		size_t cap = c->cap_used ? 2 * c->cap_used : 4;
 		struct value_file **used =
 			realloc(c->used, cap * sizeof(struct value_file *));
 
-		if (!used) {
-			value_file_unuse(f);
+		if (!used)
 			return err_nomem("copies");
-		}
 		c->used = used;
 		c->cap_used = cap;
 	}
-	c->used[c->n_used++] = f;
-	return 0;
+	f = value_log_share(c->db->values, no);
+	if (f)
+		c->used[c->n_used++] = f;
+	return f != NULL;
 }
 
 /* 1 when `to` shares the value, 0 when that cannot be. */
@@ -70,16 +71,12 @@ static int share(struct copying *c, const struct tt_copy *copy,
 		 struct tt_slice stored)
 {
 	struct value_ptr_stored pointer;
-	struct value_file *f;
 	struct value_ptr p;
 	int r;
 
 	value_ptr_decode(stored.data, copy->from.len, &p);
-	f = value_log_share(c->db->values, p.file_no);
-	if (!f)
-		return 0;
-	r = keep_use(c, f);
-	if (r < 0)
+	r = use_file(c, p.file_no);
+	if (r <= 0)
 		return r;
 	p.is_shared = true;
 	value_ptr_encode(&p, &pointer);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fallocate(2), SEEK_DATA and SEEK_HOLE, and copying inside the store.
+ * fallocate(2), SEEK_DATA and SEEK_HOLE.
  *
  * Allocating reserves nothing: a log-structured store has no place that a
  * later write would reuse. It only sets the size.
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -18,10 +17,6 @@
 #include "tree/sweep_now.h"
 #include "tree/sweeper.h"
 #include "tree/txn_rows.h"
-
-/* Bytes copied in one batch, and by one call. */
-#define COPY_STEP (1u << 20)
-#define COPY_MAX (16u << 20)
 
 /* ---- fallocate -------------------------------------------------------- */
 
@@ -226,72 +221,4 @@ int tree_lseek(struct tree *t, uint64_t ino, uint64_t off, int whence,
 		r = seek_locked(t, &rd.in->st, off, whence, out);
 	inode_reader_end(&rd);
 	return r;
-}
-
-/* ---- copying ---------------------------------------------------------- */
-
-struct copy_step {
-	uint8_t *data;
-	size_t len;
-};
-
-static int copy_out(void *arg, const struct iovec *iov, int n_iov, size_t total)
-{
-	struct copy_step *c = arg;
-	uint8_t *at = c->data;
-
-	for (int i = 0; i < n_iov; i++) {
-		memcpy(at, iov[i].iov_base, iov[i].iov_len);
-		at += iov[i].iov_len;
-	}
-	c->len = total;
-	return 0;
-}
-
-static int check_ranges(struct tree *t, uint64_t src, uint64_t src_off,
-			uint64_t dst, uint64_t dst_off, uint64_t *len)
-{
-	struct tree_attr a;
-	int r = tree_getattr(t, src, &a);
-
-	if (r < 0)
-		return r;
-	*len = src_off < a.size ? MIN_OF(*len, a.size - src_off) : 0;
-	if (src == dst && *len && src_off < dst_off + *len &&
-	    dst_off < src_off + *len)
-		return err_set(-EINVAL, "ranges of one file overlap");
-	return 0;
-}
-
-int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
-		    uint64_t dst, uint64_t dst_off, uint64_t len,
-		    unsigned flags, uint64_t *out_len)
-{
-	struct copy_step c = { NULL, 0 };
-	uint64_t done = 0;
-	int r = check_ranges(t, src, src_off, dst, dst_off, &len);
-
-	if (r < 0)
-		return r;
-	len = MIN_OF(len, (uint64_t)COPY_MAX);
-	c.data = malloc(MIN_OF(len, (uint64_t)COPY_STEP) + 1);
-	if (!c.data)
-		return err_nomem("a copy");
-	while (r == 0 && done < len) {
-		r = tree_read(t, src, src_off + done,
-			      (size_t)MIN_OF(len - done, (uint64_t)COPY_STEP),
-			      copy_out, &c);
-		if (r == 0 && c.len == 0)
-			break; /* it became shorter meanwhile */
-		if (r == 0)
-			r = tree_write(t, dst, dst_off + done, c.data, c.len,
-				       flags, NULL);
-		if (r == 0)
-			done += c.len;
-	}
-	free(c.data);
-	if (r < 0 && done == 0)
-		return r;
-	*out_len = done;
-	return 0;
 }

@@ -12,6 +12,7 @@ libtree_la_SOURCES += \
 	%D%/block.h \
 	%D%/block_view.c \
 	%D%/check_counts.c \
+	%D%/copy.c \
 	%D%/counters.def \
 	%D%/dentry_cache.c \
 	%D%/dentry_cache.h \

@@ -279,8 +279,9 @@ int tree_fallocate(struct tree *t, uint64_t ino, int mode, uint64_t off,
 int tree_lseek(struct tree *t, uint64_t ino, uint64_t off, int whence,
 	       uint64_t *out);
 
-/* Copies within the store; *out_len may be short. -EINVAL when ranges of one
- * file overlap. `flags` as for tree_write(). */
+/* Copies within the store; *out_len may be short. Blocks that are to be whole
+ * blocks again share what is stored, up to 4 MiB as one change. -EINVAL when
+ * ranges of one file overlap. `flags` as for tree_write(). */
 int tree_copy_range(struct tree *t, uint64_t src, uint64_t src_off,
 		    uint64_t dst, uint64_t dst_off, uint64_t len,
 		    unsigned flags, uint64_t *out_len);

@@ -35,6 +35,8 @@ static int begin(struct txn *tx, struct tree *t, enum txn_mode mode)
 	tx->n_dents = 0;
 	tx->is_indexed = false;
 	arena_init(&tx->arena, 16384);
+	tx->copies = NULL;
+	tx->n_copies = 0;
 	tx->is_exclusive = mode == TXN_EXCLUSIVE;
 	tx->no_wait = false;
 	return 0;
@@ -665,6 +667,20 @@ static void publish(struct txn *tx)
 		publish_inode(tx, e);
 }
 
+static int write_rows(struct txn *tx)
+{
+	const struct tt_write_options wo = { .no_wait = tx->no_wait };
+	int r;
+
+	if (tx->n_copies == 0)
+		return tt_write(tx->t->db, &wo, tx->batch, &tx->ts);
+	r = tt_write_copies(tx->t->db, &wo, tx->batch, NULL, tx->copies,
+			    tx->n_copies, &tx->copied, &tx->ts);
+	return r == TT_NOTFOUND
+		       ? err_set(TT_ECORRUPT, "a row to be copied is gone")
+		       : r;
+}
+
 int txn_commit(struct txn *tx)
 {
 	int r = txn_rows_add(tx);
@@ -672,9 +688,7 @@ int txn_commit(struct txn *tx)
 	if (r < 0)
 		return r;
 	if (tt_batch_count(tx->batch) > 0) {
-		struct tt_write_options wo = { .no_wait = tx->no_wait };
-
-		r = tt_write(tx->t->db, &wo, tx->batch, &tx->ts);
+		r = write_rows(tx);
 		if (r < 0)
 			return r;
 		tree_count(tx->t, TREE_N_COMMITS, 1);

@@ -89,6 +89,11 @@ struct txn {
 	bool is_indexed; /* the maps are in use: many of either */
 	struct hmap inode_map, dent_map;
 	struct arena arena; /* records beyond the inline ones */
+	/* Rows that get the values of others, behind the batch; set before the
+	 * commit, which says what became of them. */
+	const struct tt_copy *copies;
+	size_t n_copies;
+	struct tt_copied copied;
 	struct txn_inode inodes_inline[TXN_INODES_INLINE];
 	struct txn_dent dents_inline[TXN_DENTS_INLINE];
 };

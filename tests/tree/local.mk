@@ -2,6 +2,9 @@
 test_programs += %D%/test_tree_acl
 %C%_test_tree_acl_SOURCES = %D%/test_tree_acl.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h
+test_programs += %D%/test_tree_copy
+%C%_test_tree_copy_SOURCES = %D%/test_tree_copy.c \
+	%D%/tree_fixture.c %D%/tree_fixture.h
 test_programs += %D%/test_tree_crash
 %C%_test_tree_crash_SOURCES = %D%/test_tree_crash.c \
 	%D%/tree_fixture.c %D%/tree_fixture.h

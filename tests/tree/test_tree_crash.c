@@ -20,7 +20,7 @@
 
 #define PATH_BYTES 64
 
-#define OPS_MAX 150
+#define OPS_MAX 150 /* of which a copy is two */
 
 static char *dir;
 static struct tt_options *opts;
@@ -30,7 +30,7 @@ static struct rng rng;
 static char data[1 << 20];
 
 /* What the tree was after each operation of a round. */
-static uint64_t history[OPS_MAX + 1];
+static uint64_t history[2 * OPS_MAX + 1];
 static size_t n_history, n_synced;
 
 static void setup(void)
@@ -126,6 +126,29 @@ static void set_both(const char *p, const char *q)
 	(void)tree_key_apply(f.t, ops, 2, NULL, NULL);
 }
 
+static void note_state(void)
+{
+	history[n_history++] = digest_dir(TREE_ROOT, 0);
+}
+
+/* All of a file to another, which is emptied before: so it is one change. */
+static void copy_file(const char *p, const char *q)
+{
+	struct tree_attr a, b;
+	uint64_t n;
+
+	if (path_lookup(f.t, p, &a) < 0)
+		return;
+	if (do_truncate(f.t, q, 0) == 0 && path_lookup(f.t, q, &b) == 0) {
+		note_state();
+		if (S_ISREG(a.mode) && S_ISREG(b.mode) && a.ino != b.ino)
+			ck_ok(tree_copy_range(f.t, a.ino, 0, b.ino, 0, a.size,
+					      0, &n));
+		tree_forget(f.t, b.ino, 1);
+	}
+	tree_forget(f.t, a.ino, 1);
+}
+
 /* One operation, whatever it answers. */
 static void one_op(void)
 {
@@ -133,7 +156,7 @@ static void one_op(void)
 	size_t n = rng_range(&rng, 1, 40000);
 
 	memset(data, (int)rng_range(&rng, 1, 255), n);
-	switch (rng_below(&rng, 12)) {
+	switch (rng_below(&rng, 15)) {
 	case 0:
 		(void)do_mkdir(f.t, p);
 		break;
@@ -164,14 +187,13 @@ static void one_op(void)
 	case 9:
 		(void)do_truncate(f.t, p, rng_below(&rng, 50000));
 		break;
+	case 10:
+	case 11:
+		copy_file(p, q);
+		break;
 	default:
 		(void)do_write(f.t, p, rng_below(&rng, 30000), data, n);
 	}
-}
-
-static void note_state(void)
-{
-	history[n_history++] = digest_dir(TREE_ROOT, 0);
 }
 
 static void live(void)

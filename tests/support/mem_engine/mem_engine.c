@@ -497,6 +497,38 @@ int tt_get(struct tt *db, const struct tt_read_options *ro, struct tt_slice key,
 	return 0;
 }
 
+/* Every copy counts as shared. */
+int tt_write_copies(struct tt *db, const struct tt_write_options *wo,
+		    const struct tt_batch *batch,
+		    const struct tt_read_options *ro,
+		    const struct tt_copy *copies, size_t n,
+		    struct tt_copied *out, int64_t *out_ts)
+{
+	struct tt_batch all = { BUF_INIT, 0 };
+	struct tt_copied copied = { .n_shared = n };
+	int r = 0;
+
+	if (batch) {
+		buf_append_slice(&all.ops, buf_slice(&batch->ops));
+		all.n = batch->n;
+	}
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct tt_pinned pin;
+
+		r = tt_get_pinned(db, ro, copies[i].from, &pin);
+		if (r == 0) {
+			tt_batch_put(&all, copies[i].to, pin.value);
+			copied.shared_bytes += pin.value.len;
+		}
+	}
+	if (r == 0)
+		r = tt_write(db, wo, &all, out_ts);
+	if (r == 0 && out)
+		*out = copied;
+	buf_fini(&all.ops);
+	return r;
+}
+
 int64_t tt_last_ts(struct tt *db)
 {
 	int64_t ts;
