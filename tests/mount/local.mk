@@ -3,6 +3,7 @@
 test_scripts += \
 	%D%/apps.sh \
 	%D%/coherence.sh \
+	%D%/copies.sh \
 	%D%/faces.sh \
 	%D%/hammer.sh \
 	%D%/kill.sh \
