@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/err.h"
@@ -26,9 +27,10 @@ struct memtable {
 	_Atomic uint64_t value_bytes, new_value_bytes;
 
 	/* owned by the writer, and once it is immutable by nobody: value files
-	 * in use, few, the one used last at the end */
+	 * in use, by rising numbers */
 	struct value_file **files;
 	size_t n_files, cap_files;
+	uint64_t last_file; /* the number of the one used last */
 };
 
 int memtable_new(struct memtable **out)
@@ -83,19 +85,31 @@ void memtable_unref(struct memtable *m)
 
 /* ---- value files ------------------------------------------------------ */
 
-static bool uses_file(const struct memtable *m, uint64_t no)
+/* The first whose number is not below `no`. Of new values the file is the last
+ * one or behind it; shared ones lie anywhere. */
+static size_t find_file(const struct memtable *m, uint64_t no)
 {
-	for (size_t i = m->n_files; i > 0; i--)
-		if (m->files[i - 1]->no == no)
-			return true;
-	return false;
+	size_t lo = 0, hi = m->n_files;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->files[mid]->no < no)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 /* Uses the file that a pointer names, of which somebody holds a use. */
 static int use_file(struct memtable *m, uint64_t no)
 {
+	size_t at = find_file(m, no);
 	struct value_file *f;
 
+	if (at < m->n_files && m->files[at]->no == no)
+		return 0;
 	if (m->n_files == m->cap_files) {
 		size_t cap = m->cap_files ? 2 * m->cap_files : 4;
 		struct value_file **files =
@@ -115,7 +129,10 @@ static int use_file(struct memtable *m, uint64_t no)
 			       no);
 	value_file_use(f);
 	value_file_unref(f);
-	m->files[m->n_files++] = f;
+	memmove(&m->files[at + 1], &m->files[at],
+		(m->n_files - at) * sizeof(*m->files));
+	m->files[at] = f;
+	m->n_files++;
 	return 0;
 }
 
@@ -125,10 +142,11 @@ static NOINLINE int add_pointer(struct memtable *m, const struct record *rec)
 	int r;
 
 	value_ptr_decode(rec->value.data, rec->key.len, &p);
-	if (!uses_file(m, p.file_no)) {
+	if (m->last_file != p.file_no) {
 		r = use_file(m, p.file_no);
 		if (r < 0)
 			return r;
+		m->last_file = p.file_no;
 	}
 	r = memindex_insert(m->index, rec);
 	if (r < 0)
