@@ -9,6 +9,7 @@
 #include "work.h"
 
 #define NAME "large"
+#define COPY_NAME "copy"
 #define PAGE 4096
 #define SYNC_EVERY 64
 
@@ -57,6 +58,43 @@ static void read_all(struct run *r, const char *name)
 	close_large();
 }
 
+/* ---- copies --------------------------------------------------------------- */
+
+static int copy_fd = -1;
+
+/* Who does not share copies: the kernel does then, by its pages. The last turn
+ * makes it durable. */
+static int op_copy(struct client *c, uint64_t i)
+{
+	off_t from = (off_t)(i * BLOCK_BYTES), to = from;
+	size_t left = BLOCK_BYTES;
+
+	while (left) {
+		ssize_t n = copy_file_range(fd, &from, copy_fd, &to, left, 0);
+
+		if (n <= 0)
+			return -1;
+		left -= (size_t)n;
+	}
+	return i + 1 == c->work->count ? fsync(copy_fd) : 0;
+}
+
+static void copy_all(struct run *r)
+{
+	open_large(r, O_RDONLY);
+	copy_fd = openat(r->top_fd, COPY_NAME, O_WRONLY | O_CREAT | O_CLOEXEC,
+			 0644);
+	if (copy_fd < 0)
+		run_fail(r, "cannot make a copy of the large file");
+	work_do(r, (struct work){ .name = "copy(MiB)",
+				  .op = op_copy,
+				  .count = cfg.stream_mib,
+				  .bytes = BLOCK_BYTES,
+				  .settles = true });
+	(void)close(copy_fd);
+	close_large();
+}
+
 void group_stream(struct run *r)
 {
 	open_large(r, O_WRONLY | O_CREAT);
@@ -69,6 +107,7 @@ void group_stream(struct run *r)
 	if (run_cold(r))
 		read_all(r, "seqread(cold,MiB)");
 	read_all(r, "seqread(warm,MiB)");
+	copy_all(r);
 }
 
 /* ---- at random ------------------------------------------------------------ */

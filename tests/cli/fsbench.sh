@@ -47,7 +47,7 @@ done
 for workload in create 'stat(cold)' 'walk(cold)' rename unlink mkdir rmdir \
 	create4k 'read4k(cold)' 'fsync4k(8)' untar 'grep-r(cold)' rm-rf \
 	git-clone git-status cp-a 'du(cold)' 'find(cold)' 'seqwrite(MiB)' \
-	'seqread(cold,MiB)' 'randwrite4k(sync64)' 'randread4k(cold)' \
+	'seqread(cold,MiB)' 'copy(MiB)' 'randwrite4k(sync64)' 'randread4k(cold)' \
 	'bigdir(last)' 'ls-f(first)' 'space(1k)'; do
 	tap_is "there is $workload" \
 		"$(cut -f 1-2 rows.tsv | grep -cFx "ttrunksfs	$workload")" 1
