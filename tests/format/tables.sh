@@ -79,6 +79,11 @@ done
 tap_run 'values that other keys share are as data/README.md says' \
 	same_values "$golden" shared shared.txt
 
+tap_is 'ours tells which values are shared' \
+	"$(ttrunks-fsck dump --json "$golden/shared.sst" |
+		grep -c '"shared_key_bytes":8')" \
+	"$(wc -l <"$golden/shared.txt")"
+
 mkdir "$scratch/new"
 tap_run 'tables are made' "$make_tables" "$scratch/new"
 tap_run 'a table without codec is byte for byte the pinned one' \

@@ -43,6 +43,17 @@ same() {
 	cmp "$work/data" "$mnt/$1"
 }
 
+# A flipped byte of the largest value file, which is of the first copies.
+is_found_damaged() {
+	local file
+	cp -a "$store" "$work/damaged"
+	file=$(find "$work/damaged/val" -name '*.val' -size +8M | head -n 1)
+	printf x | dd of="$file" bs=1 seek=$((5 << 20)) conv=notrunc \
+		status=none
+	ttrunks-fsck check "$work/damaged" 2>&1 |
+		grep "fails its checksum"
+}
+
 head -c ${mib}M /dev/urandom >"$work/data"
 printf 'ends in the middle of a block' >>"$work/data"
 cp "$work/data" "$mnt/a"
@@ -80,8 +91,10 @@ tap_is 'and stays sparse' "$(stat -c %b "$mnt/t")" "$(stat -c %b "$mnt/s")"
 tap_run 'the mount ends' mount_down
 if command -v ttrunks-fsck >/dev/null; then
 	tap_run 'the store checks clean' ttrunks-fsck check "$store"
+	tap_run 'and not when a shared value is damaged' is_found_damaged
 else
 	tap_skip 'the store checks clean' 'ttrunks-fsck is not built'
+	tap_skip 'and not when a shared value is damaged' 'likewise'
 fi
 mount_up || exit 1
 tap_run 'the copy is there after all' same d

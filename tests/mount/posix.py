@@ -370,6 +370,32 @@ def _(d):
     os.close(b)
 
 
+@test("copy_file_range over what was written and read leaves none of it")
+def _(d):
+    data, other = os.urandom(1_000_000), os.urandom(1_200_000)
+    write("a", data)
+    write("b", other)
+    equal(read("b"), other)
+    a = os.open("a", os.O_RDONLY)
+    b = os.open("b", os.O_RDWR)
+    with mmap.mmap(b, 0) as m:
+        equal(m[:], other)
+        for off, n in ((131_072, 393_216), (0, 65_536), (700_000, 100_000)):
+            done = 0
+            while done < n:
+                done += os.copy_file_range(a, b, n - done, off + done,
+                                           off + done)
+            other = other[:off] + data[off:off + n] + other[off + n:]
+            equal(read("b"), other)
+            equal(m[:], other)
+        m[200_000:200_100] = bytes(100)
+    other = other[:200_000] + bytes(100) + other[200_100:]
+    equal(read("b"), other)
+    equal(read("a"), data)
+    os.close(a)
+    os.close(b)
+
+
 @test("shared mappings and read() see each other")
 def _(d):
     write("f", bytes(20_000))
