@@ -14,6 +14,8 @@ libtestsupport_la_SOURCES += \
 	%D%/ladder.c \
 	%D%/ladder.h \
 	%D%/noise.c %D%/noise.h \
+	%D%/pick_fixture.c \
+	%D%/pick_fixture.h \
 	%D%/prng.c \
 	%D%/prng.h \
 	%D%/sst_gen.c \

@@ -11,26 +11,15 @@
 #include "lsm/options.h"
 #include "lsm/version_edit.h"
 #include "support/check_main.h"
+#include "support/pick_fixture.h"
 #include "support/prng.h"
-#include "support/tmpdir.h"
 
 #define MIB (1024ull * 1024)
 
-static char *dir;
-static struct table_cache *tables;
-static struct gc *gc;
-static struct version_builder builder;
-static struct picker picker;
-static uint64_t next_file;
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
+static struct pick_fixture fx;
 
 static void setup(void)
 {
-	struct table_cache_options o = { env_posix(), NULL, 1 << 20, 16 };
 	struct db_config c = {
 		.memtable_bytes = 16 * MIB,
 		.table_bytes = 4 * MIB,
@@ -38,31 +27,21 @@ static void setup(void)
 		.l0_trigger = 4,
 	};
 
-	dir = tmpdir_new();
-	o.dir = dir;
-	ck_ok(table_cache_new(&o, &tables));
-	ck_ok(gc_new(env_posix(), dir, tables, NULL, nothing, NULL, &gc));
-	version_builder_init(&builder);
-	picker_init(&picker, &c);
-	next_file = 1;
+	pick_fixture_init(&fx, &c);
 }
 
 static void teardown(void)
 {
-	picker_fini(&picker);
-	version_builder_fini(&builder);
-	gc_free(gc);
-	table_cache_free(tables);
-	tmpdir_free(dir);
+	pick_fixture_fini(&fx);
 }
 
 static uint64_t put_desc(struct table_desc d)
 {
 	struct table *t;
 
-	d.file_no = next_file++;
-	ck_ok(table_new(gc, &d, &t));
-	ck_ok(version_builder_add(&builder, t, d.level, d.group));
+	d.file_no = fx.next_file++;
+	ck_ok(table_new(fx.gc, &d, &t));
+	ck_ok(version_builder_add(&fx.builder, t, d.level, d.group));
 	table_unref(t);
 	return d.file_no;
 }
@@ -95,7 +74,7 @@ static uint64_t put_records(unsigned level, const char *min, const char *max,
 		.max_ts = max_ts,
 		.min_key = slice_str(min),
 		.max_key = slice_str(max),
-		.group = level ? 0 : next_file,
+		.group = level ? 0 : fx.next_file,
 		.level = level,
 	});
 }
@@ -110,7 +89,7 @@ static struct version *built(void)
 {
 	struct version *v;
 
-	ck_ok(version_builder_finish(&builder, &v));
+	ck_ok(version_builder_finish(&fx.builder, &v));
 	return v;
 }
 
@@ -131,9 +110,9 @@ START_TEST(nothing_is_picked_in_an_empty_store)
 	struct version *v = built();
 	struct compact_pick pick;
 
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 0);
-	ck_assert_uint_eq(compaction_debt(&picker, v), 0);
+	ck_assert_uint_eq(compaction_debt(&fx.picker, v), 0);
 	version_unref(v);
 }
 END_TEST
@@ -146,7 +125,7 @@ START_TEST(level_0_waits_for_its_trigger)
 	for (uint64_t g = 1; g <= 3; g++)
 		put(0, g, "a", "z", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 0);
 	version_unref(v);
 }
@@ -163,7 +142,7 @@ START_TEST(overlapping_runs_of_level_0_merge_with_what_lies_under_them)
 	below = put(LAST_LEVEL, 0, "e", "f", 4 * MIB, 0);
 	beside = put(LAST_LEVEL, 0, "n", "p", 4 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert_uint_eq(pick.out_level, LAST_LEVEL);
 	ck_assert(!pick.is_move);
@@ -192,9 +171,9 @@ START_TEST(level_0_at_rest_is_merged_before_its_trigger)
 	struct version *v = at_rest(11 * MIB, 16 * MIB);
 	struct compact_pick pick;
 
-	ck_assert(!compaction_is_due(&picker, v, at(INT64_MAX)));
-	ck_assert(compaction_at_rest_is_due(&picker, v));
-	ck_assert_int_eq(compact_pick_at_rest(&picker, v, &pick), 1);
+	ck_assert(!compaction_is_due(&fx.picker, v, at(INT64_MAX)));
+	ck_assert(compaction_at_rest_is_due(&fx.picker, v));
+	ck_assert_int_eq(compact_pick_at_rest(&fx.picker, v, &pick), 1);
 	ck_assert_uint_eq(pick.n_parts, 4);
 	compact_pick_fini(&pick);
 	version_unref(v);
@@ -205,7 +184,7 @@ START_TEST(little_at_rest_stays_where_it_is)
 {
 	struct version *v = at_rest(10 * MIB, 4 * MIB);
 
-	ck_assert(!compaction_at_rest_is_due(&picker, v));
+	ck_assert(!compaction_at_rest_is_due(&fx.picker, v));
 	version_unref(v);
 }
 END_TEST
@@ -214,7 +193,7 @@ START_TEST(at_rest_nothing_is_merged_with_much)
 {
 	struct version *v = at_rest(11 * MIB, 17 * MIB);
 
-	ck_assert(!compaction_at_rest_is_due(&picker, v));
+	ck_assert(!compaction_at_rest_is_due(&fx.picker, v));
 	version_unref(v);
 }
 END_TEST
@@ -226,8 +205,8 @@ START_TEST(one_run_at_rest_is_well)
 
 	put(0, 1, "d", "m", 63 * MIB, 0);
 	v = built();
-	ck_assert(!compaction_at_rest_is_due(&picker, v));
-	ck_assert_int_eq(compact_pick_at_rest(&picker, v, &pick), 0);
+	ck_assert(!compaction_at_rest_is_due(&fx.picker, v));
+	ck_assert_int_eq(compact_pick_at_rest(&fx.picker, v, &pick), 0);
 	version_unref(v);
 }
 END_TEST
@@ -244,7 +223,7 @@ START_TEST(runs_that_touch_nothing_are_moved)
 	put(0, 4, "g", "h", 16 * MIB, 0);
 	put(LAST_LEVEL, 0, "A", "Z", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert(pick.is_move);
 	version_edit_init(&edit);
@@ -269,7 +248,7 @@ START_TEST(runs_that_overlap_each_other_are_not_moved)
 	put(0, 3, "e", "f", 16 * MIB, 0);
 	put(0, 4, "g", "h", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert(!pick.is_move);
 	compact_pick_fini(&pick);
@@ -286,7 +265,7 @@ START_TEST(tombstones_are_rewritten_at_the_bottom_not_moved)
 		put(0, g, (char[]){ (char)('a' + 2 * g), 0 },
 		    (char[]){ (char)('b' + 2 * g), 0 }, 16 * MIB, g == 2);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert(!pick.is_move);
 	compact_pick_fini(&pick);
@@ -301,20 +280,20 @@ START_TEST(the_base_level_rises_as_the_last_level_grows)
 
 	put(LAST_LEVEL, 0, "a", "z", 100 * MIB, 0);
 	v = built();
-	level_targets(&picker, v, &t);
+	level_targets(&fx.picker, v, &t);
 	ck_assert_uint_eq(t.base, LAST_LEVEL);
 	version_unref(v);
 
 	put(LAST_LEVEL, 0, "a", "z", 2000 * MIB, 0);
 	v = built();
-	level_targets(&picker, v, &t);
+	level_targets(&fx.picker, v, &t);
 	ck_assert_uint_eq(t.base, LAST_LEVEL - 1);
 	ck_assert_uint_eq(t.bytes[LAST_LEVEL - 1], 200 * MIB);
 	version_unref(v);
 
 	put(LAST_LEVEL, 0, "a", "z", 30000 * MIB, 0);
 	v = built();
-	level_targets(&picker, v, &t);
+	level_targets(&fx.picker, v, &t);
 	ck_assert_uint_eq(t.base, LAST_LEVEL - 3);
 	version_unref(v);
 }
@@ -332,13 +311,13 @@ START_TEST(a_level_over_its_size_gives_its_cheapest_table)
 	put(LAST_LEVEL, 0, "c", "d", 500 * MIB, 0);
 	put(LAST_LEVEL, 0, "e", "f", 500 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL - 1);
 	ck_assert_uint_eq(pick.n_parts, 2);
 	ck_assert(picked(&pick, cheap));
 	ck_assert_uint_eq(pick.bytes, 650 * MIB);
-	ck_assert_uint_gt(compaction_debt(&picker, v), 0);
+	ck_assert_uint_gt(compaction_debt(&fx.picker, v), 0);
 	compact_pick_fini(&pick);
 	version_unref(v);
 }
@@ -351,7 +330,7 @@ START_TEST(levels_above_the_base_are_emptied)
 
 	put(3, 0, "a", "b", 1 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert_uint_eq(pick.level, 3);
 	ck_assert_uint_eq(pick.out_level, 4);
@@ -370,7 +349,7 @@ START_TEST(level_0_does_not_pass_older_data_above_the_base)
 		put(0, g, "a", "z", 16 * MIB, 0);
 	put(4, 0, "a", "z", 1 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert_uint_eq(pick.level, 0);
 	ck_assert_uint_eq(pick.out_level, 4);
@@ -389,7 +368,7 @@ START_TEST(a_requested_range_takes_older_runs_along)
 	middle = put(0, 2, "a", "c", MIB, 0);
 	newest = put(0, 3, "x", "z", MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_range(&picker, v, slice_str("y"),
+	ck_assert_int_eq(compact_pick_range(&fx.picker, v, slice_str("y"),
 					    slice_str("y"), &pick),
 			 1);
 	ck_assert(picked(&pick, newest));
@@ -397,7 +376,7 @@ START_TEST(a_requested_range_takes_older_runs_along)
 	/* Nothing of it lies over the range. */
 	ck_assert(!picked(&pick, middle));
 	compact_pick_fini(&pick);
-	ck_assert_int_eq(compact_pick_range(&picker, v, slice_str("d"),
+	ck_assert_int_eq(compact_pick_range(&fx.picker, v, slice_str("d"),
 					    slice_str("w"), &pick),
 			 0);
 	version_unref(v);
@@ -411,7 +390,7 @@ static unsigned settle(struct version *v, struct tt_slice lower,
 	struct compact_pick pick;
 	unsigned steps = 0;
 
-	while (compact_pick_range(&picker, v, lower, upper, &pick) == 1) {
+	while (compact_pick_range(&fx.picker, v, lower, upper, &pick) == 1) {
 		struct version_builder b;
 
 		version_builder_init(&b);
@@ -461,8 +440,8 @@ START_TEST(dense_tombstones_go_down_before_their_level_is_full)
 	dense = put_records(LAST_LEVEL - 1, "c", "d", 5000, 4000, 9);
 	hidden = put_records(LAST_LEVEL, "c", "e", 9000, 0, 5);
 	v = built();
-	ck_assert(compaction_is_due(&picker, v, at(INT64_MAX)));
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert(compaction_is_due(&fx.picker, v, at(INT64_MAX)));
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL - 1);
 	ck_assert_uint_eq(pick.out_level, LAST_LEVEL);
@@ -480,7 +459,7 @@ START_TEST(tombstones_among_many_live_keys_wait_for_their_level)
 	put_records(0, "c", "d", 5000, 5000, 9);
 	put_records(LAST_LEVEL, "c", "e", 5000000, 0, 5);
 	v = built();
-	ck_assert(!compaction_is_due(&picker, v, at(INT64_MAX)));
+	ck_assert(!compaction_is_due(&fx.picker, v, at(INT64_MAX)));
 	version_unref(v);
 }
 END_TEST
@@ -496,7 +475,7 @@ START_TEST(a_dense_run_of_level_0_takes_older_runs_along)
 	dense = put_records(0, "c", "m", 5000, 5000, 5);
 	newer = put_records(0, "a", "z", 100, 0, 6);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert(picked(&pick, dense) && picked(&pick, under));
 	ck_assert(!picked(&pick, beside) && !picked(&pick, newer));
@@ -513,10 +492,10 @@ START_TEST(tombstones_that_somebody_reads_before_are_left_alone)
 	put_records(LAST_LEVEL - 1, "c", "d", 5000, 4000, 9);
 	put_records(LAST_LEVEL, "m", "p", 9000, 8000, 8);
 	v = built();
-	ck_assert(!compaction_is_due(&picker, v, at(7)));
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(7), &pick), 0);
-	ck_assert(compaction_is_due(&picker, v, at(8)));
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(8), &pick), 1);
+	ck_assert(!compaction_is_due(&fx.picker, v, at(7)));
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(7), &pick), 0);
+	ck_assert(compaction_is_due(&fx.picker, v, at(8)));
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(8), &pick), 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL);
 	compact_pick_fini(&pick);
 	version_unref(v);
@@ -534,7 +513,7 @@ START_TEST(dead_tombstones_of_the_last_level_are_removed_in_place)
 	second = put_records(LAST_LEVEL, "e", "f", 9000, 2, 5);
 	held = put_records(LAST_LEVEL, "g", "h", 9000, 2, 7);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(6), &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(6), &pick), 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL);
 	ck_assert_uint_eq(pick.out_level, LAST_LEVEL);
 	ck_assert(!pick.is_move);
@@ -554,7 +533,7 @@ START_TEST(a_level_twice_over_goes_before_dense_tombstones)
 	for (uint64_t g = 1; g <= 8; g++)
 		put(0, g, "a", "z", 16 * MIB, 0);
 	v = built();
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX), &pick),
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX), &pick),
 			 1);
 	ck_assert_uint_eq(pick.level, 0);
 	compact_pick_fini(&pick);
@@ -648,7 +627,7 @@ START_TEST(aligned_runs_go_down_in_bounded_pieces)
 		put_range(LAST_LEVEL, 0, 25 * i / 4, (25 * i + 20) / 4, MIB);
 	v = built();
 	while (v->n_l0) {
-		ck_assert_int_eq(compact_pick_next(&picker, v, at(INT64_MAX),
+		ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(INT64_MAX),
 						   &pick),
 				 v->n_l0 >= 4);
 		ck_assert_uint_le(pick.bytes, 2 * 40 * MIB);
@@ -694,11 +673,11 @@ START_TEST(pieces_of_any_level_0_are_closed)
 			int r;
 
 			r = rng_one_in(&rng, 4)
-				    ? level0_pick_under(&picker, v, LAST_LEVEL,
-							i, 0, v->runs[i].n,
-							&pick)
-				    : level0_pick_piece(&picker, v, LAST_LEVEL,
-							&pick);
+				    ? level0_pick_under(&fx.picker, v,
+							LAST_LEVEL, i, 0,
+							v->runs[i].n, &pick)
+				    : level0_pick_piece(&fx.picker, v,
+							LAST_LEVEL, &pick);
 			ck_assert_int_eq(r, 1);
 			check_closed(v, &pick);
 			for (size_t a = 1; a < pick.n_parts; a++)

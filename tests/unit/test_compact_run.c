@@ -18,33 +18,23 @@
 #include "lsm/snapshot.h"
 #include "lsm/version_edit.h"
 #include "support/check_main.h"
+#include "support/pick_fixture.h"
 #include "support/prng.h"
 #include "support/tmpdir.h"
 
 #define N_KEYS 40
 #define N_RUNS 4
 
-static char *dir;
-static struct table_cache *tables;
-static struct gc *gc;
-static struct version_builder builder;
-static struct picker picker;
-static uint64_t next_file;
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
+static struct pick_fixture fx;
 
 static uint64_t new_file_no(void *arg)
 {
 	(void)arg;
-	return next_file++;
+	return fx.next_file++;
 }
 
 static void setup(void)
 {
-	struct table_cache_options o = { env_posix(), NULL, 1 << 20, 16 };
 	struct db_config c = {
 		.memtable_bytes = 1,
 		.table_bytes = 1 << 20,
@@ -52,24 +42,12 @@ static void setup(void)
 		.l0_trigger = 1,
 	};
 
-	dir = tmpdir_new();
-	ck_assert_int_eq(mkdir(tmpdir_path(dir, "sst"), 0755), 0);
-	o.dir = strdup(tmpdir_path(dir, "sst"));
-	ck_ok(table_cache_new(&o, &tables));
-	ck_ok(gc_new(env_posix(), dir, tables, NULL, nothing, NULL, &gc));
-	free((void *)o.dir);
-	version_builder_init(&builder);
-	picker_init(&picker, &c);
-	next_file = 1;
+	pick_fixture_init(&fx, &c);
 }
 
 static void teardown(void)
 {
-	picker_fini(&picker);
-	version_builder_fini(&builder);
-	gc_free(gc);
-	table_cache_free(tables);
-	tmpdir_free(dir);
+	pick_fixture_fini(&fx);
 }
 
 static struct sst_output_options output_options(unsigned level, uint64_t group,
@@ -77,7 +55,7 @@ static struct sst_output_options output_options(unsigned level, uint64_t group,
 {
 	return (struct sst_output_options){
 		.env = env_posix(),
-		.dir = dir,
+		.dir = fx.dir,
 		.table = { CODEC_NONE, 256, 10 },
 		.table_bytes = table_bytes,
 		.level = level,
@@ -144,8 +122,8 @@ static void add_tables(const struct version_edit *edit)
 	for (size_t i = 0; i < edit->n_added; i++) {
 		struct table *t;
 
-		ck_ok(table_new(gc, &edit->added[i], &t));
-		ck_ok(version_builder_add(&builder, t, edit->added[i].level,
+		ck_ok(table_new(fx.gc, &edit->added[i], &t));
+		ck_ok(version_builder_add(&fx.builder, t, edit->added[i].level,
 					  edit->added[i].group));
 		table_unref(t);
 	}
@@ -189,8 +167,8 @@ static void read_all(const struct version *v, struct history *h)
 	if (v->n_runs == 0)
 		return;
 	for (uint32_t i = 0; i < v->n_runs; i++)
-		ck_ok(run_iter_new(&v->runs[i], 0, v->runs[i].n, tables, NULL,
-				   0, &its[i]));
+		ck_ok(run_iter_new(&v->runs[i], 0, v->runs[i].n, fx.tables,
+				   NULL, 0, &its[i]));
 	ck_ok(merge_iter_new(its, v->n_runs, &it));
 	for (r = rec_iter_first(it); r == 0; r = rec_iter_next(it)) {
 		struct entry *e = &h->e[h->n++];
@@ -216,7 +194,7 @@ static struct version *compacted(struct version *v, struct compact_pick *pick,
 	struct retained_times times = { moments, n_snapshots, keep_from };
 	struct compact_job job = {
 		.pick = pick,
-		.tables = tables,
+		.tables = fx.tables,
 		.output = output_options(0, 0, 3000),
 		.times = &times,
 	};
@@ -229,13 +207,14 @@ static struct version *compacted(struct version *v, struct compact_pick *pick,
 	moments[times.n++] = HORIZON;
 	version_edit_init(&edit);
 	ck_ok(compact_run(&job, &edit, &result));
-	ck_ok(version_builder_add_version(&builder, v));
+	ck_ok(version_builder_add_version(&fx.builder, v));
 	for (size_t i = 0; i < edit.n_dropped; i++)
-		table_unref(version_builder_remove(&builder, edit.dropped[i]));
+		table_unref(
+			version_builder_remove(&fx.builder, edit.dropped[i]));
 	add_tables(&edit);
 	ck_assert_uint_le(result.records_out, result.records_in);
 	/* Fails when two tables of the new run share a key. */
-	ck_ok(version_builder_finish(&builder, &out));
+	ck_ok(version_builder_finish(&fx.builder, &out));
 	if (edit.has_complete_from)
 		out->complete_from = edit.complete_from;
 	version_edit_fini(&edit);
@@ -258,7 +237,7 @@ START_TEST(a_compaction_changes_nothing_that_can_be_read)
 		struct version *v, *w;
 		int64_t at = 0, keep_from;
 
-		picker.base_bytes = rng_below(&rng, 2) ? 1 : 1 << 30;
+		fx.picker.base_bytes = rng_below(&rng, 2) ? 1 : 1 << 30;
 		make_history(before, &rng, n);
 		for (unsigned p = 0; p < N_RUNS; p++)
 			write_run(before, p,
@@ -269,8 +248,8 @@ START_TEST(a_compaction_changes_nothing_that_can_be_read)
 			at += (int64_t)rng_below(&rng, 10 * n / n_snapshots);
 			snapshots[i] = at;
 		}
-		ck_ok(version_builder_finish(&builder, &v));
-		ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+		ck_ok(version_builder_finish(&fx.builder, &v));
+		ck_assert_int_eq(compact_pick_range(&fx.picker, v, SLICE_EMPTY,
 						    SLICE_EMPTY, &pick),
 				 1);
 		keep_from = rng_below(&rng, 3)
@@ -345,12 +324,12 @@ START_TEST(old_versions_are_noted_and_go_when_they_may)
 	uint64_t n = 0;
 
 	test_rng(&rng);
-	picker.base_bytes = 1 << 30; /* level 0 goes to the last level */
+	fx.picker.base_bytes = 1 << 30; /* level 0 goes to the last level */
 	make_history(h, &rng, 600);
 	for (unsigned p = 0; p < N_RUNS; p++)
 		write_run(h, p, p ? 0 : LAST_LEVEL);
-	ck_ok(version_builder_finish(&builder, &v));
-	ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+	ck_ok(version_builder_finish(&fx.builder, &v));
+	ck_assert_int_eq(compact_pick_range(&fx.picker, v, SLICE_EMPTY,
 					    SLICE_EMPTY, &pick),
 			 1);
 	w = compacted(v, &pick, NULL, 0, keep_from);
@@ -389,14 +368,14 @@ START_TEST(nothing_stays_that_nobody_can_read)
 	size_t live = 0;
 
 	test_rng(&rng);
-	picker.base_bytes = 1 << 30; /* level 0 goes to the last level */
+	fx.picker.base_bytes = 1 << 30; /* level 0 goes to the last level */
 	make_history(h, &rng, 600);
 	for (unsigned p = 0; p < N_RUNS; p++)
 		write_run(h, p, p ? 0 : LAST_LEVEL);
 	for (int key = 0; key < N_KEYS; key++)
 		live += model_read(h, key, INT64_MAX) != 0;
-	ck_ok(version_builder_finish(&builder, &v));
-	ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+	ck_ok(version_builder_finish(&fx.builder, &v));
+	ck_assert_int_eq(compact_pick_range(&fx.picker, v, SLICE_EMPTY,
 					    SLICE_EMPTY, &pick),
 			 1);
 	w = compacted(v, &pick, NULL, 0, HORIZON);
@@ -420,7 +399,7 @@ START_TEST(a_tombstone_stays_while_something_lies_below)
 	h.e[1] = (struct entry){ 7, 10, RECORD_VALUE, 0 };
 	write_run(&h, 0, LAST_LEVEL);
 	write_run(&h, 1, LAST_LEVEL - 2);
-	ck_ok(version_builder_finish(&builder, &v));
+	ck_ok(version_builder_finish(&fx.builder, &v));
 	/* A hand-made pick: rewrite the upper table one level down. */
 	pick = (struct compact_pick){
 		.version = version_ref(v),
@@ -506,28 +485,28 @@ START_TEST(a_stopped_compaction_leaves_no_table_behind)
 	sst_output_free(out);
 	add_tables(&edit);
 	version_edit_fini(&edit);
-	ck_ok(version_builder_finish(&builder, &v));
-	ck_assert_int_eq(compact_pick_range(&picker, v, SLICE_EMPTY,
+	ck_ok(version_builder_finish(&fx.builder, &v));
+	ck_assert_int_eq(compact_pick_range(&fx.picker, v, SLICE_EMPTY,
 					    SLICE_EMPTY, &pick),
 			 1);
-	file_before = next_file;
+	file_before = fx.next_file;
 	version_edit_init(&edit);
 	ck_err(compact_run(
 		       &(struct compact_job){
 			       .pick = &pick,
-			       .tables = tables,
+			       .tables = fx.tables,
 			       .output = output_options(0, 0, 1 << 20),
 			       .times = &times,
 			       .should_stop = always,
 		       },
 		       &edit, &result),
 	       TT_ECLOSED);
-	for (uint64_t no = file_before; no < next_file; no++) {
+	for (uint64_t no = file_before; no < fx.next_file; no++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "sst/%06u.sst", (unsigned)no);
 		ck_assert_int_eq(
-			env_exists(env_posix(), tmpdir_path(dir, name)), 0);
+			env_exists(env_posix(), tmpdir_path(fx.dir, name)), 0);
 	}
 	version_edit_fini(&edit);
 	compact_pick_fini(&pick);

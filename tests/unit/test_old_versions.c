@@ -7,6 +7,7 @@
 #include "lsm/db.h"
 #include "lsm/old_versions.h"
 #include "support/check_main.h"
+#include "support/pick_fixture.h"
 #include "support/tmpdir.h"
 
 #define PATIENCE_NS 60000000000ull
@@ -297,20 +298,10 @@ END_TEST
 
 #define MIB ((uint64_t)1 << 20)
 
-static struct table_cache *tables;
-static struct gc *gc;
-static struct version_builder builder;
-static struct picker picker;
-static uint64_t next_file;
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
+static struct pick_fixture fx;
 
 static void setup_picker(void)
 {
-	struct table_cache_options o = { env_posix(), NULL, 1 << 20, 16 };
 	struct db_config c = {
 		.memtable_bytes = 16 * MIB,
 		.table_bytes = 4 * MIB,
@@ -318,33 +309,23 @@ static void setup_picker(void)
 		.l0_trigger = 4,
 	};
 
-	dir = tmpdir_new();
-	o.dir = dir;
-	ck_ok(table_cache_new(&o, &tables));
-	ck_ok(gc_new(env_posix(), dir, tables, NULL, nothing, NULL, &gc));
-	version_builder_init(&builder);
-	picker_init(&picker, &c);
-	next_file = 1;
+	pick_fixture_init(&fx, &c);
 }
 
 static void teardown_picker(void)
 {
-	picker_fini(&picker);
-	version_builder_fini(&builder);
-	gc_free(gc);
-	table_cache_free(tables);
-	tmpdir_free(dir);
+	pick_fixture_fini(&fx);
 }
 
 static uint64_t put_desc(struct table_desc d)
 {
 	struct table *t;
 
-	d.file_no = next_file++;
+	d.file_no = fx.next_file++;
 	d.file_bytes = d.raw_bytes = 4 * MIB;
 	d.group = d.level ? 0 : d.file_no;
-	ck_ok(table_new(gc, &d, &t));
-	ck_ok(version_builder_add(&builder, t, d.level, d.group));
+	ck_ok(table_new(fx.gc, &d, &t));
+	ck_ok(version_builder_add(&fx.builder, t, d.level, d.group));
 	table_unref(t);
 	return d.file_no;
 }
@@ -381,7 +362,7 @@ static struct version *built(void)
 {
 	struct version *v;
 
-	ck_ok(version_builder_finish(&builder, &v));
+	ck_ok(version_builder_finish(&fx.builder, &v));
 	return v;
 }
 
@@ -414,10 +395,10 @@ START_TEST(old_versions_are_removed_in_place_when_nobody_reads_them)
 	held = put_old(LAST_LEVEL, "g", "h", 2, 7);
 	v = built();
 	ck_assert_int_eq(v->waits_for, 3);
-	ck_assert(!compaction_is_due(&picker, v, at(2)));
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(2), &pick), 0);
-	ck_assert(compaction_is_due(&picker, v, at(6)));
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(6), &pick), 1);
+	ck_assert(!compaction_is_due(&fx.picker, v, at(2)));
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(2), &pick), 0);
+	ck_assert(compaction_is_due(&fx.picker, v, at(6)));
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(6), &pick), 1);
 	ck_assert_uint_eq(pick.level, LAST_LEVEL);
 	ck_assert_uint_eq(pick.out_level, LAST_LEVEL);
 	ck_assert(!pick.is_move);
@@ -435,12 +416,12 @@ START_TEST(runs_of_level_0_shed_old_versions_each_by_itself)
 	uint64_t newer = put_old(0, "a", "b", 2, 5);
 	struct version *v = built();
 
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(5), &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(5), &pick), 1);
 	ck_assert(picked(&pick, newer) && !picked(&pick, older));
 	ck_assert_uint_eq(pick.out_level, 0);
 	ck_assert_uint_eq(pick.group, newer);
 	compact_pick_fini(&pick);
-	ck_assert_int_eq(compact_pick_next(&picker, v, at(3), &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, at(3), &pick), 1);
 	ck_assert(picked(&pick, older) && !picked(&pick, newer));
 	compact_pick_fini(&pick);
 	version_unref(v);
@@ -456,16 +437,16 @@ START_TEST(few_old_versions_wait_for_a_compaction_of_their_level)
 
 	put_old(LAST_LEVEL, "c", "d", 1000, 3);
 	v = built();
-	wakes = compaction_wakes_at(&picker, v, TS_NEWEST);
+	wakes = compaction_wakes_at(&fx.picker, v, TS_NEWEST);
 	ck_assert_int_gt(wakes, 3 + 600000000);
 	past.window = wakes - 1;
-	ck_assert_int_eq(compact_pick_next(&picker, v, past, &pick), 0);
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, past, &pick), 0);
 	past.window = wakes;
-	ck_assert_int_eq(compact_pick_next(&picker, v, past, &pick), 1);
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, past, &pick), 1);
 	compact_pick_fini(&pick);
 	/* However long it is: not while somebody reads them. */
 	past.oldest = 2;
-	ck_assert_int_eq(compact_pick_next(&picker, v, past, &pick), 0);
+	ck_assert_int_eq(compact_pick_next(&fx.picker, v, past, &pick), 0);
 	version_unref(v);
 }
 END_TEST
@@ -479,19 +460,20 @@ START_TEST(time_makes_due_what_no_snapshot_keeps)
 	put_old(LAST_LEVEL, "x", "y", 2, 5);
 	v = built();
 	ck_assert_int_eq(v->waits_for, 5);
-	ck_assert_int_eq(compaction_wakes_at(&picker, v, TS_NEWEST), 5);
-	ck_assert_int_eq(compaction_wakes_at(&picker, v, 5), 5);
-	ck_assert_int_eq(compaction_wakes_at(&picker, v, 4), TS_NEWEST);
+	ck_assert_int_eq(compaction_wakes_at(&fx.picker, v, TS_NEWEST), 5);
+	ck_assert_int_eq(compaction_wakes_at(&fx.picker, v, 5), 5);
+	ck_assert_int_eq(compaction_wakes_at(&fx.picker, v, 4), TS_NEWEST);
 	version_unref(v);
 	put_table(LAST_LEVEL - 1, "c", "d", 4000, 9);
 	put_table(LAST_LEVEL, "m", "p", 8000, 8);
 	v = built();
-	ck_assert_int_eq(compaction_wakes_at(&picker, v, TS_NEWEST), 8);
+	ck_assert_int_eq(compaction_wakes_at(&fx.picker, v, TS_NEWEST), 8);
 	version_unref(v);
 	put_table(LAST_LEVEL, "m", "p", 0, 8);
 	v = built();
 	ck_assert_int_eq(v->waits_for, TS_NEWEST);
-	ck_assert_int_eq(compaction_wakes_at(&picker, v, TS_NEWEST), TS_NEWEST);
+	ck_assert_int_eq(compaction_wakes_at(&fx.picker, v, TS_NEWEST),
+			 TS_NEWEST);
 	version_unref(v);
 }
 END_TEST
