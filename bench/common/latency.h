@@ -8,6 +8,11 @@
 
 #include "base/hist.h"
 
+/* For what has one of these beside others of its kind: processors fetch lines
+ * of memory in pairs, and a thread that counts must not take from another what
+ * that one reads. */
+#define THREAD_ALIGN (2 * CACHE_LINE)
+
 struct latency {
 	uint64_t n[HIST_BUCKETS];
 	uint64_t count;

@@ -2,6 +2,7 @@
 #include "work.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/mutex.h"
@@ -96,10 +97,12 @@ static void *client_main(void *arg)
 static struct client *clients_new(struct run *r, const struct work *w)
 {
 	unsigned n = n_clients(w);
-	struct client *clients = calloc(n, sizeof(*clients));
+	struct client *clients =
+		aligned_alloc(THREAD_ALIGN, n * sizeof(*clients));
 
 	if (!clients)
 		run_fail(r, "out of memory");
+	memset(clients, 0, n * sizeof(*clients));
 	for (unsigned i = 0; i < n; i++) {
 		struct client *c = &clients[i];
 

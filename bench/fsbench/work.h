@@ -46,7 +46,7 @@ struct client {
 	char *buf; /* BLOCK_BYTES */
 	uint64_t done, errors;
 	struct latency latency;
-};
+} ALIGNED(THREAD_ALIGN);
 
 /* Does it and prints its row. Returns the turns done. */
 uint64_t work_do(struct run *r, struct work w);

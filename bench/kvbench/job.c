@@ -130,7 +130,7 @@ static struct worker *workers_new(struct run *r, const struct job *job)
 {
 	unsigned n = threads_of(job);
 	struct worker *workers =
-		aligned_alloc(WORKER_ALIGN, n * sizeof(*workers));
+		aligned_alloc(THREAD_ALIGN, n * sizeof(*workers));
 
 	if (!workers)
 		run_fail(r, "out of memory");

@@ -58,10 +58,6 @@ struct result {
 	struct latency latency;
 };
 
-/* Two lines of memory each to itself: processors fetch lines in pairs, and a
- * worker that counts must not take from another what that one reads. */
-#define WORKER_ALIGN (2 * CACHE_LINE)
-
 struct worker {
 	/* set before it starts, then constant */
 	struct run *run;
@@ -78,7 +74,7 @@ struct worker {
 	struct kv_op *batch_ops; /* of job->batch keys and values */
 	uint8_t *batch_bytes;
 	struct result result;
-} ALIGNED(WORKER_ALIGN);
+} ALIGNED(THREAD_ALIGN);
 
 /* A set of workers at work. NULL never comes back: failing ends all. */
 struct worker *job_start(struct run *r, const struct job *job);
