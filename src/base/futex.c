@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Neither call can fail with anything but "do look again". */
+/* No call can fail with anything but "do look again". */
 
 void futex_sleep(_Atomic uint32_t *word, uint32_t seen)
 {

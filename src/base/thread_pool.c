@@ -190,23 +190,6 @@ void thread_pool_free(struct thread_pool *p)
 	free(p);
 }
 
-bool thread_pool_submit(struct thread_pool *p, struct pool_task *t,
-			enum pool_priority priority)
-{
-	bool ok;
-
-	mutex_lock(&p->mu);
-	ok = !p->is_stopping;
-	if (ok && !t->is_queued) {
-		if (t->due_ns)
-			list_remove(&t->link);
-		t->priority = priority;
-		pool_queue_locked(p, t);
-	}
-	mutex_unlock(&p->mu);
-	return ok;
-}
-
 /* Behind all that are due no later. */
 static void pool_wait_for_time_locked(struct thread_pool *p,
 				      struct pool_task *t)
@@ -223,8 +206,9 @@ static void pool_wait_for_time_locked(struct thread_pool *p,
 		cond_signal(&p->work);
 }
 
-bool thread_pool_submit_at(struct thread_pool *p, struct pool_task *t,
-			   enum pool_priority priority, uint64_t due_ns)
+/* At once, or when `due_ns` has come. */
+static bool pool_submit(struct thread_pool *p, struct pool_task *t,
+			enum pool_priority priority, uint64_t due_ns)
 {
 	bool ok;
 
@@ -234,11 +218,26 @@ bool thread_pool_submit_at(struct thread_pool *p, struct pool_task *t,
 		if (t->due_ns)
 			list_remove(&t->link);
 		t->priority = priority;
-		t->due_ns = due_ns ? due_ns : 1;
-		pool_wait_for_time_locked(p, t);
+		t->due_ns = due_ns;
+		if (due_ns)
+			pool_wait_for_time_locked(p, t);
+		else
+			pool_queue_locked(p, t);
 	}
 	mutex_unlock(&p->mu);
 	return ok;
+}
+
+bool thread_pool_submit(struct thread_pool *p, struct pool_task *t,
+			enum pool_priority priority)
+{
+	return pool_submit(p, t, priority, 0);
+}
+
+bool thread_pool_submit_at(struct thread_pool *p, struct pool_task *t,
+			   enum pool_priority priority, uint64_t due_ns)
+{
+	return pool_submit(p, t, priority, due_ns ? due_ns : 1);
 }
 
 bool thread_pool_cancel(struct thread_pool *p, struct pool_task *t)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verifying what a table, a memtable or the log points to. Records are taken in their
- * order, so the reads of value files are anywhere.
+ * Verifying what a table, a memtable or the log points to. Records are taken
+ * in their order, so the reads of value files are anywhere.
  */
 #include <inttypes.h>
 #include <stdio.h>
