@@ -21,7 +21,12 @@ struct pick_fixture {
 	uint64_t next_file;
 };
 
-void pick_fixture_init(struct pick_fixture *f, const struct db_config *c);
+void pick_fixture_init(struct pick_fixture *f, size_t memtable_bytes,
+		       size_t table_bytes, unsigned l0_trigger);
 void pick_fixture_fini(struct pick_fixture *f);
+
+/* Adds a table, without a file, to the version to be built; returns the number
+ * it gets. */
+uint64_t pick_fixture_add(struct pick_fixture *f, struct table_desc d);
 
 #endif

@@ -20,14 +20,7 @@ static struct pick_fixture fx;
 
 static void setup(void)
 {
-	struct db_config c = {
-		.memtable_bytes = 16 * MIB,
-		.table_bytes = 4 * MIB,
-		.level_ratio = 10,
-		.l0_trigger = 4,
-	};
-
-	pick_fixture_init(&fx, &c);
+	pick_fixture_init(&fx, 16 * MIB, 4 * MIB, 4);
 }
 
 static void teardown(void)
@@ -35,31 +28,20 @@ static void teardown(void)
 	pick_fixture_fini(&fx);
 }
 
-static uint64_t put_desc(struct table_desc d)
-{
-	struct table *t;
-
-	d.file_no = fx.next_file++;
-	ck_ok(table_new(fx.gc, &d, &t));
-	ck_ok(version_builder_add(&fx.builder, t, d.level, d.group));
-	table_unref(t);
-	return d.file_no;
-}
-
 /* A table of the version under construction; returns its file number. */
 static uint64_t put(unsigned level, uint64_t group, const char *min,
 		    const char *max, uint64_t bytes, uint64_t n_tombstones)
 {
-	return put_desc((struct table_desc){
-		.file_bytes = bytes,
-		.raw_bytes = bytes,
-		.n_records = 100,
-		.n_tombstones = n_tombstones,
-		.min_key = slice_str(min),
-		.max_key = slice_str(max),
-		.group = group,
-		.level = level,
-	});
+	return pick_fixture_add(&fx, (struct table_desc){
+					     .file_bytes = bytes,
+					     .raw_bytes = bytes,
+					     .n_records = 100,
+					     .n_tombstones = n_tombstones,
+					     .min_key = slice_str(min),
+					     .max_key = slice_str(max),
+					     .group = group,
+					     .level = level,
+				     });
 }
 
 /* A table of so many records, the newest of which is from `max_ts`. */
@@ -67,16 +49,16 @@ static uint64_t put_records(unsigned level, const char *min, const char *max,
 			    uint64_t n_records, uint64_t n_tombstones,
 			    int64_t max_ts)
 {
-	return put_desc((struct table_desc){
-		.file_bytes = 4 * MIB,
-		.n_records = n_records,
-		.n_tombstones = n_tombstones,
-		.max_ts = max_ts,
-		.min_key = slice_str(min),
-		.max_key = slice_str(max),
-		.group = level ? 0 : fx.next_file,
-		.level = level,
-	});
+	return pick_fixture_add(&fx, (struct table_desc){
+					     .file_bytes = 4 * MIB,
+					     .n_records = n_records,
+					     .n_tombstones = n_tombstones,
+					     .max_ts = max_ts,
+					     .min_key = slice_str(min),
+					     .max_key = slice_str(max),
+					     .group = level ? 0 : fx.next_file,
+					     .level = level,
+				     });
 }
 
 /* Nobody reads at a time before this one. */
@@ -556,14 +538,14 @@ static struct tt_slice key_no(unsigned i)
 static uint64_t put_range(unsigned level, uint64_t group, unsigned from,
 			  unsigned to, uint64_t bytes)
 {
-	return put_desc((struct table_desc){
-		.file_bytes = bytes,
-		.n_records = 1,
-		.min_key = key_no(from),
-		.max_key = key_no(to),
-		.group = group,
-		.level = level,
-	});
+	return pick_fixture_add(&fx, (struct table_desc){
+					     .file_bytes = bytes,
+					     .n_records = 1,
+					     .min_key = key_no(from),
+					     .max_key = key_no(to),
+					     .group = group,
+					     .level = level,
+				     });
 }
 
 /* A table left in level 0 is not older than one in the pick that it

@@ -35,14 +35,7 @@ static uint64_t new_file_no(void *arg)
 
 static void setup(void)
 {
-	struct db_config c = {
-		.memtable_bytes = 1,
-		.table_bytes = 1 << 20,
-		.level_ratio = 10,
-		.l0_trigger = 1,
-	};
-
-	pick_fixture_init(&fx, &c);
+	pick_fixture_init(&fx, 1, 1 << 20, 1);
 }
 
 static void teardown(void)

@@ -302,14 +302,7 @@ static struct pick_fixture fx;
 
 static void setup_picker(void)
 {
-	struct db_config c = {
-		.memtable_bytes = 16 * MIB,
-		.table_bytes = 4 * MIB,
-		.level_ratio = 10,
-		.l0_trigger = 4,
-	};
-
-	pick_fixture_init(&fx, &c);
+	pick_fixture_init(&fx, 16 * MIB, 4 * MIB, 4);
 }
 
 static void teardown_picker(void)
@@ -319,15 +312,9 @@ static void teardown_picker(void)
 
 static uint64_t put_desc(struct table_desc d)
 {
-	struct table *t;
-
-	d.file_no = fx.next_file++;
 	d.file_bytes = d.raw_bytes = 4 * MIB;
-	d.group = d.level ? 0 : d.file_no;
-	ck_ok(table_new(fx.gc, &d, &t));
-	ck_ok(version_builder_add(&fx.builder, t, d.level, d.group));
-	table_unref(t);
-	return d.file_no;
+	d.group = d.level ? 0 : fx.next_file;
+	return pick_fixture_add(&fx, d);
 }
 
 /* A table, the newest record of which is from `max_ts`. */
